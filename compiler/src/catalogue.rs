@@ -1,0 +1,158 @@
+//! What is known of a driver, as data: one file a driver in `schemas/drivers/`. The compiler checks host files against
+//! it, the reconciler takes orders and prices from it. No code asks for a driver by name.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::values::{Cmode, ParamType};
+
+/// One driver's catalogue.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Catalogue {
+    /// The driver's name as devlink info reports it.
+    pub driver: String,
+    /// The bus whose devices this driver makes from nothing (soft parents); `None` for hardware.
+    pub soft_bus: Option<String>,
+    /// Parameters, of the parent's instance and of the functions'.
+    pub params: Vec<ParamSpec>,
+    /// Attributes of a port function that the driver takes, by the words of host files (`mac`, ...).
+    pub function_attributes: BTreeSet<String>,
+    /// Parameters that a function needs before it has a netdev, each to be true (`enable_eth`).
+    pub netdev_needs: Vec<String>,
+    /// Devlink subfunctions; `None` where the driver has none.
+    pub sf: Option<FunctionManners>,
+    /// Mediated devices; `None` where the driver has none.
+    pub mdev: Option<FunctionManners>,
+    /// What a `driver_reinit` reload of the parent takes away.
+    pub reset_by_reload: BTreeSet<Reset>,
+}
+
+/// How functions of one kind behave under a driver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FunctionManners {
+    /// When the function's own devlink instance exists, and so when its params are written.
+    pub params_before: ParamsBefore,
+    /// Whether these functions need the parent in switchdev mode.
+    pub needs_switchdev: bool,
+    /// Smallest and largest number of a function that a user may choose.
+    pub numbers: (u32, u32),
+}
+
+/// The two sequences in which drivers let a function's params be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParamsBefore {
+    /// The instance exists from creation on: create, attributes, params, reload of the inactive instance, activate.
+    Activation,
+    /// The instance is made by activation: create, attributes, activate, params, one reload.
+    Use,
+}
+
+/// What a reload of the parent can take away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reset {
+    /// The eswitch is in legacy mode afterwards.
+    EswitchMode,
+    /// Subfunctions are gone.
+    Sfs,
+    /// Mediated devices stay, inactive.
+    MdevState,
+    /// Rate nodes and the leaf settings are gone.
+    Rates,
+    /// Attributes of port functions are back at their defaults.
+    FunctionAttrs,
+}
+
+/// One devlink parameter of a driver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParamSpec {
+    /// Its name.
+    pub name: String,
+    /// Whose instance has it.
+    pub owner: ParamOwner,
+    /// Its wire type.
+    pub value_type: ParamType,
+    /// The cmodes it can be written with; a host file may leave out `cmode=` when there is one.
+    pub cmodes: Vec<Cmode>,
+    /// Smallest and largest number, where the driver bounds it.
+    pub range: Option<(u64, u64)>,
+    /// The words a string parameter takes, where the driver lists them.
+    pub words: Vec<String>,
+    /// Price of a change in cmode runtime; unknown is [`Impact::ParentWide`].
+    pub impact: Option<Impact>,
+    /// One sentence for people.
+    pub doc: String,
+}
+
+/// Whose devlink instance a parameter is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ParamOwner {
+    /// The parent's.
+    Parent,
+    /// A function's own.
+    Function,
+}
+
+/// What somebody who uses the host now would feel, on objects that exist before the apply; in rising order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Impact {
+    /// Nothing.
+    #[default]
+    None,
+    /// Frames of one port may be delayed, dropped or treated otherwise.
+    Traffic,
+    /// One subdevice is stopped and started.
+    SubdeviceRestart,
+    /// One subdevice is deleted and made again.
+    SubdeviceReplace,
+    /// One subdevice is gone.
+    SubdeviceDelete,
+    /// Everything on a parent is disturbed.
+    ParentWide,
+}
+
+impl Impact {
+    /// Every level, in rising order.
+    pub const ALL: &'static [Self] = &[
+        Self::None,
+        Self::Traffic,
+        Self::SubdeviceRestart,
+        Self::SubdeviceReplace,
+        Self::SubdeviceDelete,
+        Self::ParentWide,
+    ];
+
+    /// The word of the scale, as `--allow` takes it and plans print it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Traffic => "traffic",
+            Self::SubdeviceRestart => "subdevice-restart",
+            Self::SubdeviceReplace => "subdevice-replace",
+            Self::SubdeviceDelete => "subdevice-delete",
+            Self::ParentWide => "parent-wide",
+        }
+    }
+}
+
+impl fmt::Display for Impact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for Impact {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl Catalogue {
+    /// The parameter of that name on that owner's instance.
+    #[must_use]
+    pub fn param(&self, owner: ParamOwner, name: &str) -> Option<&ParamSpec> {
+        self.params.iter().find(|spec| spec.owner == owner && spec.name == name)
+    }
+}

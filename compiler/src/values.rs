@@ -1,0 +1,327 @@
+//! The value types of host files: what a word means once it has been read. Past [`crate::lower`] nothing is a bare string.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a text is not a value of the wanted type. The message is a sentence fragment in the user's words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ValueError(pub String);
+
+/// Gives a type that has `Display` and `FromStr` the same spelling in JSON.
+macro_rules! serde_as_text {
+    ($type:ty) => {
+        impl Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+/// A 48-bit MAC address (EUI-48).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MacAddr(pub [u8; 6]);
+
+impl MacAddr {
+    /// Whether the group bit is set (IEEE 802: least significant bit of the first octet).
+    #[must_use]
+    pub const fn is_multicast(self) -> bool {
+        self.0[0] & 1 == 1
+    }
+
+    /// Whether all bits are zero.
+    #[must_use]
+    pub const fn is_zero(self) -> bool {
+        matches!(self.0, [0, 0, 0, 0, 0, 0])
+    }
+}
+
+impl fmt::Display for MacAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, octet) in self.0.iter().enumerate() {
+            let colon = if at == 0 { "" } else { ":" };
+            write!(f, "{colon}{octet:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for MacAddr {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let wrong = || ValueError(format!("`{text}` is not a MAC address such as 02:00:00:00:00:58"));
+        let mut octets = [0_u8; 6];
+        let mut parts = text.split(':');
+        for octet in &mut octets {
+            let part = parts.next().filter(|part| part.len() == 2).ok_or_else(wrong)?;
+            if !part.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                return Err(wrong());
+            }
+            *octet = u8::from_str_radix(part, 16).map_err(|_| wrong())?;
+        }
+        if parts.next().is_some() { Err(wrong()) } else { Ok(Self(octets)) }
+    }
+}
+
+serde_as_text!(MacAddr);
+
+/// The name of a devlink instance as the kernel writes it: `BUS/DEVICE`, for example `pci/0000:08:00.0` or `subdev/nic0`
+/// (`DEVLINK_ATTR_BUS_NAME`, `DEVLINK_ATTR_DEV_NAME`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DevlinkHandle {
+    bus: String,
+    device: String,
+}
+
+impl DevlinkHandle {
+    /// Puts a handle together from its two parts, as netlink messages carry them.
+    pub fn new(bus: impl Into<String>, device: impl Into<String>) -> Self {
+        Self { bus: bus.into(), device: device.into() }
+    }
+
+    /// The bus: `pci`, `auxiliary`, `mdev`, `subdev`, `netdevsim`, ...
+    #[must_use]
+    pub fn bus(&self) -> &str {
+        &self.bus
+    }
+
+    /// The device on that bus.
+    #[must_use]
+    pub fn device(&self) -> &str {
+        &self.device
+    }
+}
+
+impl fmt::Display for DevlinkHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.bus, self.device)
+    }
+}
+
+impl FromStr for DevlinkHandle {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let allowed = |part: &str| {
+            !part.is_empty()
+                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:_-".contains(&byte))
+        };
+        match text.split_once('/') {
+            Some((bus, device)) if allowed(bus) && allowed(device) => Ok(Self::new(bus, device)),
+            _ => Err(ValueError(format!(
+                "`{text}` is not a devlink handle: a bus and a device, such as pci/0000:08:00.0 or subdev/nic0"
+            ))),
+        }
+    }
+}
+
+serde_as_text!(DevlinkHandle);
+
+/// The name of a network interface: 1 to 15 bytes (`IFNAMSIZ` less the final NUL), without `/`, `:` and white space,
+/// and neither `.` nor `..` (the kernel's `dev_valid_name`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InterfaceName(String);
+
+impl InterfaceName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for InterfaceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for InterfaceName {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        if text.is_empty() || text == "." || text == ".." {
+            return Err(ValueError(format!("`{text}` cannot be the name of a network interface")));
+        }
+        if text.len() > 15 {
+            let length = text.len();
+            return Err(ValueError(format!("`{text}` has {length} bytes; the kernel takes at most 15")));
+        }
+        if text.chars().any(|c| c == '/' || c == ':' || c.is_whitespace() || c.is_control()) {
+            return Err(ValueError(format!("`{text}` holds a character that interface names cannot have")));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+serde_as_text!(InterfaceName);
+
+/// Declares an enum whose variants are words of the language and of the kernel at the same time.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident, $what:literal { $($(#[$variant_meta:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$variant_meta])* $variant,)+ }
+
+        impl $name {
+            /// Every value, in the order of the kernel's own enumeration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word as host files, devlink and JSON write it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ValueError;
+
+            fn from_str(text: &str) -> Result<Self, ValueError> {
+                match text {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(ValueError(format!(
+                        "`{text}` is not {}: {}", $what, [$($word),+].join(", ")
+                    ))),
+                }
+            }
+        }
+
+        serde_as_text!($name);
+    };
+}
+
+words!(
+    /// `DEVLINK_ATTR_ESWITCH_MODE`.
+    EswitchMode, "an eswitch mode" {
+        /// Functions are switched inside the device; no representors.
+        Legacy = "legacy",
+        /// Every function has a representor netdev on the parent.
+        Switchdev = "switchdev",
+    }
+);
+
+words!(
+    /// `DEVLINK_ATTR_ESWITCH_INLINE_MODE`: how much of a packet's headers the device wants in the descriptor.
+    InlineMode, "an eswitch inline mode" {
+        /// Nothing.
+        None = "none",
+        /// Up to layer 2.
+        Link = "link",
+        /// Up to layer 3.
+        Network = "network",
+        /// Up to layer 4.
+        Transport = "transport",
+    }
+);
+
+words!(
+    /// `DEVLINK_ATTR_ESWITCH_ENCAP_MODE`: whether the eswitch offloads tunnel encapsulation.
+    EncapMode, "an eswitch encap mode" {
+        /// Off.
+        None = "none",
+        /// On.
+        Basic = "basic",
+    }
+);
+
+words!(
+    /// When a devlink parameter takes effect (`enum devlink_param_cmode`).
+    Cmode, "a configuration mode" {
+        /// At once.
+        Runtime = "runtime",
+        /// When the driver initialises: at the next reload of the instance.
+        Driverinit = "driverinit",
+        /// Written to non-volatile memory; in force after a power cycle.
+        Permanent = "permanent",
+    }
+);
+
+words!(
+    /// The wire type of a devlink parameter (`enum devlink_param_type`).
+    ParamType, "a parameter type" {
+        /// 8 bits, unsigned.
+        U8 = "u8",
+        /// 16 bits, unsigned.
+        U16 = "u16",
+        /// 32 bits, unsigned.
+        U32 = "u32",
+        /// 64 bits, unsigned (newer kernels).
+        U64 = "u64",
+        /// At most 31 bytes (`__DEVLINK_PARAM_MAX_STRING_VALUE` less the final NUL).
+        String = "string",
+        /// A flag: present is true, absent is false.
+        Bool = "bool",
+    }
+);
+
+impl ParamType {
+    /// The largest number of this type; `None` for strings and booleans.
+    #[must_use]
+    pub const fn max_number(self) -> Option<u64> {
+        match self {
+            Self::U8 => Some(u8::MAX as u64),
+            Self::U16 => Some(u16::MAX as u64),
+            Self::U32 => Some(u32::MAX as u64),
+            Self::U64 => Some(u64::MAX),
+            Self::String | Self::Bool => None,
+        }
+    }
+}
+
+/// The value of an attribute or parameter as files, plans and states write it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Scalar {
+    /// A boolean.
+    Bool(bool),
+    /// An unsigned number.
+    Number(u64),
+    /// A word or text.
+    Text(String),
+}
+
+impl fmt::Display for Scalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::Number(value) => write!(f, "{value}"),
+            Self::Text(value) => f.write_str(value),
+        }
+    }
+}
+
+impl From<bool> for Scalar {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<u32> for Scalar {
+    fn from(value: u32) -> Self {
+        Self::Number(value.into())
+    }
+}
+
+impl From<String> for Scalar {
+    fn from(value: String) -> Self {
+        Self::Text(value)
+    }
+}
