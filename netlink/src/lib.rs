@@ -1,1 +1,18 @@
-//! c
+//! Netlink for subdevcfg: a blocking transport that never mistakes an error for "nothing there", and typed devlink and
+//! route messages over it.
+//!
+//! Layers, lowest first: [`socket`] moves datagrams; [`conversation`] turns requests and datagrams into replies and
+//! errors, extended ACK included; [`devlink`] and [`route`] know messages. The seam for tests is the datagram:
+//! everything above [`conversation::Datagrams`] runs on recorded or invented bytes.
+//!
+//! No async runtime: the kernel runs a request's handler inside `send()`, so a slow request blocks its own socket
+//! whatever the runtime. Parallelism is one thread and one socket a devlink instance.
+
+pub mod conversation;
+pub mod devlink;
+pub mod error;
+pub mod route;
+pub mod socket;
+mod uapi;
+
+pub use error::{KernelRefusal, NetlinkError};

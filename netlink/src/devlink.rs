@@ -1,0 +1,357 @@
+//! devlink: instances, ports, port functions, params, eswitch and reload, as typed values.
+
+mod decode;
+mod events;
+
+use std::time::Duration;
+
+use netlink_bindings::devlink as dl;
+use netlink_bindings::nlctrl;
+use netlink_bindings::traits::{NetlinkRequest, Pusher};
+use netlink_bindings::utils::push_header;
+
+use crate::conversation::{Conversation, Datagrams, Request};
+use crate::error::NetlinkError;
+use crate::socket::{Protocol, Socket};
+use crate::uapi;
+
+pub use decode::{Eswitch, Flavour, Handle, Instance, Param, ParamType, ParamValue, Port, PortFunction};
+pub use events::{Event, Events};
+
+/// `GENL_ID_CTRL`: the family that names the others.
+const NLCTRL: u16 = 0x10;
+
+/// `DEVLINK_GENL_VERSION`.
+const GENL_VERSION: u8 = 1;
+const CMD_GET: u8 = 1;
+const CMD_PORT_GET: u8 = 5;
+const CMD_PARAM_GET: u8 = 38;
+const CMD_INFO_GET: u8 = 51;
+
+/// A request may wait for firmware or for RCU grace periods; a reload of a parent with many functions takes seconds.
+const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// The identity of a subfunction port below its devlink instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SfIdentity {
+    /// Controller number; 0 is the local one and is not sent.
+    pub controller: u32,
+    /// PF number.
+    pub pf: u16,
+    /// SF number.
+    pub number: u32,
+}
+
+/// What to change on a port function; `None` is left alone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FunctionChange {
+    /// The MAC address.
+    pub hw_addr: Option<[u8; 6]>,
+    /// Active or inactive.
+    pub active: Option<bool>,
+}
+
+/// What to change on an eswitch; `None` is left alone. Numbers are `enum devlink_eswitch_*` of the uapi header.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct EswitchChange {
+    /// `DEVLINK_ATTR_ESWITCH_MODE`.
+    pub mode: Option<u16>,
+    /// `DEVLINK_ATTR_ESWITCH_INLINE_MODE`.
+    pub inline_mode: Option<u8>,
+    /// `DEVLINK_ATTR_ESWITCH_ENCAP_MODE`.
+    pub encap_mode: Option<u8>,
+}
+
+/// A conversation with the kernel's devlink family.
+#[derive(Debug)]
+pub struct Devlink<D> {
+    conversation: Conversation<D>,
+    family: Family,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Family {
+    id: u16,
+    /// The multicast group of configuration changes.
+    config_group: Option<u32>,
+}
+
+impl Devlink<Socket> {
+    /// Opens a socket and finds the family.
+    ///
+    /// # Errors
+    /// [`NetlinkError::NoFamily`] when the kernel has no devlink; [`NetlinkError::Socket`].
+    pub fn open() -> Result<Self, NetlinkError> {
+        Self::new(Socket::open(Protocol::Generic)?)
+    }
+
+    /// Opens a second socket that hears of configuration changes.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn subscribe(&self) -> Result<Events, NetlinkError> {
+        let group = self.family.config_group.ok_or(NetlinkError::NoFamily("devlink"))?;
+        let mut socket = Socket::open(Protocol::Generic)?;
+        socket.join(group)?;
+        Ok(Events::new(socket))
+    }
+}
+
+impl<D: Datagrams> Devlink<D> {
+    /// Talks devlink over these datagrams.
+    ///
+    /// # Errors
+    /// [`NetlinkError::NoFamily`] when the kernel has no devlink, or what the conversation says.
+    pub fn new(datagrams: D) -> Result<Self, NetlinkError> {
+        let mut conversation = Conversation::new(datagrams, TIMEOUT);
+        let family = find_family(&mut conversation)?;
+        Ok(Self { conversation, family })
+    }
+
+    /// All instances (`DEVLINK_CMD_GET` dump).
+    ///
+    /// # Errors
+    /// What the kernel or the conversation says; so for all methods here.
+    pub fn instances(&mut self) -> Result<Vec<Instance>, NetlinkError> {
+        self.dump("devlink dev get", CMD_GET, decode::instance)
+    }
+
+    /// The driver's name of every instance that reports info (`DEVLINK_CMD_INFO_GET` dump).
+    ///
+    /// # Errors
+    /// See [`Self::instances`].
+    pub fn drivers(&mut self) -> Result<Vec<(Handle, Option<String>)>, NetlinkError> {
+        self.dump("devlink dev info", CMD_INFO_GET, decode::info)
+    }
+
+    /// All ports of all instances (`DEVLINK_CMD_PORT_GET` dump).
+    ///
+    /// # Errors
+    /// See [`Self::instances`].
+    pub fn ports(&mut self) -> Result<Vec<Port>, NetlinkError> {
+        self.dump("devlink port get", CMD_PORT_GET, decode::port)
+    }
+
+    /// One port.
+    ///
+    /// # Errors
+    /// See [`Self::instances`]; `ENODEV` when there is no such port.
+    pub fn port(&mut self, handle: &Handle, index: u32) -> Result<Port, NetlinkError> {
+        let name = "devlink port get";
+        let mut payload = Vec::new();
+        push_handle(dl::OpPortGetDo::encode_request(&mut payload), handle).push_port_index(index);
+        self.one::<dl::OpPortGetDo<'_>, _>(name, payload, decode::port)
+    }
+
+    /// All params of all instances with all their cmodes (`DEVLINK_CMD_PARAM_GET` dump).
+    ///
+    /// # Errors
+    /// See [`Self::instances`].
+    pub fn params(&mut self) -> Result<Vec<Param>, NetlinkError> {
+        self.dump("devlink dev param get", CMD_PARAM_GET, decode::param)
+    }
+
+    /// The eswitch attributes of an instance. Needs `CAP_NET_ADMIN`.
+    ///
+    /// # Errors
+    /// See [`Self::instances`]; `EOPNOTSUPP` when the driver has no eswitch.
+    pub fn eswitch(&mut self, handle: &Handle) -> Result<Eswitch, NetlinkError> {
+        let mut payload = Vec::new();
+        push_handle(dl::OpEswitchGetDo::encode_request(&mut payload), handle);
+        self.one::<dl::OpEswitchGetDo<'_>, _>("devlink dev eswitch get", payload, decode::eswitch)
+    }
+
+    /// Changes eswitch attributes.
+    ///
+    /// # Errors
+    /// See [`Self::instances`].
+    pub fn eswitch_set(&mut self, handle: &Handle, change: EswitchChange) -> Result<(), NetlinkError> {
+        let mut payload = Vec::new();
+        let mut push = push_handle(dl::OpEswitchSetDo::encode_request(&mut payload), handle);
+        if let Some(mode) = change.mode {
+            push = push.push_eswitch_mode(mode);
+        }
+        if let Some(mode) = change.inline_mode {
+            push = push.push_eswitch_inline_mode(mode);
+        }
+        if let Some(mode) = change.encap_mode {
+            push = push.push_eswitch_encap_mode(mode);
+        }
+        drop(push);
+        self.act::<dl::OpEswitchSetDo<'_>>("devlink dev eswitch set", payload)
+    }
+
+    /// Adds a subfunction port; the reply tells its index.
+    ///
+    /// # Errors
+    /// See [`Self::instances`].
+    pub fn port_new(&mut self, handle: &Handle, sf: SfIdentity) -> Result<Port, NetlinkError> {
+        let mut payload = Vec::new();
+        let mut push = push_handle(dl::OpPortNewDo::encode_request(&mut payload), handle)
+            .push_port_flavour(dl::PortFlavour::PciSf as u16)
+            .push_port_pci_pf_number(sf.pf)
+            .push_port_pci_sf_number(sf.number);
+        // Drivers without controllers refuse the attribute, so the local one goes without saying.
+        if sf.controller != 0 {
+            push = push.push_port_controller_number(sf.controller);
+        }
+        drop(push);
+        self.one::<dl::OpPortNewDo<'_>, _>("devlink port add", payload, decode::port)
+    }
+
+    /// Deletes a port.
+    ///
+    /// # Errors
+    /// See [`Self::instances`].
+    pub fn port_del(&mut self, handle: &Handle, index: u32) -> Result<(), NetlinkError> {
+        let mut payload = Vec::new();
+        push_handle(dl::OpPortDelDo::encode_request(&mut payload), handle).push_port_index(index);
+        self.act::<dl::OpPortDelDo<'_>>("devlink port del", payload)
+    }
+
+    /// Changes attributes of a port's function. The kernel applies `hw_addr` before state and stops at the first error
+    /// without going back (net/devlink/port.c), so callers that want to know what failed send one at a time.
+    ///
+    /// # Errors
+    /// See [`Self::instances`].
+    pub fn function_set(
+        &mut self,
+        handle: &Handle,
+        index: u32,
+        change: FunctionChange,
+    ) -> Result<(), NetlinkError> {
+        let mut payload = Vec::new();
+        let mut push = push_handle(dl::OpPortSetDo::encode_request(&mut payload), handle)
+            .push_port_index(index)
+            .nested_port_function();
+        if let Some(hw_addr) = change.hw_addr {
+            push = push.push_hw_addr(&hw_addr);
+        }
+        if let Some(active) = change.active {
+            push = push.push_state(u8::from(active));
+        }
+        push.end_nested();
+        self.act::<dl::OpPortSetDo<'_>>("devlink port function set", payload)
+    }
+
+    /// Writes a parameter.
+    ///
+    /// # Errors
+    /// See [`Self::instances`].
+    pub fn param_set(
+        &mut self,
+        handle: &Handle,
+        name: &str,
+        cmode: u8,
+        value: &ParamValue,
+    ) -> Result<(), NetlinkError> {
+        let mut payload = Vec::new();
+        let mut push = push_handle(dl::OpParamSetDo::encode_request(&mut payload), handle)
+            .push_param_name_bytes(name.as_bytes())
+            .push_param_type(value.kind().to_wire())
+            .push_param_value_cmode(cmode);
+        push_param_value(push.as_vec_mut(), value);
+        drop(push);
+        self.act::<dl::OpParamSetDo<'_>>("devlink dev param set", payload)
+    }
+
+    /// Reloads an instance with action `driver_reinit`.
+    ///
+    /// # Errors
+    /// See [`Self::instances`].
+    pub fn reload(&mut self, handle: &Handle) -> Result<(), NetlinkError> {
+        let mut payload = Vec::new();
+        push_handle(dl::OpReloadDo::encode_request(&mut payload), handle)
+            .push_reload_action(dl::ReloadAction::DriverReinit as u8);
+        self.act::<dl::OpReloadDo<'_>>("devlink dev reload", payload)
+    }
+
+    fn dump<T>(
+        &mut self,
+        name: &'static str,
+        command: u8,
+        decode: fn(&[u8]) -> Result<T, String>,
+    ) -> Result<Vec<T>, NetlinkError> {
+        let payload = vec![command, GENL_VERSION, 0, 0];
+        let request = Request { name, kind: self.family.id, dump: true, payload, lookup: None };
+        let reply = self.conversation.exchange(&request)?;
+        let malformed = |why| NetlinkError::Malformed { request: name, why };
+        reply.messages.iter().map(|message| decode(message).map_err(malformed)).collect()
+    }
+
+    /// Sends a request that is answered by one message.
+    fn one<R: NetlinkRequest, T>(
+        &mut self,
+        name: &'static str,
+        payload: Vec<u8>,
+        decode: fn(&[u8]) -> Result<T, String>,
+    ) -> Result<T, NetlinkError> {
+        let request = Request { name, kind: self.family.id, dump: false, payload, lookup: Some(R::lookup) };
+        let reply = self.conversation.exchange(&request)?;
+        let malformed = |why| NetlinkError::Malformed { request: name, why };
+        let message =
+            reply.messages.first().ok_or_else(|| malformed("there is no message in it".to_owned()))?;
+        decode(message).map_err(malformed)
+    }
+
+    /// Sends a request that is answered by an ACK alone, or by messages that nobody needs.
+    fn act<R: NetlinkRequest>(&mut self, name: &'static str, payload: Vec<u8>) -> Result<(), NetlinkError> {
+        let request = Request { name, kind: self.family.id, dump: false, payload, lookup: Some(R::lookup) };
+        self.conversation.exchange(&request).map(drop)
+    }
+}
+
+fn push_handle<P: Pusher>(push: dl::PushDevlink<P>, handle: &Handle) -> dl::PushDevlink<P> {
+    push.push_bus_name_bytes(handle.bus.as_bytes()).push_dev_name_bytes(handle.device.as_bytes())
+}
+
+/// Appends `DEVLINK_ATTR_PARAM_VALUE_DATA`, which the generated encoder does not have. False is an absent attribute.
+fn push_param_value(buffer: &mut Vec<u8>, value: &ParamValue) {
+    if *value == ParamValue::Bool(false) {
+        return;
+    }
+    let header = push_header(buffer, uapi::ATTR_PARAM_VALUE_DATA, 0);
+    match value {
+        ParamValue::U8(value) => buffer.extend(value.to_ne_bytes()),
+        ParamValue::U16(value) => buffer.extend(value.to_ne_bytes()),
+        ParamValue::U32(value) => buffer.extend(value.to_ne_bytes()),
+        ParamValue::U64(value) => buffer.extend(value.to_ne_bytes()),
+        ParamValue::String(value) => {
+            buffer.extend(value.as_bytes());
+            buffer.push(0);
+        }
+        ParamValue::Bool(_) => {}
+    }
+    // The length in the header leaves the padding out.
+    let length = u16::try_from(buffer.len() - header).unwrap_or(u16::MAX);
+    buffer[header..header + 2].copy_from_slice(&length.to_ne_bytes());
+    buffer.resize(buffer.len().next_multiple_of(4), 0);
+}
+
+fn find_family<D: Datagrams>(conversation: &mut Conversation<D>) -> Result<Family, NetlinkError> {
+    let name = "nlctrl getfamily";
+    let mut payload = Vec::new();
+    nlctrl::OpGetfamilyDo::encode_request(&mut payload).push_family_name(dl::PROTONAME_CSTR);
+    let lookup = Some(nlctrl::OpGetfamilyDo::lookup as crate::conversation::Lookup);
+    let reply = conversation.exchange(&Request { name, kind: NLCTRL, dump: false, payload, lookup });
+    let reply = match reply {
+        Err(NetlinkError::Refused(refusal)) if refusal.errno == nix::errno::Errno::ENOENT => {
+            return Err(NetlinkError::NoFamily(dl::PROTONAME));
+        }
+        other => other?,
+    };
+    let malformed = |why: &str| NetlinkError::Malformed { request: name, why: why.to_owned() };
+    let message = reply.messages.first().ok_or_else(|| malformed("there is no message in it"))?;
+    let attributes = nlctrl::OpGetfamilyDo::decode_reply(message);
+    let id = attributes.get_family_id().map_err(|_| malformed("no family id"))?;
+    let config_group = attributes.get_mcast_groups().ok().and_then(|mut groups| {
+        groups
+            .find(|group| group.get_name().is_ok_and(|name| name == c"config"))
+            .and_then(|group| group.get_id().ok())
+    });
+    Ok(Family { id, config_group })
+}
+
+#[cfg(test)]
+#[path = "devlink/tests.rs"]
+mod tests;

@@ -1,0 +1,24 @@
+//! Constants of `include/uapi/linux/devlink.h` that `netlink-bindings` lacks, because the kernel's own YNL description
+//! of the family skips them. Numbers are counted in that header (Linux 6.12) and checked by the lab against the kernel
+//! itself: a param is written and read back through them.
+
+/// `DEVLINK_ATTR_PARAM`.
+pub const ATTR_PARAM: u16 = 80;
+/// `DEVLINK_ATTR_PARAM_NAME`.
+pub const ATTR_PARAM_NAME: u16 = 81;
+/// `DEVLINK_ATTR_PARAM_TYPE`.
+pub const ATTR_PARAM_TYPE: u16 = 83;
+/// `DEVLINK_ATTR_PARAM_VALUES_LIST`: nest of [`ATTR_PARAM_VALUE`].
+pub const ATTR_PARAM_VALUES_LIST: u16 = 84;
+/// `DEVLINK_ATTR_PARAM_VALUE`: nest of data and cmode.
+pub const ATTR_PARAM_VALUE: u16 = 85;
+/// `DEVLINK_ATTR_PARAM_VALUE_DATA`: of the parameter's own type; for a bool present is true.
+pub const ATTR_PARAM_VALUE_DATA: u16 = 86;
+/// `DEVLINK_ATTR_PARAM_VALUE_CMODE`.
+pub const ATTR_PARAM_VALUE_CMODE: u16 = 87;
+/// `DEVLINK_PORT_FN_ATTR_DEVLINK`: nest with the handle of the function's own instance (since 6.7).
+pub const PORT_FN_ATTR_DEVLINK: u16 = 5;
+/// `DEVLINK_ATTR_BUS_NAME`.
+pub const ATTR_BUS_NAME: u16 = 1;
+/// `DEVLINK_ATTR_DEV_NAME`.
+pub const ATTR_DEV_NAME: u16 = 2;
