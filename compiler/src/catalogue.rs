@@ -1,6 +1,8 @@
 //! What is known of a driver, as data: one file a driver in `schemas/drivers/`. The compiler checks host files against
 //! it, the reconciler takes orders and prices from it. No code asks for a driver by name.
 
+mod read;
+
 use std::collections::BTreeSet;
 use std::fmt;
 

@@ -3,6 +3,65 @@
 
 pub mod address;
 pub mod catalogue;
+mod check;
+pub mod diagnostic;
+pub mod graph;
+pub mod identity;
+mod load;
+mod lower;
 pub mod model;
+mod nearest;
+mod parse;
+pub mod render;
+pub mod schema;
 pub mod source;
+pub mod syntax;
+mod validate;
 pub mod values;
+
+use camino::Utf8Path;
+
+use crate::diagnostic::{Diagnostic, any_error};
+use crate::graph::ResourceGraph;
+use crate::model::HostModel;
+use crate::schema::Schema;
+use crate::source::{SourceLoader, SourceMap};
+
+/// What the compiler made of a file.
+#[derive(Debug, Clone)]
+pub struct Compilation {
+    /// Every text that was read.
+    pub sources: SourceMap,
+    /// What there is to say, in the order of the text.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The host; `None` when any of the diagnostics is an error.
+    pub host: Option<CompiledHost>,
+}
+
+/// A host without errors.
+#[derive(Debug, Clone)]
+pub struct CompiledHost {
+    /// What the file says.
+    pub model: HostModel,
+    /// What must be there before what.
+    pub graph: ResourceGraph,
+}
+
+/// Compiles the host file at `entry`. Each stage takes what the one before could make of the text, so that one run
+/// reports as much as possible; only a syntax error hides what comes after it.
+pub fn compile(entry: &Utf8Path, loader: &dyn SourceLoader) -> Compilation {
+    let mut sources = SourceMap::default();
+    let mut diagnostics = Vec::new();
+
+    let model = load::load(entry, loader, &mut sources, &mut diagnostics)
+        .and_then(|source| parse::parse(source, sources.get(source).text(), &mut diagnostics))
+        .map(|document| validate::validate(document, Schema::language(), &mut diagnostics))
+        .map(|document| lower::lower(&document, &mut diagnostics))
+        .inspect(|model| check::check(model, &mut diagnostics));
+
+    diagnostic::sort(&mut diagnostics);
+    let host = model
+        .filter(|_| !any_error(&diagnostics))
+        .map(|model| CompiledHost { graph: ResourceGraph::build(&model), model });
+    Compilation { sources, diagnostics, host }
+}

@@ -83,6 +83,12 @@ impl Source {
         &self.text
     }
 
+    /// How many lines there are; a text that ends with a line end has an empty one after it.
+    #[must_use]
+    pub const fn line_count(&self) -> usize {
+        self.line_starts.len()
+    }
+
     /// Line and column of a byte, both from 1; the column counts characters.
     #[must_use]
     pub fn position(&self, byte: usize) -> (usize, usize) {

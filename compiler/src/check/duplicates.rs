@@ -1,0 +1,95 @@
+//! What must be unique: devices and subdevices by name, functions by their identity, MAC addresses, interface names.
+
+use std::collections::BTreeMap;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::model::{HostModel, Lifecycle};
+use crate::source::Span;
+
+/// Things of one kind, each with its place, that must not be equal.
+struct Unique<K> {
+    code: Code,
+    help: &'static str,
+    /// What is said of a second one of that key.
+    message: fn(&K) -> String,
+    found: Vec<(Span, K)>,
+}
+
+impl<K: Ord> Unique<K> {
+    const fn new(code: Code, help: &'static str, message: fn(&K) -> String) -> Self {
+        Self { code, help, message, found: Vec::new() }
+    }
+
+    fn add(&mut self, span: Span, key: K) {
+        self.found.push((span, key));
+    }
+
+    /// Reports each but the first in the order of the text.
+    fn report(mut self, diagnostics: &mut Vec<Diagnostic>) {
+        self.found.sort_by_key(|&(span, _)| span);
+        let mut first: BTreeMap<&K, Span> = BTreeMap::new();
+        for (span, key) in &self.found {
+            let Some(&earlier) = first.get(key) else {
+                first.insert(key, *span);
+                continue;
+            };
+            diagnostics.push(
+                Diagnostic::new(self.code, (self.message)(key), *span, "given again")
+                    .and(earlier, "first given here")
+                    .help(self.help),
+            );
+        }
+    }
+}
+
+pub(super) fn check(host: &HostModel, diagnostics: &mut Vec<Diagnostic>) {
+    let mut devices = Unique::new(Code::RepeatedDevice, "put what they say into one block", |handle| {
+        format!("`{handle}` is described twice")
+    });
+    let mut names =
+        Unique::new(Code::RepeatedSubdevice, "give one of them another name", |(device, name)| {
+            format!("`{device}` has two subdevices `{name}`")
+        });
+    let mut macs = Unique::new(Code::RepeatedMac, "give each function an address of its own", |mac| {
+        format!("two functions have the MAC address {mac}")
+    });
+    let mut uuids =
+        Unique::new(Code::RepeatedUuid, "leave `uuid=` out: then it is derived from the names", |uuid| {
+            format!("two mediated devices have the UUID {uuid}")
+        });
+    let mut numbers = Unique::new(
+        Code::RepeatedSfNumber,
+        "the number is unique within device, controller and PF: choose another",
+        |(device, _, _, number)| format!("two subfunctions of `{device}` have the number {number}"),
+    );
+    let mut interfaces = Unique::new(
+        Code::RepeatedInterface,
+        "netdevs and representors share the names of one host: choose another",
+        |name| format!("two network interfaces are named `{name}`"),
+    );
+    for device in &host.devices {
+        let handle = &device.handle;
+        devices.add(handle.span, &handle.value);
+        for subdevice in &device.subdevices {
+            names.add(subdevice.name.span, (&handle.value, &subdevice.name.value));
+            match &subdevice.lifecycle.value {
+                Lifecycle::Sf { controller, pf, number } => {
+                    numbers.add(subdevice.lifecycle.span, (&handle.value, *controller, *pf, *number));
+                }
+                Lifecycle::Mdev { uuid, .. } => uuids.add(subdevice.lifecycle.span, *uuid),
+            }
+            if let Some(mac) = &subdevice.function.mac {
+                macs.add(mac.span, mac.value);
+            }
+            for interface in subdevice.netdev.iter().chain(&subdevice.representor) {
+                interfaces.add(interface.name.span, &interface.name.value);
+            }
+        }
+    }
+    devices.report(diagnostics);
+    names.report(diagnostics);
+    macs.report(diagnostics);
+    uuids.report(diagnostics);
+    numbers.report(diagnostics);
+    interfaces.report(diagnostics);
+}

@@ -1,0 +1,185 @@
+//! Diagnostics: what the compiler has to say about a text, apart from how it is shown ([`crate::render`]).
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::source::Span;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The file does not mean anything that could be applied.
+    Error,
+    /// It does, but probably not what was wanted.
+    Warning,
+}
+
+/// A place and what is to be said of it, readable alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// The place.
+    pub span: Span,
+    /// A few words.
+    pub text: String,
+}
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// The stable code.
+    pub code: Code,
+    /// How bad it is; as the table of codes says.
+    pub severity: Severity,
+    /// One sentence in the user's words, without its full stop.
+    pub message: String,
+    /// Where it is wrong: the smallest place that shows it.
+    pub primary: Label,
+    /// Places that belong to it ("first given here"), in any source.
+    pub secondary: Vec<Label>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// A message of that code at that place. The label says what is wrong there.
+    pub fn new(code: Code, message: impl Into<String>, span: Span, label: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity: code.severity(),
+            message: message.into(),
+            primary: Label { span, text: label.into() },
+            secondary: Vec::new(),
+            help: None,
+        }
+    }
+
+    /// Adds a related place.
+    #[must_use]
+    pub fn and(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.secondary.push(Label { span, text: text.into() });
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        self.help = Some(text.into());
+        self
+    }
+}
+
+/// Puts messages in the order in which they are shown: by place, then by code.
+pub fn sort(diagnostics: &mut [Diagnostic]) {
+    diagnostics
+        .sort_by(|a, b| (a.primary.span, a.code, &a.message).cmp(&(b.primary.span, b.code, &b.message)));
+}
+
+/// Whether any of the messages is an error.
+#[must_use]
+pub fn any_error(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+}
+
+/// Declares the table of codes: one line a code, with its severity and the class of mistakes that it names. The first
+/// two digits are the stage: 01 syntax, 02 structure, 03 values, 04 meaning within a host, 05 the driver's catalogue.
+/// A code is never given another meaning and never used again.
+macro_rules! codes {
+    ($($variant:ident = $code:literal, $severity:ident, $title:literal;)+) => {
+        /// The stable code of a message.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code { $(#[doc = $title] $variant,)+ }
+
+        impl Code {
+            /// Every code, in rising order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The code as it is shown.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code,)+ }
+            }
+
+            /// How bad it is.
+            #[must_use]
+            pub const fn severity(self) -> Severity {
+                match self { $(Self::$variant => Severity::$severity,)+ }
+            }
+
+            /// The class of mistakes that it names.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    Unreadable = "E0101", Error, "a file that cannot be read";
+    TooLarge = "E0102", Error, "a file above the size limit";
+    TooDeep = "E0103", Error, "blocks nested above the depth limit";
+    NestedSlashdash = "E0104", Error, "a block switched off inside a block that is switched off";
+    UnbalancedBlock = "E0105", Error, "a brace without its partner";
+    Unterminated = "E0106", Error, "a string or comment without its end";
+    BareKeyword = "E0107", Error, "`true`, `false` or `null` without `#`";
+    NoValue = "E0108", Error, "a property without a value";
+    NeedsQuotes = "E0109", Error, "a value that needs quotes";
+    UnknownKeyword = "E0110", Error, "a word after `#` that KDL does not know";
+    Syntax = "E0111", Error, "text that is not KDL";
+    UnknownNode = "E0201", Error, "a node that the language does not have";
+    MisplacedNode = "E0202", Error, "a node where it cannot stand";
+    NotYet = "E0203", Error, "a word of the language that this version does not know yet";
+    RepeatedNode = "E0204", Error, "a node given twice that stands once";
+    MissingNode = "E0205", Error, "a node that must be there";
+    NotFirst = "E0206", Error, "`subdevcfg` not as the first node";
+    UnknownProperty = "E0207", Error, "a property that the node does not have";
+    RepeatedProperty = "E0208", Error, "a property given twice";
+    MissingProperty = "E0209", Error, "a property that must be there";
+    ExtraArgument = "E0210", Error, "more arguments than the node takes";
+    MissingArgument = "E0211", Error, "fewer arguments than the node needs";
+    UnexpectedBlock = "E0212", Error, "a block on a node that takes none";
+    TypeAnnotation = "E0213", Error, "a KDL type annotation";
+    WrongType = "E0301", Error, "a value of the wrong kind";
+    UnknownWord = "E0302", Error, "a word that is not one of those possible here";
+    OutOfRange = "E0303", Error, "a number out of its range";
+    MalformedMac = "E0304", Error, "text that is not a MAC address";
+    MalformedHandle = "E0305", Error, "text that is not a devlink handle";
+    MalformedInterface = "E0306", Error, "text that cannot name a network interface";
+    MalformedUuid = "E0307", Error, "text that is not a UUID";
+    UnusableMac = "E0308", Error, "a MAC address that no function can have";
+    RepeatedDevice = "E0401", Error, "a device described twice";
+    RepeatedSubdevice = "E0402", Error, "two subdevices of one name";
+    RepeatedParam = "E0403", Error, "a parameter given twice";
+    RepeatedMac = "E0404", Error, "a MAC address given twice";
+    RepeatedUuid = "E0405", Error, "a UUID given twice";
+    RepeatedSfNumber = "E0406", Error, "a subfunction number given twice";
+    RepeatedInterface = "E0407", Error, "an interface name given twice";
+    NoLifecycle = "E0408", Error, "a subdevice that does not say what it is";
+    TwoLifecycles = "E0409", Error, "a subdevice that says twice what it is";
+    NoSfNumber = "E0410", Error, "a subfunction without a number";
+    NeedsSwitchdev = "E0411", Error, "a word of switchdev mode on a device in legacy mode";
+    AnyHostHardware = "E0412", Error, "a hardware address in a file for any host";
+    PoolTooSmall = "E0413", Error, "more subdevices than the device has room for";
+    NetdevDisabled = "E0414", Error, "a netdev whose function is told not to have one";
+    NotSoft = "E0501", Error, "`create` of a device that is not made by software";
+    UnknownParam = "E0502", Warning, "a parameter that the driver's catalogue does not have";
+    ParamType = "E0503", Error, "a parameter value of the wrong type";
+    ParamRange = "E0504", Error, "a parameter value that the driver does not take";
+    ParamCmode = "E0505", Error, "a configuration mode that the parameter does not have";
+    CmodeNeeded = "E0506", Error, "a parameter whose configuration mode is not known";
+    OtherDriver = "E0507", Error, "a driver that cannot be that of this device";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}

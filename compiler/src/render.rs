@@ -1,0 +1,160 @@
+//! Diagnostics as text for people.
+
+use std::fmt::{self, Write as _};
+
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode,
+    SourceSpan, SpanContents,
+};
+
+use crate::diagnostic::{Diagnostic, Label, Severity};
+use crate::source::{Source, SourceMap, Span};
+
+/// How many messages are shown in full; more of them helps nobody.
+const SHOWN: usize = 50;
+
+/// The messages as text of that width, with a line at the end that counts those not shown.
+#[must_use]
+pub fn render(diagnostics: &[Diagnostic], sources: &SourceMap, width: usize, color: bool) -> String {
+    let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let handler = GraphicalReportHandler::new_themed(theme).with_width(width).with_links(false);
+    let mut text = String::new();
+    for diagnostic in diagnostics.iter().take(SHOWN) {
+        let report = Report::new(diagnostic, sources);
+        // Writing to a string cannot fail, and the places are those of `sources`: nothing to say of an error here.
+        let _ = handler.render_report(&mut text, &report);
+        text.push('\n');
+    }
+    let hidden = diagnostics.get(SHOWN..).unwrap_or_default();
+    if !hidden.is_empty() {
+        let errors = hidden.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+        let warnings = hidden.len() - errors;
+        let _ = writeln!(text, "... and {errors} more errors and {warnings} more warnings");
+    }
+    text
+}
+
+/// A diagnostic as miette wants it. Its labels are of one source; what stands in another is a report of its own below.
+#[derive(Debug)]
+struct Report<'a> {
+    code: Option<String>,
+    message: String,
+    severity: Severity,
+    help: Option<&'a str>,
+    source: Excerpts<'a>,
+    labels: Vec<LabeledSpan>,
+    related: Vec<Self>,
+}
+
+impl<'a> Report<'a> {
+    fn new(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Self {
+        let home = diagnostic.primary.span.source;
+        let (here, elsewhere): (Vec<&Label>, Vec<&Label>) =
+            diagnostic.secondary.iter().partition(|label| label.span.source == home);
+        let primary = LabeledSpan::new_primary_with_span(
+            Some(diagnostic.primary.text.clone()),
+            place(diagnostic.primary.span),
+        );
+        let secondary = here
+            .into_iter()
+            .map(|label| LabeledSpan::new_with_span(Some(label.text.clone()), place(label.span)));
+        Self {
+            code: Some(diagnostic.code.to_string()),
+            message: diagnostic.message.clone(),
+            severity: diagnostic.severity,
+            help: diagnostic.help.as_deref(),
+            source: Excerpts(sources.get(home)),
+            labels: std::iter::once(primary).chain(secondary).collect(),
+            related: elsewhere.into_iter().map(|label| Self::elsewhere(label, sources)).collect(),
+        }
+    }
+
+    fn elsewhere(label: &Label, sources: &'a SourceMap) -> Self {
+        Self {
+            code: None,
+            message: label.text.clone(),
+            severity: Severity::Error,
+            help: None,
+            source: Excerpts(sources.get(label.span.source)),
+            labels: vec![LabeledSpan::new_primary_with_span(None, place(label.span))],
+            related: Vec::new(),
+        }
+    }
+}
+
+fn place(span: Span) -> SourceSpan {
+    (span.start, span.end - span.start).into()
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Report<'_> {}
+
+impl miette::Diagnostic for Report<'_> {
+    fn code<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
+        self.code.as_ref().map(|code| Box::new(code) as Box<dyn fmt::Display>)
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+        })
+    }
+
+    fn help<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
+        self.help.map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(&self.source)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        Some(Box::new(self.labels.iter().cloned()))
+    }
+
+    fn related<'b>(&'b self) -> Option<Box<dyn Iterator<Item = &'b dyn miette::Diagnostic> + 'b>> {
+        Some(Box::new(self.related.iter().map(|report| report as &dyn miette::Diagnostic)))
+    }
+}
+
+/// Lines of a source, found through its index: miette's own implementation for strings reads the text from its
+/// beginning for every label.
+#[derive(Debug)]
+struct Excerpts<'a>(&'a Source);
+
+impl SourceCode for Excerpts<'_> {
+    fn read_span<'b>(
+        &'b self,
+        span: &SourceSpan,
+        lines_before: usize,
+        lines_after: usize,
+    ) -> Result<Box<dyn SpanContents<'b> + 'b>, MietteError> {
+        let source = self.0;
+        let end = span.offset() + span.len();
+        if end > source.text().len() {
+            return Err(MietteError::OutOfBounds);
+        }
+        let (line, column) = source.position(span.offset());
+        let (last_line, _) = source.position(end.saturating_sub(1).max(span.offset()));
+        let first = line.saturating_sub(lines_before).max(1);
+        let last = (last_line + lines_after).min(source.line_count());
+        // Without context miette asks for the place itself, to print its line and column.
+        let (start, column) =
+            if lines_before == 0 { (span.offset(), column - 1) } else { (source.line(first).start, 0) };
+        let stop = source.line(last).end.max(end);
+        Ok(Box::new(MietteSpanContents::new_named(
+            source.path().to_string(),
+            &source.text().as_bytes()[start..stop],
+            (start, stop - start).into(),
+            first - 1,
+            column,
+            last - first + 1,
+        )))
+    }
+}

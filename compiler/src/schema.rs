@@ -1,0 +1,145 @@
+//! The schema: which nodes a language has, where they stand, what they take. Host files and driver catalogues are
+//! described by files of one form; the compiler has no list of words beside them.
+
+mod read;
+
+use std::sync::LazyLock;
+
+pub use read::SchemaError;
+
+/// The parent of nodes at the top of a file.
+pub const FILE: &str = "file";
+
+/// A language.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Schema {
+    /// Its nodes, in the order of the schema file.
+    pub nodes: Vec<NodeSpec>,
+    /// Names of nodes that the language has, but this version does not know yet.
+    pub later: Vec<String>,
+}
+
+/// A node of the language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeSpec {
+    /// Its name.
+    pub name: String,
+    /// The nodes whose block it may stand in, [`FILE`] for the top of a file.
+    pub parents: Vec<String>,
+    /// Whether it stands at most once in its block.
+    pub once: bool,
+    /// Whether it must be there.
+    pub required: bool,
+    /// Its arguments, in order.
+    pub arguments: Vec<ValueSpec>,
+    /// Its properties.
+    pub properties: Vec<ValueSpec>,
+    /// What properties of any other name hold, where there may be such.
+    pub free_properties: Option<ValueSpec>,
+    /// Names of properties that the language has, but this version does not know yet.
+    pub later: Vec<String>,
+    /// One sentence for people.
+    pub doc: String,
+}
+
+/// An argument or property.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValueSpec {
+    /// Its name; arguments have one for messages.
+    pub name: String,
+    /// What it can hold.
+    pub kind: Kind,
+    /// Whether it must be there.
+    pub required: bool,
+    /// What holds if it is left out, in words for people.
+    pub default: Option<String>,
+    /// The unit of a number.
+    pub unit: Option<String>,
+    /// One sentence for people.
+    pub doc: String,
+}
+
+/// What a value can be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// `#true` or `#false`.
+    Boolean,
+    /// A whole number in this range.
+    Integer(u32, u32),
+    /// One of these words.
+    Word(Vec<String>),
+    /// A MAC address.
+    Mac,
+    /// A UUID.
+    Uuid,
+    /// A devlink handle.
+    Handle,
+    /// The name of a network interface.
+    Interface,
+    /// A boolean, a whole number or a text.
+    Scalar,
+}
+
+static LANGUAGE: LazyLock<Schema> = LazyLock::new(|| bundled(include_str!("../../schemas/subdevcfg.kdl")));
+static CATALOGUE: LazyLock<Schema> = LazyLock::new(|| bundled(include_str!("../../schemas/catalogue.kdl")));
+
+/// Reads a schema that is part of the program. A test proves that each can be read; one that could not would describe
+/// an empty language, which refuses every file.
+fn bundled(text: &str) -> Schema {
+    Schema::read(text).unwrap_or_default()
+}
+
+impl Schema {
+    /// The language of host files.
+    #[must_use]
+    pub fn language() -> &'static Self {
+        &LANGUAGE
+    }
+
+    /// The form of driver catalogues.
+    #[must_use]
+    pub fn catalogue() -> &'static Self {
+        &CATALOGUE
+    }
+
+    /// The node of that name.
+    #[must_use]
+    pub fn node(&self, name: &str) -> Option<&NodeSpec> {
+        self.nodes.iter().find(|node| node.name == name)
+    }
+
+    /// The nodes that may stand in the block of `parent`.
+    pub fn children<'a>(&'a self, parent: &'a str) -> impl Iterator<Item = &'a NodeSpec> {
+        self.nodes.iter().filter(move |node| node.parents.iter().any(|name| name == parent))
+    }
+}
+
+impl NodeSpec {
+    /// The property of that name.
+    #[must_use]
+    pub fn property(&self, name: &str) -> Option<&ValueSpec> {
+        self.properties.iter().find(|property| property.name == name).or(self.free_properties.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Schema;
+
+    #[test]
+    fn the_bundled_schemas_can_be_read() {
+        for text in [include_str!("../../schemas/subdevcfg.kdl"), include_str!("../../schemas/catalogue.kdl")]
+        {
+            let schema = Schema::read(text).expect("a bundled schema");
+            assert!(!schema.nodes.is_empty());
+            for node in &schema.nodes {
+                for parent in &node.parents {
+                    assert!(parent == super::FILE || schema.node(parent).is_some(), "{parent}");
+                }
+                assert!(!schema.later.contains(&node.name), "{} is known", node.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The syntax tree: a KDL document with the places of every name and value, in our own types. What comes after the
+//! parser never sees the `kdl` crate.
+
+use crate::source::Span;
+
+/// The nodes of one file, in the order of the text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    /// The file as a whole, for what is missing in it.
+    pub span: Span,
+    /// Its nodes.
+    pub nodes: Vec<Node>,
+    /// Whether a stage refused something in it, so that absence proves nothing.
+    pub incomplete: bool,
+}
+
+/// One node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// Its name.
+    pub name: Name,
+    /// From the name to the last argument or property: the node without its block.
+    pub span: Span,
+    /// Its arguments, in order.
+    pub arguments: Vec<Value>,
+    /// Its properties, in the order of the text, also one given twice.
+    pub properties: Vec<Property>,
+    /// The nodes in its block.
+    pub children: Vec<Self>,
+    /// The place of a type annotation, which the language does not use.
+    pub annotation: Option<Span>,
+    /// Whether a stage refused something in it, so that absence proves nothing.
+    pub incomplete: bool,
+}
+
+/// A name and its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name {
+    /// The name, without quotes.
+    pub text: String,
+    /// Its place.
+    pub span: Span,
+}
+
+/// A property.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Property {
+    /// Its name.
+    pub name: Name,
+    /// Its value.
+    pub value: Value,
+}
+
+/// A value and its place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Value {
+    /// The value.
+    pub datum: Datum,
+    /// Its place: of the value alone, not of the property.
+    pub span: Span,
+    /// The place of a type annotation, which the language does not use.
+    pub annotation: Option<Span>,
+}
+
+/// What KDL can say.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Datum {
+    /// A string, bare or quoted.
+    Text(String),
+    /// A whole number.
+    Integer(i128),
+    /// A number with a fraction or exponent, infinite ones and `#nan` included.
+    Float,
+    /// `#true` or `#false`.
+    Bool(bool),
+    /// `#null`; also what validation leaves in the place of an argument that it refused.
+    Null,
+}
+
+impl Node {
+    /// The argument at that position.
+    #[must_use]
+    pub fn argument(&self, position: usize) -> Option<&Value> {
+        self.arguments.get(position).filter(|value| value.datum != Datum::Null)
+    }
+
+    /// The value of that property.
+    #[must_use]
+    pub fn property(&self, name: &str) -> Option<&Value> {
+        self.properties.iter().find(|property| property.name.text == name).map(|property| &property.value)
+    }
+
+    /// The nodes of that name in the block.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Self> {
+        self.children.iter().filter(move |child| child.name.text == name)
+    }
+
+    /// The node of that name in the block; the first, if validation let more than one stand.
+    #[must_use]
+    pub fn child(&self, name: &str) -> Option<&Self> {
+        self.children.iter().find(|child| child.name.text == name)
+    }
+}
+
+impl Document {
+    /// The nodes of that name.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Node> {
+        self.nodes.iter().filter(move |node| node.name.text == name)
+    }
+}
+
+impl Value {
+    /// The text, if the value is one.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match &self.datum {
+            Datum::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The boolean, if the value is one.
+    #[must_use]
+    pub const fn boolean(&self) -> Option<bool> {
+        match self.datum {
+            Datum::Bool(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The number, if the value is a whole one that `T` can hold.
+    #[must_use]
+    pub fn number<T: TryFrom<i128>>(&self) -> Option<T> {
+        match self.datum {
+            Datum::Integer(value) => T::try_from(value).ok(),
+            _ => None,
+        }
+    }
+}
+
+impl Datum {
+    /// What it is, in the user's words.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "text",
+            Self::Integer(_) => "a whole number",
+            Self::Float => "a number with a fraction",
+            Self::Bool(_) => "a boolean",
+            Self::Null => "null",
+        }
+    }
+}

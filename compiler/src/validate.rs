@@ -1,0 +1,314 @@
+//! Is it the language? A document against a [`Schema`], closed at every depth: what the schema does not have is an
+//! error. What is refused is taken out of the document, and the node it stood in is marked, so that the stages after
+//! this one neither trip over it nor report its absence.
+
+mod values;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::nearest::{listed, nearest};
+use crate::schema::{FILE, NodeSpec, Schema};
+use crate::source::Span;
+use crate::syntax::{Datum, Document, Node, Property, Value};
+
+/// Checks a document and takes out what is refused.
+pub(crate) fn validate(
+    mut document: Document,
+    schema: &Schema,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Document {
+    let mut validator = Validator { schema, diagnostics };
+    let top = Block { name: FILE, head: document.span, spec: None };
+    validator.first_node(&document);
+    document.incomplete |= validator.block(&top, &mut document.nodes);
+    validator.missing_nodes(&top, &document.nodes, document.incomplete);
+    document
+}
+
+/// A block of nodes and whose it is.
+struct Block<'a> {
+    name: &'a str,
+    head: Span,
+    spec: Option<&'a NodeSpec>,
+}
+
+struct Validator<'a> {
+    schema: &'a Schema,
+    diagnostics: &'a mut Vec<Diagnostic>,
+}
+
+impl<'a> Validator<'a> {
+    fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Checks the nodes of a block. Returns whether any was taken out.
+    fn block(&mut self, block: &Block<'_>, nodes: &mut Vec<Node>) -> bool {
+        let before = nodes.len();
+        let mut block_refused = false;
+        let mut kept: Vec<Node> = Vec::with_capacity(before);
+        for mut node in nodes.drain(..) {
+            let Some(spec) = self.known(block, &node, &mut block_refused) else { continue };
+            let first = kept.iter().find(|other| spec.once && other.name.text == spec.name);
+            if let Some(first) = first {
+                let first = first.name.span;
+                self.report(repeated(block.name, &node, first));
+                continue;
+            }
+            self.node(spec, &mut node);
+            kept.push(node);
+        }
+        *nodes = kept;
+        nodes.len() < before
+    }
+
+    /// The spec of a node, if it may stand in this block.
+    fn known(&mut self, block: &Block<'_>, node: &Node, block_refused: &mut bool) -> Option<&'a NodeSpec> {
+        let name = node.name.text.as_str();
+        let schema = self.schema;
+        if let Some(spec) = schema.node(name) {
+            if spec.parents.iter().any(|parent| parent == block.name) {
+                return Some(spec);
+            }
+            self.report(misplaced(block.name, node, spec));
+        } else if schema.later.iter().any(|later| later == name) {
+            self.report(not_yet(node.name.span, name, "node"));
+        } else if block.name != FILE && schema.children(block.name).next().is_none() {
+            if !*block_refused {
+                *block_refused = true;
+                self.report(unexpected_block(block, node));
+            }
+        } else {
+            let diagnostic = unknown_node(schema, block, node);
+            self.report(diagnostic);
+        }
+        None
+    }
+
+    fn node(&mut self, spec: &'a NodeSpec, node: &mut Node) {
+        if let Some(annotation) = node.annotation {
+            self.report(annotated(annotation));
+        }
+        self.arguments(spec, node);
+        self.properties(spec, node);
+        let block = Block { name: &spec.name, head: node.span, spec: Some(spec) };
+        node.incomplete |= self.block(&block, &mut node.children);
+        let incomplete = node.incomplete;
+        self.missing_nodes(&block, &node.children, incomplete);
+    }
+
+    fn arguments(&mut self, spec: &NodeSpec, node: &mut Node) {
+        let name = &node.name.text;
+        let given = node.arguments.len();
+        if let Some(extra) = node.arguments.get(spec.arguments.len()) {
+            let message = match spec.arguments.len() {
+                0 => format!("`{name}` takes no argument"),
+                1 => format!("`{name}` takes one argument"),
+                most => format!("`{name}` takes {most} arguments"),
+            };
+            let mut diagnostic = Diagnostic::new(Code::ExtraArgument, message, extra.span, "one too many");
+            if let Some(help) = help_for_extra(self.schema, spec, extra) {
+                diagnostic = diagnostic.help(help);
+            }
+            self.report(diagnostic);
+            node.incomplete = true;
+            node.arguments.truncate(spec.arguments.len());
+        }
+        for (value, argument) in node.arguments.iter_mut().zip(&spec.arguments) {
+            let refusal = values::refusal(&argument.name, argument, value);
+            if let Some(diagnostic) = refusal {
+                self.report(diagnostic);
+                value.datum = Datum::Null;
+                node.incomplete = true;
+            }
+        }
+        if let Some(missing) = spec.arguments.iter().skip(given).find(|argument| argument.required) {
+            let message = format!("`{name}` needs its {}", missing.name);
+            self.diagnostics.push(
+                Diagnostic::new(Code::MissingArgument, message, node.span, format!("no {}", missing.name))
+                    .help(format!("write it after `{name}`: {}", values::example(missing))),
+            );
+            node.incomplete = true;
+        }
+    }
+
+    fn properties(&mut self, spec: &NodeSpec, node: &mut Node) {
+        let mut kept: Vec<Property> = Vec::with_capacity(node.properties.len());
+        let mut refused: Vec<String> = Vec::new();
+        for property in std::mem::take(&mut node.properties) {
+            let name = property.name.text.as_str();
+            let diagnostic = if let Some(first) = kept.iter().find(|other| other.name.text == name) {
+                let message = format!("`{name}` is given twice");
+                Diagnostic::new(Code::RepeatedProperty, message, property.name.span, "given again")
+                    .and(first.name.span, "first given here")
+                    .help("keep one of them")
+            } else if let Some(known) = spec.property(name) {
+                match values::refusal(name, known, &property.value) {
+                    None => {
+                        kept.push(property);
+                        continue;
+                    }
+                    Some(diagnostic) => diagnostic,
+                }
+            } else if spec.later.iter().any(|later| later == name) {
+                not_yet(property.name.span, name, "property")
+            } else {
+                unknown_property(self.schema, spec, &property)
+            };
+            self.report(diagnostic);
+            refused.push(property.name.text);
+            node.incomplete = true;
+        }
+        node.properties = kept;
+        for missing in spec.properties.iter().filter(|property| property.required) {
+            // A misspelt one is most likely the one that is missing.
+            if node.property(&missing.name).is_some()
+                || refused.iter().any(|name| nearest(name, [missing.name.as_str()]).is_some())
+            {
+                continue;
+            }
+            let (node_name, name) = (&node.name.text, &missing.name);
+            let message = format!("`{node_name}` needs `{name}=`");
+            self.diagnostics.push(
+                Diagnostic::new(Code::MissingProperty, message, node.span, format!("no `{name}=`"))
+                    .help(format!("write `{name}={}`", values::example(missing))),
+            );
+            node.incomplete = true;
+        }
+    }
+
+    fn first_node(&mut self, document: &Document) {
+        let Some(required) = self.schema.nodes.first() else { return };
+        let place = document.nodes.iter().position(|node| node.name.text == required.name);
+        if let Some(node) = place.filter(|&place| place > 0).and_then(|place| document.nodes.get(place)) {
+            let name = &required.name;
+            let message = format!("`{name}` must be the first node of the file");
+            self.report(
+                Diagnostic::new(Code::NotFirst, message, node.span, "stands too late")
+                    .help("move it to the top; only comments may stand above it"),
+            );
+        }
+    }
+
+    fn missing_nodes(&mut self, block: &Block<'_>, nodes: &[Node], incomplete: bool) {
+        let schema = self.schema;
+        for spec in schema.children(block.name).filter(|spec| spec.required) {
+            let there = nodes.iter().any(|node| node.name.text == spec.name);
+            if there || incomplete && self.misspelt(&spec.name) {
+                continue;
+            }
+            let name = &spec.name;
+            let message = if block.spec.is_some() {
+                format!("`{}` needs a `{name}`", block.name)
+            } else {
+                format!("the file has no `{name}` node")
+            };
+            let span =
+                nodes.first().filter(|_| block.spec.is_none()).map_or(block.head, |node| node.name.span);
+            self.report(
+                Diagnostic::new(Code::MissingNode, message, span, format!("no `{name}` in this file"))
+                    .help(values::node_example(spec)),
+            );
+        }
+    }
+
+    /// Whether a node was refused whose name is near to this one: then it is not missing but misspelt.
+    fn misspelt(&self, name: &str) -> bool {
+        let help = format!("`{name}`");
+        self.diagnostics.iter().any(|found| {
+            found.code == Code::UnknownNode && found.help.as_ref().is_some_and(|text| text.contains(&help))
+        })
+    }
+}
+
+fn repeated(block: &str, node: &Node, first: Span) -> Diagnostic {
+    let name = &node.name.text;
+    let place = if block == FILE { "in a file".to_owned() } else { format!("in a `{block}`") };
+    Diagnostic::new(
+        Code::RepeatedNode,
+        format!("`{name}` stands once {place}, and this is another"),
+        node.name.span,
+        "given again",
+    )
+    .and(first, "first given here")
+    .help("keep one of them, or put what they say into one")
+}
+
+fn misplaced(block: &str, node: &Node, spec: &NodeSpec) -> Diagnostic {
+    let name = &node.name.text;
+    let here = if block == FILE { "at the top of a file".to_owned() } else { format!("in `{block}`") };
+    let places: Vec<&str> =
+        spec.parents.iter().map(String::as_str).filter(|&parent| parent != FILE).collect();
+    let help = if places.is_empty() {
+        format!("`{name}` stands at the top of a file")
+    } else {
+        format!("`{name}` stands in {}", listed(places))
+    };
+    let message = format!("`{name}` cannot stand {here}");
+    Diagnostic::new(Code::MisplacedNode, message, node.name.span, "not here").help(help)
+}
+
+fn not_yet(span: Span, name: &str, what: &str) -> Diagnostic {
+    let message = format!("this version of subdevcfg does not know the {what} `{name}` yet");
+    Diagnostic::new(Code::NotYet, message, span, "of a later version")
+        .help("the language has it, this program does not: remove it, or use a newer version")
+}
+
+fn unexpected_block(block: &Block<'_>, child: &Node) -> Diagnostic {
+    let (name, child_name) = (block.name, &child.name.text);
+    let is_property = block.spec.is_some_and(|spec| spec.property(child_name).is_some());
+    let help = if is_property {
+        format!("`{child_name}` is a property: write `{name} ... {child_name}=VALUE`")
+    } else {
+        format!("what belongs to `{name}` is written as properties, on its line")
+    };
+    let message = format!("`{name}` takes no block");
+    Diagnostic::new(Code::UnexpectedBlock, message, child.name.span, format!("in the block of `{name}`"))
+        .and(block.head, "this node stands alone")
+        .help(help)
+}
+
+fn unknown_node(schema: &Schema, block: &Block<'_>, node: &Node) -> Diagnostic {
+    let name = node.name.text.as_str();
+    let here: Vec<&str> = schema.children(block.name).map(|spec| spec.name.as_str()).collect();
+    let later = schema.later.iter().map(String::as_str);
+    let help = if block.spec.is_some_and(|spec| spec.properties.iter().any(|known| known.name == name)) {
+        format!("`{name}` is a property of `{}`: write `{name}=VALUE` on its line", block.name)
+    } else if let Some(meant) = nearest(name, here.iter().copied().chain(later)) {
+        format!("did you mean `{meant}`?")
+    } else {
+        format!("possible here: {}", listed(here))
+    };
+    let message = format!("there is no node `{name}`");
+    Diagnostic::new(Code::UnknownNode, message, node.name.span, "unknown").help(help)
+}
+
+fn unknown_property(schema: &Schema, spec: &NodeSpec, property: &Property) -> Diagnostic {
+    let (node, name) = (spec.name.as_str(), property.name.text.as_str());
+    let known: Vec<&str> = spec.properties.iter().map(|known| known.name.as_str()).collect();
+    let help = if let Some(meant) = nearest(name, known.iter().copied()) {
+        format!("did you mean `{meant}`?")
+    } else if schema.children(node).any(|child| child.name == name) {
+        format!("`{name}` is a node of its own: write it into the block of `{node}`")
+    } else if known.is_empty() {
+        format!("`{node}` has no properties")
+    } else {
+        format!("`{node}` has {}", listed(known))
+    };
+    let message = format!("`{node}` has no property `{name}`");
+    Diagnostic::new(Code::UnknownProperty, message, property.name.span, "unknown").help(help)
+}
+
+fn help_for_extra(schema: &Schema, spec: &NodeSpec, extra: &Value) -> Option<String> {
+    let text = extra.text()?;
+    if spec.property(text).is_some_and(|known| known.name == text) {
+        return Some(format!("`{text}` is a property: write `{text}=VALUE`"));
+    }
+    let is_node = schema.node(text).is_some();
+    is_node.then(|| format!("if `{text}` begins the next node, a `;` or a new line is missing before it"))
+}
+
+fn annotated(span: Span) -> Diagnostic {
+    let message = "type annotations mean nothing here";
+    Diagnostic::new(Code::TypeAnnotation, message, span, "an annotation")
+        .help("remove it with its parentheses")
+}

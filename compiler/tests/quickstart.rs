@@ -1,0 +1,25 @@
+//! The example file: its model and its graph, in full.
+
+mod common;
+
+use common::{QUICKSTART, compile, snapshots, without_spans};
+
+#[test]
+fn the_model_and_the_graph_of_the_quickstart() {
+    let compilation = compile("quickstart.kdl", QUICKSTART);
+    assert_eq!(compilation.diagnostics, []);
+    let mut host = compilation.host.expect("a host without errors");
+    for device in &mut host.model.devices {
+        assert!(
+            device.catalogue.take().is_some(),
+            "the bundled driver has a catalogue, with a snapshot of its own"
+        );
+    }
+    snapshots("../compiler/tests/snapshots").bind(|| {
+        insta::assert_snapshot!("quickstart", without_spans(&format!("{:#?}", host.model)));
+        insta::assert_snapshot!("quickstart.dot", host.graph.to_dot());
+        insta::assert_snapshot!("quickstart.mermaid", host.graph.to_mermaid());
+        let order: Vec<_> = host.graph.order().iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!("quickstart.order", order.join("\n"));
+    });
+}
