@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::values::{Cmode, ParamType};
+use crate::values::{Cmode, ParamType, Scalar};
 
 /// One driver's catalogue.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -81,6 +81,8 @@ pub struct ParamSpec {
     pub range: Option<(u64, u64)>,
     /// The words a string parameter takes, where the driver lists them.
     pub words: Vec<String>,
+    /// The value that a new instance has, where the driver fixes it.
+    pub default: Option<Scalar>,
     /// Price of a change in cmode runtime; unknown is [`Impact::ParentWide`].
     pub impact: Option<Impact>,
     /// One sentence for people.

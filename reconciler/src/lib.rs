@@ -1,1 +1,13 @@
-//! c
+//! The reconciler of subdevcfg: observes what is, works out what has to change, and changes it, safely.
+//!
+//! The flow is [`kernel::Kernel::observe`], [`desired::Desired::of`], [`plan::plan`], [`apply::apply`]. All logic is in
+//! plan and apply, over the [`kernel::Kernel`] trait; what the live kernel needs is to encode one request and to decode
+//! one object.
+
+pub mod desired;
+pub mod kernel;
+pub mod plan;
+pub mod record;
+pub mod resource;
+pub mod rules;
+pub mod state;

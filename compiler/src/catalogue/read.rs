@@ -10,7 +10,7 @@ use crate::schema::Schema;
 use crate::source::SourceMap;
 use crate::syntax::{Document, Node, Value};
 use crate::validate::validate;
-use crate::values::{Cmode, ParamType};
+use crate::values::{Cmode, ParamType, Scalar};
 
 /// The bundled catalogues. A test proves that each can be read; a driver whose catalogue could not would be unknown.
 static BUNDLED: LazyLock<Vec<Arc<Catalogue>>> = LazyLock::new(|| {
@@ -76,20 +76,30 @@ fn param(node: &Node) -> Option<ParamSpec> {
     let bound = |name| node.property(name).and_then(Value::number::<u64>);
     let first: Cmode = text(node, "cmode")?.parse().ok()?;
     let further = node.all("cmode").filter_map(|more| argument(more, 0)?.parse().ok());
+    let value_type = text(node, "type")?.parse::<ParamType>().ok()?;
     Some(ParamSpec {
         name: argument(node, 0)?,
         owner: if text(node, "of")? == "parent" { ParamOwner::Parent } else { ParamOwner::Function },
-        value_type: text(node, "type")?.parse::<ParamType>().ok()?,
+        value_type,
         cmodes: std::iter::once(first).chain(further).collect(),
         range: match (bound("min"), bound("max")) {
             (None, None) => None,
             (min, max) => Some((min.unwrap_or(0), max.unwrap_or(u64::MAX))),
         },
         words: node.all("word").filter_map(|word| argument(word, 0)).collect(),
+        default: text(node, "default").and_then(|text| scalar(value_type, text)),
         impact: text(node, "impact")
             .and_then(|word| Impact::ALL.iter().copied().find(|impact| impact.as_str() == word)),
         doc: text(node, "doc")?.to_owned(),
     })
+}
+
+fn scalar(value_type: ParamType, text: &str) -> Option<Scalar> {
+    match value_type {
+        ParamType::Bool => text.parse().ok().map(Scalar::Bool),
+        ParamType::String => Some(Scalar::Text(text.to_owned())),
+        _ => text.parse().ok().map(Scalar::Number),
+    }
 }
 
 fn manners(node: &Node) -> Option<FunctionManners> {

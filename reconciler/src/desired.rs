@@ -1,0 +1,175 @@
+//! What is to be: the compiler's model in the reconciler's vocabulary, each attribute with the place that asks for it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use subdevcfg_compiler::catalogue::Catalogue;
+use subdevcfg_compiler::model::{Device, HostModel, Interface, Lifecycle, Param, Sourced, Subdevice};
+use subdevcfg_compiler::source::{SourceMap, Span};
+
+use crate::plan::Reason;
+use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject};
+use crate::state::SoftSpec;
+
+/// A host as it is to be.
+#[derive(Debug, Clone, Default)]
+pub struct Desired {
+    /// Its parents, by address.
+    pub parents: Vec<DesiredParent>,
+}
+
+/// A parent as it is to be.
+#[derive(Debug, Clone)]
+pub struct DesiredParent {
+    /// The parent.
+    pub subject: Subject,
+    /// Its address, as in the file.
+    pub address: String,
+    /// What is known of its driver.
+    pub catalogue: Option<Arc<Catalogue>>,
+    /// The driver that the file names.
+    pub driver: Option<String>,
+    /// How to make it, if it is made in software.
+    pub create: Option<SoftSpec>,
+    /// Its attributes.
+    pub wanted: Wanted,
+    /// Its functions.
+    pub functions: Vec<DesiredFunction>,
+}
+
+/// A function as it is to be: there, active, and with these attributes.
+#[derive(Debug, Clone)]
+pub struct DesiredFunction {
+    /// The function.
+    pub subject: Subject,
+    /// Its identity.
+    pub id: FunctionId,
+    /// Its address.
+    pub address: String,
+    /// The type, for a mediated device.
+    pub mdev_type: Option<String>,
+    /// Its attributes.
+    pub wanted: Wanted,
+}
+
+/// Attributes with the reason for each.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The values.
+    pub settings: Settings,
+    /// The place that asks for the subject itself.
+    pub reason: Reason,
+    reasons: BTreeMap<Attribute, Reason>,
+}
+
+impl Wanted {
+    const fn new(reason: Reason) -> Self {
+        Self { settings: Settings::new(), reason, reasons: BTreeMap::new() }
+    }
+
+    fn add(&mut self, setting: Setting, reason: Reason) {
+        self.reasons.insert(setting.attribute(), reason);
+        self.settings.set(setting);
+    }
+
+    /// Why an attribute is as it is; the subject's own reason for those that nobody asked for.
+    #[must_use]
+    pub fn why(&self, attribute: &Attribute) -> &Reason {
+        self.reasons.get(attribute).unwrap_or(&self.reason)
+    }
+}
+
+impl Desired {
+    /// Reads a model.
+    #[must_use]
+    pub fn of(model: &HostModel, sources: &SourceMap) -> Self {
+        let places = Places(sources);
+        Self { parents: model.devices.iter().map(|device| places.parent(device)).collect() }
+    }
+}
+
+/// Turns spans into citations.
+struct Places<'a>(&'a SourceMap);
+
+impl Places<'_> {
+    fn asked(&self, span: Span) -> Reason {
+        Reason::asked(self.0.cite(span))
+    }
+
+    fn of<T>(&self, sourced: &Sourced<T>) -> Reason {
+        Reason { text: sourced.implied.clone(), source: Some(self.0.cite(sourced.span)) }
+    }
+
+    fn parent(&self, device: &Device) -> DesiredParent {
+        let parent = device.handle.value.clone();
+        let mut wanted = Wanted::new(self.asked(device.handle.span));
+        let eswitch = &device.eswitch;
+        if let Some(mode) = &eswitch.mode {
+            wanted.add(Setting::EswitchMode(mode.value), self.of(mode));
+        }
+        if let Some(mode) = &eswitch.inline_mode {
+            wanted.add(Setting::InlineMode(mode.value), self.of(mode));
+        }
+        if let Some(mode) = &eswitch.encap_mode {
+            wanted.add(Setting::EncapMode(mode.value), self.of(mode));
+        }
+        self.params(&mut wanted, &device.params);
+        let create = device.create.as_ref().map(|create| SoftSpec {
+            max_subdevices: create.max_subdevices.as_ref().map(|number| number.value),
+            lower: create.lower.as_ref().map(|name| name.value.clone()),
+            mac_base: create.mac_base.as_ref().map(|mac| mac.value),
+        });
+        DesiredParent {
+            subject: Subject::parent(parent),
+            address: device.address().to_string(),
+            catalogue: device.catalogue.clone(),
+            driver: device.driver.as_ref().map(|driver| driver.value.clone()),
+            create,
+            wanted,
+            functions: device.subdevices.iter().map(|subdevice| self.function(device, subdevice)).collect(),
+        }
+    }
+
+    fn function(&self, device: &Device, subdevice: &Subdevice) -> DesiredFunction {
+        let id = FunctionId::of(&subdevice.lifecycle.value);
+        let mut wanted = Wanted::new(self.asked(subdevice.name.span));
+        if let Some(mac) = &subdevice.function.mac {
+            wanted.add(Setting::Mac(mac.value), self.of(mac));
+        }
+        self.params(&mut wanted, &subdevice.params);
+        for (side, interface) in
+            [(Side::Netdev, &subdevice.netdev), (Side::Representor, &subdevice.representor)]
+        {
+            if let Some(interface) = interface {
+                self.interface(&mut wanted, side, interface);
+            }
+        }
+        DesiredFunction {
+            subject: Subject::function(device.handle.value.clone(), id.clone()),
+            id,
+            address: subdevice.address(device).to_string(),
+            mdev_type: match &subdevice.lifecycle.value {
+                Lifecycle::Mdev { mdev_type, .. } => Some(mdev_type.clone()),
+                Lifecycle::Sf { .. } => None,
+            },
+            wanted,
+        }
+    }
+
+    fn params(&self, wanted: &mut Wanted, params: &[Param]) {
+        for param in params {
+            let (name, cmode, value) = (param.name.clone(), param.cmode, param.value.value.clone());
+            wanted.add(Setting::Param { name, cmode, value }, self.of(&param.value));
+        }
+    }
+
+    fn interface(&self, wanted: &mut Wanted, side: Side, interface: &Interface) {
+        wanted.add(Setting::Name(side, interface.name.value.clone()), self.of(&interface.name));
+        if let Some(mtu) = &interface.mtu {
+            wanted.add(Setting::Mtu(side, mtu.value), self.of(mtu));
+        }
+        if let Some(up) = &interface.up {
+            wanted.add(Setting::Up(side, up.value), self.of(up));
+        }
+    }
+}

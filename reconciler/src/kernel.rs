@@ -1,0 +1,203 @@
+//! The seam to the kernel: what can be asked of it, and what it answers. Two implementations: [`crate::live`] and
+//! [`crate::simulated`].
+
+use std::fmt;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use serde::{Deserialize, Serialize};
+use subdevcfg_compiler::values::DevlinkHandle;
+
+use crate::resource::{FunctionId, Setting, Subject};
+use crate::state::{SoftSpec, State};
+
+/// One request to the kernel: one message, or one write to a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "snake_case")]
+pub enum Request {
+    /// Make a soft parent.
+    NewParent {
+        /// The handle it will have.
+        handle: DevlinkHandle,
+        /// How to make it.
+        spec: SoftSpec,
+    },
+    /// Remove a soft parent with everything on it.
+    DelParent {
+        /// Its handle.
+        handle: DevlinkHandle,
+    },
+    /// Make a function: `devlink port add`, or a write to an mdev type's `create`.
+    Create {
+        /// On which parent.
+        parent: DevlinkHandle,
+        /// Which.
+        id: FunctionId,
+        /// Of which type, for mediated devices.
+        mdev_type: Option<String>,
+    },
+    /// Remove a function.
+    Delete {
+        /// On which parent.
+        parent: DevlinkHandle,
+        /// Which.
+        id: FunctionId,
+    },
+    /// `devlink port function set ... state`.
+    SetActive {
+        /// On which parent.
+        parent: DevlinkHandle,
+        /// Which function.
+        id: FunctionId,
+        /// The state.
+        active: bool,
+    },
+    /// Write one attribute.
+    Set {
+        /// Of what.
+        subject: Subject,
+        /// Which, and its value.
+        setting: Setting,
+    },
+    /// `devlink dev reload ... action driver_reinit`, of the parent's or of the function's own instance.
+    Reload {
+        /// Whose instance.
+        subject: Subject,
+    },
+}
+
+impl Request {
+    /// What the request is about.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        match self {
+            Self::NewParent { handle, .. } | Self::DelParent { handle } => Subject::parent(handle.clone()),
+            Self::Create { parent, id, .. }
+            | Self::Delete { parent, id }
+            | Self::SetActive { parent, id, .. } => Subject::function(parent.clone(), id.clone()),
+            Self::Set { subject, .. } | Self::Reload { subject } => subject.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NewParent { handle, .. } => write!(f, "make {handle}"),
+            Self::DelParent { handle } => write!(f, "remove {handle}"),
+            Self::Create { parent, id, .. } => write!(f, "create {id} on {parent}"),
+            Self::Delete { parent, id } => write!(f, "delete {id} of {parent}"),
+            Self::SetActive { parent, id, active: true } => write!(f, "activate {id} of {parent}"),
+            Self::SetActive { parent, id, active: false } => write!(f, "deactivate {id} of {parent}"),
+            Self::Set { subject, setting } => {
+                write!(f, "set {} of {subject} to {}", setting.attribute(), setting.value())
+            }
+            Self::Reload { subject } => write!(f, "reload the devlink instance of {subject}"),
+        }
+    }
+}
+
+/// Something that is so some time after a request was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// The function's own devlink instance is there.
+    Instance,
+    /// The function's netdev is there.
+    Netdev,
+    /// The representor is there.
+    Representor,
+    /// No driver is attached to the function any more.
+    Detached,
+    /// The subject is gone.
+    Gone,
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Instance => "its devlink instance to appear",
+            Self::Netdev => "its netdev to appear",
+            Self::Representor => "its representor to appear",
+            Self::Detached => "its driver to detach",
+            Self::Gone => "it to be gone",
+        })
+    }
+}
+
+/// Why a request was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// The kernel refused: its errno and its own words.
+    #[error("{errno:?} ({})", errno.desc())]
+    Refused {
+        /// The error number.
+        errno: Errno,
+        /// The extended ACK's sentence, where there was one.
+        message: Option<String>,
+        /// The file that was written to, where the request is a write.
+        file: Option<String>,
+    },
+    /// The subject of the request is not there any more, or not visible from here.
+    #[error("{0}")]
+    Vanished(String),
+    /// The request was accepted, but its effect was not seen in time.
+    #[error("waited {} s for {effect}", waited.as_secs_f32())]
+    NoEffect {
+        /// What was waited for.
+        effect: Effect,
+        /// How long.
+        waited: Duration,
+    },
+    /// The conversation with the kernel failed.
+    #[error(transparent)]
+    Conversation(#[from] subdevcfg_netlink::NetlinkError),
+}
+
+impl RequestError {
+    /// The kernel's own sentence, if it gave one.
+    #[must_use]
+    pub fn kernel_message(&self) -> Option<&str> {
+        match self {
+            Self::Refused { message, .. } => message.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+/// Why the host could not be observed at all. What only a part lacks is in [`State::unread`].
+#[derive(Debug, thiserror::Error)]
+pub enum ObserveError {
+    /// The conversation with the kernel failed.
+    #[error(transparent)]
+    Netlink(#[from] subdevcfg_netlink::NetlinkError),
+    /// A file of sysfs or procfs could not be read.
+    #[error("cannot read {path}")]
+    File {
+        /// Which.
+        path: camino::Utf8PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// A kernel: the real one or a simulated one.
+pub trait Kernel {
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// [`ObserveError`] when there is nothing to be had; partial failures are in the state.
+    fn observe(&mut self) -> Result<State, ObserveError>;
+
+    /// Sends one request and waits for its answer.
+    ///
+    /// # Errors
+    /// [`RequestError`] with the kernel's own words.
+    fn perform(&mut self, request: &Request) -> Result<(), RequestError>;
+
+    /// Waits until an effect is seen on a subject.
+    ///
+    /// # Errors
+    /// [`RequestError::NoEffect`] when `deadline` passes first.
+    fn wait(&mut self, subject: &Subject, effect: Effect, deadline: Duration) -> Result<(), RequestError>;
+}

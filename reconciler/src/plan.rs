@@ -1,0 +1,270 @@
+//! The plan: what has to be done so that the host is as its file says, in which order, why, and at what price.
+//!
+//! [`plan`] is the whole flow in one function. By rules, not by search: what an attribute needs and costs stands in
+//! [`crate::rules`]; the order follows from the stages there. Same input, same plan, byte for byte.
+
+mod bookkeeping;
+mod changes;
+mod checks;
+mod function;
+mod lane;
+mod parent;
+mod removal;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use subdevcfg_compiler::catalogue::Impact;
+use subdevcfg_compiler::values::{DevlinkHandle, Scalar};
+
+use crate::desired::Desired;
+use crate::kernel::{Effect, Request};
+use crate::record::Record;
+use crate::resource::{Attribute, Subject};
+use crate::state::{State, Unread};
+
+pub use removal::Scope;
+
+/// The version of the plan's JSON form: the minor number counts additions, which readers ignore.
+pub const FORMAT_VERSION: &str = "1.0";
+
+/// What has to be done, and everything a person should know before it is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Plan {
+    /// [`FORMAT_VERSION`].
+    pub format_version: &'static str,
+    /// The kernel that was observed.
+    pub kernel_release: String,
+    /// Resource by resource: what changes, what stays.
+    pub resource_changes: Vec<ResourceChange>,
+    /// What somebody else changed since the last apply, and what the plan does about it.
+    pub drift: Vec<Drift>,
+    /// The requests to the kernel, in order.
+    pub operations: Vec<Operation>,
+    /// What is worth knowing beside that.
+    pub notes: Vec<Note>,
+    /// What the plan cannot do because something is in the way.
+    pub refusals: Vec<Refusal>,
+    /// What could not be read.
+    pub unread: Vec<Unread>,
+    /// The greatest impact of any operation.
+    pub impact: Impact,
+    /// What an apply notes in the record beside what its operations do.
+    #[serde(skip)]
+    pub bookkeeping: Bookkeeping,
+}
+
+/// Changes of the record that need no operation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bookkeeping {
+    /// Subjects that are managed from now on, with their addresses.
+    pub adopt: Vec<(Subject, String)>,
+    /// Attributes that are not ours any more.
+    pub release: Vec<(Subject, Attribute)>,
+    /// Subjects that are not ours any more, with all that hangs on them.
+    pub forget: Vec<Subject>,
+}
+
+/// What happens to one resource.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ResourceChange {
+    /// Its address.
+    pub address: String,
+    /// Which object of the kernel it is.
+    pub subject: Subject,
+    /// What happens, as a list so that readers can look for `delete` alone.
+    pub actions: Vec<Action>,
+    /// Attributes before, those that change; `None` when it is not there.
+    pub before: Option<BTreeMap<String, Scalar>>,
+    /// Attributes after, those that change; `None` when it goes.
+    pub after: Option<BTreeMap<String, Scalar>>,
+    /// The attributes because of which it is replaced.
+    pub replace_paths: Vec<String>,
+    /// Why.
+    pub action_reason: Reason,
+    /// The greatest impact of its operations.
+    pub impact: Impact,
+    /// Its operations, by number.
+    pub operations: Vec<usize>,
+}
+
+/// What happens to a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Nothing.
+    NoOp,
+    /// It is made.
+    Create,
+    /// It is changed in place.
+    Update,
+    /// It is deleted.
+    Delete,
+    /// Nothing, but steps that another change forces pass over it and bring it back as it was.
+    Restore,
+}
+
+/// Why something is done: who asks for it, or which rule forces it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// The rule or circumstance, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The line of the host file that asks for it, `FILE:LINE`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+}
+
+impl Reason {
+    /// A line of a host file asks for it.
+    #[must_use]
+    pub const fn asked(source: String) -> Self {
+        Self { text: None, source: Some(source) }
+    }
+
+    /// A rule forces it.
+    pub fn forced(text: impl Into<String>) -> Self {
+        Self { text: Some(text.into()), source: None }
+    }
+}
+
+/// One request to the kernel with all that is known about it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Operation {
+    /// Its number in the plan, from 1.
+    pub id: usize,
+    /// The parent whose lane it runs in.
+    pub lane: DevlinkHandle,
+    /// The resource it is about.
+    pub address: String,
+    /// The request.
+    #[serde(flatten)]
+    pub request: Request,
+    /// The value before, where the operation changes one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<Scalar>,
+    /// Why it is there.
+    pub reason: Reason,
+    /// What somebody who uses the host now feels.
+    pub impact: Impact,
+    /// Whether it can be undone.
+    pub reversible: Reversible,
+    /// Operations that must be done before, by number.
+    pub after: Vec<usize>,
+    /// What is seen when it is done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effect: Option<Effect>,
+    /// How it is undone.
+    #[serde(skip)]
+    pub undo: Undo,
+}
+
+/// Whether an operation can be undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reversible {
+    /// Afterwards nothing tells that it was done.
+    Yes,
+    /// The configuration comes back; what used the object has lost it.
+    ConfigurationOnly,
+}
+
+/// How an operation is undone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Undo {
+    /// The requests, in order, each with the effect to wait for.
+    pub requests: Vec<(Request, Option<Effect>)>,
+    /// Undone together with this operation, after it: a reload belongs after the parameters are back.
+    pub after_undo_of: Option<usize>,
+}
+
+/// A value that somebody else changed since the last apply.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Drift {
+    /// The attribute's address.
+    pub address: String,
+    /// What was applied.
+    pub applied: Scalar,
+    /// What is there now; `None` when it is gone.
+    pub found: Option<Scalar>,
+}
+
+/// Something worth knowing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Note {
+    /// What kind of note.
+    pub kind: NoteKind,
+    /// The address or subject.
+    pub about: String,
+    /// One sentence.
+    pub text: String,
+}
+
+/// The kinds of notes; each is a word of its own in the rendered plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoteKind {
+    /// It exists, nobody recorded it, the file names it: from now on it is managed.
+    Adopted,
+    /// The file does not mention the attribute any more: its value stays.
+    Released,
+    /// Nobody names it: untouched.
+    Unmanaged,
+    /// Its other side is not there yet.
+    Deferred,
+    /// It could not be read, so it is left alone.
+    Withheld,
+}
+
+/// Something in the way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// The address it is about.
+    pub address: String,
+    /// What is in the way, and what to do about it.
+    pub text: String,
+}
+
+/// What a plan is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// What is to be.
+    pub desired: &'a Desired,
+    /// What is.
+    pub state: &'a State,
+    /// What subdevcfg made and changed.
+    pub record: &'a Record,
+}
+
+/// Works out the plan that brings the host to what is desired.
+#[must_use]
+pub fn plan(input: Input<'_>) -> Plan {
+    let mut draft = lane::Draft::new(input);
+    for desired in &input.desired.parents {
+        parent::plan(&mut draft, desired);
+    }
+    draft.finish()
+}
+
+/// Works out the plan that takes away what subdevcfg made and puts back what it changed, as far as `scope` goes.
+#[must_use]
+pub fn destroy(input: Input<'_>, scope: Scope) -> Plan {
+    let mut draft = lane::Draft::new(input);
+    removal::destroy(&mut draft, scope);
+    draft.finish()
+}
+
+impl Plan {
+    /// Whether there is nothing to do. The one predicate behind text, JSON and exit code.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.operations.is_empty()
+    }
+
+    /// Whether something is left undone because it could not be read or is not there yet.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        !self.unread.is_empty()
+            || self.notes.iter().any(|note| matches!(note.kind, NoteKind::Deferred | NoteKind::Withheld))
+    }
+}

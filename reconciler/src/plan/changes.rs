@@ -1,0 +1,64 @@
+//! Resource changes: the plan as somebody reads it who asks what becomes of each resource.
+
+use std::collections::BTreeMap;
+
+use subdevcfg_compiler::values::Scalar;
+
+use super::{Action, Operation, Reason, ResourceChange};
+use crate::resource::{Settings, Subject};
+
+/// The change of a resource between what was found and what will be; attributes that stay are left out.
+pub(super) fn between(
+    subject: &Subject,
+    address: &str,
+    found: Option<&Settings>,
+    wanted: Option<&Settings>,
+    reason: Reason,
+) -> ResourceChange {
+    let actions = match (found, wanted) {
+        (None, _) => vec![Action::Create],
+        (Some(_), None) => vec![Action::Delete],
+        (Some(found), Some(wanted)) if wanted.iter().all(|setting| found.has(setting)) => vec![Action::NoOp],
+        (Some(_), Some(_)) => vec![Action::Update],
+    };
+    let changes = |from: &Settings, other: Option<&Settings>| -> BTreeMap<String, Scalar> {
+        from.iter()
+            .filter(|setting| match (found, wanted) {
+                // A resource that comes or goes is shown whole.
+                (Some(_), Some(wanted)) => {
+                    wanted.get(&setting.attribute()).is_some()
+                        && !other.is_some_and(|other| other.has(setting))
+                }
+                _ => true,
+            })
+            .map(|setting| (setting.attribute().part().to_string(), setting.value()))
+            .collect()
+    };
+    ResourceChange {
+        address: address.to_owned(),
+        subject: subject.clone(),
+        actions,
+        before: found.map(|found| changes(found, wanted)),
+        after: wanted.map(|wanted| changes(wanted, found)),
+        replace_paths: Vec::new(),
+        action_reason: reason,
+        impact: subdevcfg_compiler::catalogue::Impact::None,
+        operations: Vec::new(),
+    }
+}
+
+/// Links resource changes and the operations of the same address.
+pub(super) fn attach(changes: &mut [ResourceChange], operations: &[Operation]) {
+    let mut by_address: BTreeMap<&str, Vec<&Operation>> = BTreeMap::new();
+    for operation in operations {
+        by_address.entry(&operation.address).or_default().push(operation);
+    }
+    for change in changes {
+        let operations = by_address.get(change.address.as_str()).map(Vec::as_slice).unwrap_or_default();
+        change.operations = operations.iter().map(|operation| operation.id).collect();
+        change.impact = operations.iter().map(|operation| operation.impact).max().unwrap_or_default();
+        if change.actions == [Action::NoOp] && !change.operations.is_empty() {
+            change.actions = vec![Action::Restore];
+        }
+    }
+}

@@ -1,0 +1,416 @@
+//! The steps that bring one function from what it is to what it is to be.
+
+use subdevcfg_compiler::catalogue::{Catalogue, FunctionManners, Impact, ParamOwner, ParamsBefore};
+use subdevcfg_compiler::values::{Cmode, DevlinkHandle, Scalar};
+
+use super::lane::Step;
+use super::{Reason, Reversible};
+use crate::kernel::{Effect, Request};
+use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject};
+use crate::rules::{self, Needs, Stage};
+use crate::state::Function;
+
+/// A new Ethernet interface's MTU (the kernel's `ether_setup`: `ETH_DATA_LEN`).
+const NEW_INTERFACE_MTU: u32 = 1500;
+
+/// A function that is to be.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    pub active: bool,
+    pub mdev_type: Option<String>,
+    pub settings: Settings,
+}
+
+impl Target {
+    /// The function exactly as it was observed.
+    pub fn as_observed(function: &Function) -> Self {
+        Self { active: function.active, mdev_type: function.mdev_type.clone(), settings: function.settings() }
+    }
+}
+
+/// What the steps are worked out from.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'a> {
+    pub parent: &'a DevlinkHandle,
+    pub id: &'a FunctionId,
+    pub address: &'a str,
+    pub catalogue: Option<&'a Catalogue>,
+    pub kernel_release: &'a str,
+    /// The function as the apply finds it; `None` when it is not there.
+    pub origin: Option<&'a Function>,
+    /// A parameter was written and its instance not reloaded since.
+    pub pending: bool,
+    /// Why an attribute is wanted.
+    pub why: &'a dyn Fn(&Attribute) -> Reason,
+    /// Why the function itself is wanted.
+    pub reason: &'a Reason,
+}
+
+/// The steps that take a function away. Undone, it is made again as it was found.
+pub(super) fn delete_steps(context: &Context<'_>, origin: &Function, impact: Impact) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let rebuilt = context.restore(None);
+    let (later, first): (Vec<_>, Vec<_>) =
+        rebuilt.into_iter().partition(|step| origin.active && step.stage >= Stage::Activate);
+    if origin.active {
+        let mut step = context.step(Stage::StopRemoved, context.set_active(false), context.reason.clone());
+        step.effect = Some(Effect::Detached);
+        step.impact = impact;
+        step.reversible = Reversible::ConfigurationOnly;
+        step.undo = later.into_iter().map(Step::into_request).collect();
+        steps.push(step);
+    }
+    let mut step = context.step(Stage::Remove, context.delete(), context.reason.clone());
+    step.effect = Some(Effect::Gone);
+    step.impact = impact;
+    step.reversible = Reversible::ConfigurationOnly;
+    step.undo = first.into_iter().map(Step::into_request).collect();
+    steps.push(step);
+    steps
+}
+
+/// The requests that make a function again as it was found, once `left` is left of it.
+pub(super) fn restore_requests(
+    context: &Context<'_>,
+    left: Option<&Function>,
+) -> impl Iterator<Item = (Request, Option<Effect>)> {
+    context.restore(left).into_iter().map(Step::into_request)
+}
+
+/// The function as it stands while the steps are worked out.
+struct Now {
+    exists: bool,
+    active: bool,
+    settings: Settings,
+}
+
+/// The steps from `now` (what parent operations left of the function) to `target`.
+pub(super) fn steps(context: &Context<'_>, now: Option<&Function>, target: &Target) -> Vec<Step> {
+    let mut now = Now {
+        exists: now.is_some(),
+        active: now.is_some_and(|function| function.active),
+        settings: now.map(Function::settings).unwrap_or_default(),
+    };
+    let mut steps = Vec::new();
+    context.create(&mut now, target, &mut steps);
+    context.stop_if_needed(&mut now, target, &mut steps);
+    context.attributes(&now, target, &mut steps);
+    if context.params_before() == ParamsBefore::Activation {
+        context.params(&mut now, target, &mut steps, Stage::EarlyParam, Stage::EarlyReload);
+    }
+    context.activate(&mut now, target, &mut steps);
+    if context.params_before() == ParamsBefore::Use {
+        context.params(&mut now, target, &mut steps, Stage::LateParam, Stage::LateReload);
+    }
+    for side in Side::ALL {
+        context.interface(&now, target, side, &mut steps);
+    }
+    steps
+}
+
+impl Context<'_> {
+    fn subject(&self) -> Subject {
+        Subject::function(self.parent.clone(), self.id.clone())
+    }
+
+    fn manners(&self) -> Option<FunctionManners> {
+        let catalogue = self.catalogue?;
+        if self.id.is_mdev() { catalogue.mdev } else { catalogue.sf }
+    }
+
+    fn params_before(&self) -> ParamsBefore {
+        self.manners().map_or(ParamsBefore::Use, |manners| manners.params_before)
+    }
+
+    /// The price of a change that somebody feels only if the function was there and running.
+    fn price(&self, impact: Impact) -> Impact {
+        if self.origin.is_some_and(|origin| origin.active) { impact } else { Impact::None }
+    }
+
+    fn step(&self, stage: Stage, request: Request, reason: Reason) -> Step {
+        Step::new(stage, self.address, request, reason)
+    }
+
+    fn set_active(&self, active: bool) -> Request {
+        Request::SetActive { parent: self.parent.clone(), id: self.id.clone(), active }
+    }
+
+    /// The requests that bring the function back as it was found, once only `left` is left of it.
+    fn restore(&self, left: Option<&Function>) -> Vec<Step> {
+        self.origin.map_or_else(Vec::new, |origin| {
+            let mut steps = steps(self, left, &Target::as_observed(origin));
+            steps.sort_by_key(|step| step.stage);
+            steps
+        })
+    }
+
+    fn create(&self, now: &mut Now, target: &Target, steps: &mut Vec<Step>) {
+        if now.exists {
+            return;
+        }
+        let request = Request::Create {
+            parent: self.parent.clone(),
+            id: self.id.clone(),
+            mdev_type: target.mdev_type.clone(),
+        };
+        let mut step = self.step(Stage::Create, request, self.reason.clone());
+        step.undo = vec![(self.delete(), Some(Effect::Gone))];
+        step.effect = wants(target, Side::Representor).then_some(Effect::Representor);
+        steps.push(step);
+        *now = Now { exists: true, active: false, settings: self.new_settings() };
+    }
+
+    fn delete(&self) -> Request {
+        Request::Delete { parent: self.parent.clone(), id: self.id.clone() }
+    }
+
+    /// What a function that was just made has, as far as it is known before it is made.
+    fn new_settings(&self) -> Settings {
+        self.default_params().chain(Side::ALL.into_iter().flat_map(new_interface)).collect()
+    }
+
+    fn default_params(&self) -> impl Iterator<Item = Setting> {
+        default_params(self.catalogue, ParamOwner::Function)
+    }
+
+    /// Stops a running function when an attribute changes only while it is stopped.
+    fn stop_if_needed(&self, now: &mut Now, target: &Target, steps: &mut Vec<Step>) {
+        let subject = self.subject();
+        let forcing = differing(target, now).find_map(|setting| {
+            let rule = rules::for_attribute(&subject, &setting.attribute(), self.catalogue);
+            (rule.needs == Needs::InactiveFunction).then_some(rule.because)
+        });
+        let because = match (now.active, target.active, forcing) {
+            (true, true, Some(because)) => because,
+            (true, false, _) => "the function goes back to inactive",
+            _ => return,
+        };
+        let mut step = self.step(Stage::Stop, self.set_active(false), Reason::forced(because));
+        step.effect = Some(Effect::Detached);
+        step.impact = self.price(rules::RESTART);
+        step.reversible = Reversible::ConfigurationOnly;
+        let stopped = self.origin.map(|origin| self.stopped(origin));
+        step.undo = self.restore(stopped.as_ref()).into_iter().map(Step::into_request).collect();
+        steps.push(step);
+        now.active = false;
+        self.lose_what_runs(now);
+    }
+
+    /// What is left of a function when it is stopped.
+    pub(super) fn stopped(&self, function: &Function) -> Function {
+        let mut left = function.clone();
+        left.active = false;
+        left.netdev = None;
+        if self.params_before() == ParamsBefore::Use {
+            left.params.clear();
+        }
+        left
+    }
+
+    /// A stopped function has no netdev; one whose instance is made by activation has no parameters either.
+    fn lose_what_runs(&self, now: &mut Now) {
+        if self.params_before() == ParamsBefore::Use {
+            now.settings.retain(|attribute| !matches!(attribute, Attribute::Param(..)));
+            now.settings.extend(self.default_params());
+        }
+        lose_netdev(now);
+    }
+
+    fn attributes(&self, now: &Now, target: &Target, steps: &mut Vec<Step>) {
+        let attributes = differing(target, now).filter(|setting| matches!(setting, Setting::Mac(_)));
+        for setting in attributes.cloned().collect::<Vec<_>>() {
+            steps.push(self.set(Stage::FunctionAttribute, now, setting));
+        }
+    }
+
+    fn params(&self, now: &mut Now, target: &Target, steps: &mut Vec<Step>, param: Stage, reload: Stage) {
+        let running = now.active;
+        let survives = self.instance_survives(steps);
+        let mut reloads = (now.exists && self.pending)
+            .then(|| Reason::forced("a parameter was written and never came into force"));
+        let changed = differing(target, now).filter(|setting| matches!(setting, Setting::Param { .. }));
+        for setting in changed.cloned().collect::<Vec<_>>() {
+            let rule = rules::for_attribute(&self.subject(), &setting.attribute(), self.catalogue);
+            if rule.needs == Needs::Reload {
+                reloads.get_or_insert_with(|| Reason::forced(rule.because));
+            }
+            let mut step = self.set(param, now, setting);
+            // A driverinit value costs nothing until the reload.
+            if rule.needs == Needs::Reload || !running {
+                step.impact = Impact::None;
+            }
+            if !survives {
+                step.undo.clear();
+            }
+            steps.push(step);
+        }
+        let Some(reason) = reloads else { return };
+        let request = Request::Reload { subject: self.subject() };
+        let mut step = self.step(reload, request.clone(), reason);
+        if running {
+            step.effect = wants(target, Side::Netdev).then_some(Effect::Netdev);
+            step.impact = self.price(rules::RESTART);
+            step.reversible = Reversible::ConfigurationOnly;
+            lose_netdev(now);
+        }
+        if survives {
+            step.undone_after = Some(param);
+            step.undo = vec![(request, None)];
+            if running && let Some(origin) = self.origin {
+                step.undo[0].1 = origin.netdev.as_ref().map(|_| Effect::Netdev);
+                let reloaded = Function { netdev: None, ..origin.clone() };
+                step.undo.extend(self.restore(Some(&reloaded)).into_iter().map(Step::into_request));
+            }
+        }
+        steps.push(step);
+    }
+
+    /// Whether the function's instance was there before these steps and is the same after them. What is written to one
+    /// that is not needs no undo: the instance goes with the undo of the step that made it.
+    fn instance_survives(&self, steps: &[Step]) -> bool {
+        let made_by = |step: &Step| match self.params_before() {
+            ParamsBefore::Use => matches!(step.stage, Stage::Create | Stage::Activate),
+            ParamsBefore::Activation => step.stage == Stage::Create,
+        };
+        self.origin.is_some() && !steps.iter().any(made_by)
+    }
+
+    fn activate(&self, now: &mut Now, target: &Target, steps: &mut Vec<Step>) {
+        if now.active || !target.active {
+            return;
+        }
+        let reason = match self.origin {
+            Some(origin) if origin.active => Reason::forced("it was running, and runs again"),
+            _ => self.reason.clone(),
+        };
+        let mut step = self.step(Stage::Activate, self.set_active(true), reason);
+        step.effect = match self.params_before() {
+            ParamsBefore::Use => Some(Effect::Instance),
+            ParamsBefore::Activation => wants(target, Side::Netdev).then_some(Effect::Netdev),
+        };
+        step.undo = vec![(self.set_active(false), Some(Effect::Detached))];
+        steps.push(step);
+        now.active = true;
+    }
+
+    fn interface(&self, now: &Now, target: &Target, side: Side, steps: &mut Vec<Step>) {
+        let changed: Vec<&Setting> =
+            differing(target, now).filter(|setting| setting.attribute().side() == Some(side)).collect();
+        // An interface that this plan brings about is down, and nobody uses it.
+        let lives = self.origin.and_then(|origin| origin.interface(side)).is_some()
+            && !steps.iter().any(|step| takes_interface(step, side));
+        let up = Setting::Up(side, true);
+        let rename = changed.iter().any(|setting| matches!(setting, Setting::Name(..)));
+        let must_be_down = lives && rename && now.settings.has(&up) && self.rename_needs_down(side);
+        let because = rules::for_attribute(&self.subject(), &Attribute::Name(side), self.catalogue).because;
+        let mut interface_steps = Vec::new();
+        if must_be_down {
+            let mut step = self.set(Stage::InterfaceDown, now, Setting::Up(side, false));
+            step.reason = Reason::forced(because);
+            interface_steps.push(step);
+        }
+        for setting in &changed {
+            let rule = rules::for_attribute(&self.subject(), &setting.attribute(), self.catalogue);
+            interface_steps.push(self.set(rule.stage, now, (*setting).clone()));
+        }
+        if must_be_down && target.settings.has(&up) {
+            let mut step = self.set(Stage::InterfaceUp, now, up);
+            step.reason = Reason::forced(because);
+            // Undone, it makes way for the undo of the new name.
+            step.undo =
+                vec![(Request::Set { subject: self.subject(), setting: Setting::Up(side, false) }, None)];
+            interface_steps.push(step);
+        }
+        for mut step in interface_steps {
+            if !lives {
+                step.impact = Impact::None;
+                step.undo.clear();
+            }
+            steps.push(step);
+        }
+    }
+
+    fn rename_needs_down(&self, side: Side) -> bool {
+        match rules::for_attribute(&self.subject(), &Attribute::Name(side), self.catalogue).needs {
+            Needs::InterfaceDownBefore(major, minor) => {
+                rules::kernel_is_before(self.kernel_release, major, minor)
+            }
+            _ => false,
+        }
+    }
+
+    /// A step that writes one attribute; undone by writing what was found, if there was something.
+    fn set(&self, stage: Stage, now: &Now, setting: Setting) -> Step {
+        let subject = self.subject();
+        let attribute = setting.attribute();
+        let rule = rules::for_attribute(&subject, &attribute, self.catalogue);
+        let found = self.origin.map(Function::settings).and_then(|found| found.get(&attribute).cloned());
+        let back_to = now.settings.get(&attribute).filter(|_| self.origin.is_some()).cloned();
+        let asked = (self.why)(&attribute);
+        let reason = if found.as_ref() == Some(&setting) && asked.source.is_none() {
+            Reason::forced("comes back as it was")
+        } else {
+            asked
+        };
+        let mut step = self.step(stage, Request::Set { subject: subject.clone(), setting }, reason);
+        step.before = found.as_ref().map(Setting::value);
+        // The forced steps beside it carry the price of what they interrupt.
+        step.impact =
+            if rule.needs == Needs::InactiveFunction { Impact::None } else { self.price(rule.impact) };
+        step.undo = back_to.map(|setting| (Request::Set { subject, setting }, None)).into_iter().collect();
+        step
+    }
+}
+
+/// The parameters that a new instance has, as far as the driver fixes them.
+pub(super) fn default_params(
+    catalogue: Option<&Catalogue>,
+    owner: ParamOwner,
+) -> impl Iterator<Item = Setting> {
+    let specs = catalogue.map(|catalogue| catalogue.params.as_slice()).unwrap_or_default();
+    specs.iter().filter(move |spec| spec.owner == owner).flat_map(|spec| {
+        spec.default.iter().flat_map(|value| {
+            let name = spec.name.clone();
+            spec.cmodes.iter().map(move |&cmode| Setting::Param {
+                name: name.clone(),
+                cmode,
+                value: value.clone(),
+            })
+        })
+    })
+}
+
+fn lose_netdev(now: &mut Now) {
+    now.settings.retain(|attribute| *attribute != Attribute::Name(Side::Netdev));
+    now.settings.extend(new_interface(Side::Netdev));
+}
+
+fn new_interface(side: Side) -> [Setting; 2] {
+    [Setting::Mtu(side, NEW_INTERFACE_MTU), Setting::Up(side, false)]
+}
+
+fn takes_interface(step: &Step, side: Side) -> bool {
+    match step.stage {
+        Stage::Create => true,
+        Stage::Stop | Stage::Activate | Stage::LateReload | Stage::EarlyReload => side == Side::Netdev,
+        _ => false,
+    }
+}
+
+/// Whether the target has this interface at all.
+fn wants(target: &Target, side: Side) -> bool {
+    target.settings.iter().any(|setting| setting.attribute().side() == Some(side))
+}
+
+fn differing<'t>(target: &'t Target, now: &Now) -> impl Iterator<Item = &'t Setting> {
+    target.settings.iter().filter(|setting| !now.settings.has(setting))
+}
+
+/// Whether a parameter that the function's netdev needs is false in these settings.
+pub(super) fn netdev_is_off(settings: &Settings, catalogue: Option<&Catalogue>) -> bool {
+    let needs = catalogue.map(|catalogue| catalogue.netdev_needs.as_slice()).unwrap_or_default();
+    needs.iter().any(|name| {
+        let attribute = Attribute::Param(name.clone(), Cmode::Driverinit);
+        settings.get(&attribute).is_some_and(|setting| setting.value() == Scalar::Bool(false))
+    })
+}

@@ -1,0 +1,167 @@
+//! The draft of a plan: operations are collected lane by lane, one lane a parent, then ordered and numbered.
+
+use subdevcfg_compiler::catalogue::Impact;
+use subdevcfg_compiler::values::{DevlinkHandle, Scalar};
+
+use super::changes;
+use super::{
+    Bookkeeping, Drift, FORMAT_VERSION, Input, Note, NoteKind, Operation, Plan, Reason, Refusal,
+    ResourceChange, Reversible, Undo,
+};
+use crate::kernel::{Effect, Request};
+use crate::resource::Subject;
+use crate::rules::Stage;
+
+/// An operation before it has a number.
+#[derive(Debug, Clone)]
+pub(super) struct Step {
+    pub stage: Stage,
+    pub address: String,
+    pub request: Request,
+    pub before: Option<Scalar>,
+    pub reason: Reason,
+    pub impact: Impact,
+    pub reversible: Reversible,
+    pub effect: Option<Effect>,
+    pub undo: Vec<(Request, Option<Effect>)>,
+    /// Undone after the first step of this stage of the same subject.
+    pub undone_after: Option<Stage>,
+}
+
+impl Step {
+    /// A step that costs nothing and undoes nothing, for the caller to fill in.
+    pub fn new(stage: Stage, address: &str, request: Request, reason: Reason) -> Self {
+        Self {
+            stage,
+            address: address.to_owned(),
+            request,
+            before: None,
+            reason,
+            impact: Impact::None,
+            reversible: Reversible::Yes,
+            effect: None,
+            undo: Vec::new(),
+            undone_after: None,
+        }
+    }
+
+    /// The request with the effect to wait for: what an undo needs of a step.
+    pub fn into_request(self) -> (Request, Option<Effect>) {
+        (self.request, self.effect)
+    }
+}
+
+/// A plan in the making.
+#[derive(Debug)]
+pub(super) struct Draft<'a> {
+    pub input: Input<'a>,
+    operations: Vec<Operation>,
+    changes: Vec<ResourceChange>,
+    drift: Vec<Drift>,
+    notes: Vec<Note>,
+    refusals: Vec<Refusal>,
+    pub bookkeeping: Bookkeeping,
+}
+
+/// The steps on one parent, in three parts: what goes, the parent itself, what comes and changes.
+#[derive(Debug, Default)]
+pub(super) struct Lane {
+    pub removal: Vec<Vec<Step>>,
+    pub parent: Vec<Step>,
+    pub functions: Vec<Vec<Step>>,
+}
+
+impl<'a> Draft<'a> {
+    pub fn new(input: Input<'a>) -> Self {
+        Self {
+            input,
+            operations: Vec::new(),
+            changes: Vec::new(),
+            drift: Vec::new(),
+            notes: Vec::new(),
+            refusals: Vec::new(),
+            bookkeeping: Bookkeeping::default(),
+        }
+    }
+
+    pub fn note(&mut self, kind: NoteKind, about: impl Into<String>, text: impl Into<String>) {
+        self.notes.push(Note { kind, about: about.into(), text: text.into() });
+    }
+
+    pub fn refuse(&mut self, address: &str, text: impl Into<String>) {
+        self.refusals.push(Refusal { address: address.to_owned(), text: text.into() });
+    }
+
+    pub fn drifted(&mut self, drift: Drift) {
+        self.drift.push(drift);
+    }
+
+    pub fn change(&mut self, change: ResourceChange) {
+        self.changes.push(change);
+    }
+
+    /// Numbers the steps of a lane. Within a subject each step needs the one before it; the parent's steps need all
+    /// removals, and the functions' first steps need the parent's last.
+    pub fn add_lane(&mut self, handle: &DevlinkHandle, lane: Lane) {
+        let mut removed = Vec::new();
+        for chain in lane.removal {
+            removed.extend(self.add_chain(handle, chain, &[]));
+        }
+        let parent_done = self.add_chain(handle, lane.parent, &removed);
+        let first_needs = if parent_done.is_some() { parent_done.into_iter().collect() } else { removed };
+        for chain in lane.functions {
+            self.add_chain(handle, chain, &first_needs);
+        }
+    }
+
+    /// Adds steps that follow one another; returns the number of the last.
+    fn add_chain(&mut self, lane: &DevlinkHandle, mut steps: Vec<Step>, needs: &[usize]) -> Option<usize> {
+        steps.sort_by_key(|step| step.stage);
+        let mut after = needs.to_vec();
+        let mut stages: Vec<(Stage, Subject, usize)> = Vec::new();
+        let mut last = None;
+        for step in steps {
+            let id = self.operations.len() + 1;
+            let subject = step.request.subject();
+            let after_undo_of = step.undone_after.and_then(|stage| {
+                let found = stages.iter().find(|(known, of, _)| *known == stage && *of == subject);
+                found.map(|(_, _, id)| *id)
+            });
+            stages.push((step.stage, subject, id));
+            self.operations.push(Operation {
+                id,
+                lane: lane.clone(),
+                address: step.address,
+                request: step.request,
+                before: step.before,
+                reason: step.reason,
+                impact: step.impact,
+                reversible: step.reversible,
+                after: std::mem::replace(&mut after, vec![id]),
+                effect: step.effect,
+                undo: Undo { requests: step.undo, after_undo_of },
+            });
+            last = Some(id);
+        }
+        last
+    }
+
+    pub fn finish(mut self) -> Plan {
+        let impact = self.operations.iter().map(|operation| operation.impact).max().unwrap_or_default();
+        self.changes.sort_by(|a, b| a.address.cmp(&b.address));
+        changes::attach(&mut self.changes, &self.operations);
+        self.notes.sort_by(|a, b| (a.kind, &a.about).cmp(&(b.kind, &b.about)));
+        Plan {
+            format_version: FORMAT_VERSION,
+            kernel_release: self.input.state.volatile.0.kernel_release.clone(),
+            resource_changes: self.changes,
+            drift: self.drift,
+            operations: self.operations,
+            notes: self.notes,
+            refusals: self.refusals,
+            unread: self.input.state.unread.clone(),
+            impact,
+            bookkeeping: self.bookkeeping,
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Taking away: `destroy`, and how what is taken away is made again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use subdevcfg_compiler::catalogue::{Catalogue, Impact, ParamOwner};
+use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMode};
+
+use super::function::{self, Context};
+use super::lane::{Draft, Lane, Step};
+use super::{Input, Reason, Reversible, changes};
+use crate::kernel::{Effect, Request};
+use crate::resource::{Setting, Subject};
+use crate::rules::{self, Needs, Stage};
+use crate::state::{Eswitch, Function, Parent};
+
+/// How far `destroy` goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// All that the record holds.
+    Everything,
+    /// Of the record, what the host file names.
+    Named,
+}
+
+/// Plans the removal of what subdevcfg made, and the return of the values that it found.
+pub(super) fn destroy(draft: &mut Draft<'_>, scope: Scope) {
+    let input = draft.input;
+    let named: BTreeSet<&Subject> = input
+        .desired
+        .parents
+        .iter()
+        .flat_map(|parent| {
+            std::iter::once(&parent.subject).chain(parent.functions.iter().map(|function| &function.subject))
+        })
+        .collect();
+    let in_scope = |subject: &Subject| scope == Scope::Everything || named.contains(subject);
+    let recorded = input.record.made.keys().chain(input.record.settings.keys().map(|(subject, _)| subject));
+    let parents: BTreeSet<DevlinkHandle> =
+        recorded.filter(|subject| in_scope(subject)).map(|subject| subject.parent.clone()).collect();
+    for handle in parents {
+        let lane = destroy_parent(draft, &handle, &in_scope);
+        draft.add_lane(&handle, lane);
+    }
+}
+
+fn destroy_parent(
+    draft: &mut Draft<'_>,
+    handle: &DevlinkHandle,
+    in_scope: &dyn Fn(&Subject) -> bool,
+) -> Lane {
+    let input = draft.input;
+    let mut lane = Lane::default();
+    let subject = Subject::parent(handle.clone());
+    let Some(parent) = input.state.parents.get(handle) else {
+        draft.bookkeeping.forget.push(subject);
+        return lane;
+    };
+    let catalogue = catalogue(&input, handle);
+    let catalogue = catalogue.as_deref();
+    let reason = Reason::forced("subdevcfg made it");
+    let is_made = |id: &crate::resource::FunctionId| {
+        input.record.made.get(&Subject::function(handle.clone(), id.clone()))
+    };
+    if let Some(address) = input.record.made.get(&subject).filter(|_| in_scope(&subject)) {
+        for function in &parent.functions {
+            let of_function = Subject::function(handle.clone(), function.id.clone());
+            match is_made(&function.id) {
+                Some(address) => draft.change(changes::between(
+                    &of_function,
+                    address,
+                    Some(&function.settings()),
+                    None,
+                    Reason::forced("it goes with its parent"),
+                )),
+                None => draft.refuse(address, format!("{of_function} is on it and is not subdevcfg's")),
+            }
+        }
+        let mut step = Step::new(
+            Stage::RemoveParent,
+            address,
+            Request::DelParent { handle: handle.clone() },
+            reason.clone(),
+        );
+        step.effect = Some(Effect::Gone);
+        step.reversible = Reversible::ConfigurationOnly;
+        let used = parent.functions.iter().any(|function| function.active) || parent.volatile.0.uplink_up;
+        step.impact = if used { rules::PARENT } else { Impact::None };
+        step.undo = restore_parent(&input, &subject, catalogue);
+        lane.parent.push(step);
+        draft.change(changes::between(&subject, address, Some(&parent.settings()), None, reason));
+        return lane;
+    }
+    for function in &parent.functions {
+        let of_function = Subject::function(handle.clone(), function.id.clone());
+        if !in_scope(&of_function) {
+            continue;
+        }
+        if let Some(address) = is_made(&function.id) {
+            let context = as_found(&input, handle, function, catalogue, address, &reason);
+            let impact = if function.active { rules::DELETE } else { Impact::None };
+            lane.removal.push(function::delete_steps(&context, function, impact));
+            let found = function.settings();
+            draft.change(changes::between(&of_function, address, Some(&found), None, reason.clone()));
+        }
+    }
+    put_back(draft, &mut lane, parent, handle, catalogue, in_scope);
+    lane
+}
+
+/// Puts back the values that subdevcfg found and changed, where they still are what it wrote.
+fn put_back(
+    draft: &mut Draft<'_>,
+    lane: &mut Lane,
+    parent: &Parent,
+    handle: &DevlinkHandle,
+    catalogue: Option<&Catalogue>,
+    in_scope: &dyn Fn(&Subject) -> bool,
+) {
+    let input = draft.input;
+    let reason = Reason::forced("the value that subdevcfg found");
+    for ((subject, attribute), written) in &input.record.settings {
+        if subject.parent != *handle || !in_scope(subject) || input.record.made.contains_key(subject) {
+            continue;
+        }
+        let Some(found) = input.state.settings(subject) else { continue };
+        let Some(before) = &written.before else { continue };
+        if !found.has(&written.applied) || before == &written.applied {
+            continue;
+        }
+        let rule = rules::for_attribute(subject, attribute, catalogue);
+        let blocked = rule.needs == Needs::NoFunctions
+            && parent.functions.iter().any(|function| {
+                !input.record.made.contains_key(&Subject::function(handle.clone(), function.id.clone()))
+            });
+        if blocked {
+            draft.refuse(
+                &written.address,
+                format!("{attribute} cannot go back to {}: {}", before.value(), rule.because),
+            );
+            continue;
+        }
+        let set = |setting: Setting| Request::Set { subject: subject.clone(), setting };
+        let mut step = Step::new(rule.stage, &written.address, set(before.clone()), reason.clone());
+        step.before = Some(written.applied.value());
+        step.impact = rule.impact;
+        step.undo = vec![(set(written.applied.clone()), None)];
+        let steps = match (&subject.function, input.state.function(subject)) {
+            (Some(_), Some(function)) if rule.needs == Needs::InactiveFunction && function.active => {
+                around_stop(&input, handle, function, catalogue, step, &written.address, rule.because)
+            }
+            (_, _) if rule.needs == Needs::Reload => {
+                let request = Request::Reload { subject: subject.clone() };
+                let stage = if subject.function.is_some() { Stage::LateReload } else { Stage::ParentReload };
+                let mut reload =
+                    Step::new(stage, &written.address, request.clone(), Reason::forced(rule.because));
+                reload.impact = rule.impact;
+                reload.undo = vec![(request, None)];
+                reload.undone_after = Some(step.stage);
+                vec![step, reload]
+            }
+            _ => vec![step],
+        };
+        let before_settings = std::iter::once(written.applied.clone()).collect();
+        let after_settings = std::iter::once(before.clone()).collect();
+        draft.change(changes::between(
+            subject,
+            &written.address,
+            Some(&before_settings),
+            Some(&after_settings),
+            reason.clone(),
+        ));
+        if subject.function.is_some() {
+            lane.functions.push(steps);
+        } else {
+            lane.parent.extend(steps);
+        }
+    }
+}
+
+fn around_stop(
+    input: &Input<'_>,
+    handle: &DevlinkHandle,
+    function: &Function,
+    catalogue: Option<&Catalogue>,
+    step: Step,
+    address: &str,
+    because: &str,
+) -> Vec<Step> {
+    let reason = Reason::forced(because);
+    let context = as_found(input, handle, function, catalogue, address, &reason);
+    let mut target = function::Target::as_observed(function);
+    if let Request::Set { setting, .. } = step.request {
+        target.settings.set(setting);
+    }
+    function::steps(&context, Some(function), &target)
+}
+
+/// The catalogue of a parent's driver, as far as the host file tells it.
+fn catalogue(input: &Input<'_>, handle: &DevlinkHandle) -> Option<Arc<Catalogue>> {
+    let named = input.desired.parents.iter().find(|parent| parent.subject.parent == *handle);
+    named.and_then(|parent| parent.catalogue.clone()).or_else(|| {
+        let driver = input.state.parents.get(handle)?.driver.as_deref()?;
+        Catalogue::of_driver(driver)
+    })
+}
+
+fn as_found<'a>(
+    input: &Input<'a>,
+    handle: &'a DevlinkHandle,
+    function: &'a Function,
+    catalogue: Option<&'a Catalogue>,
+    address: &'a str,
+    reason: &'a Reason,
+) -> Context<'a> {
+    Context {
+        parent: handle,
+        id: &function.id,
+        address,
+        catalogue,
+        kernel_release: &input.state.volatile.0.kernel_release,
+        origin: Some(function),
+        pending: false,
+        why: &|_| Reason { text: None, source: None },
+        reason,
+    }
+}
+
+/// The requests that make a function again as it was found, once `left` is left of it.
+pub(super) fn restore_function(
+    input: &Input<'_>,
+    handle: &DevlinkHandle,
+    function: &Function,
+    left: Option<&Function>,
+    catalogue: Option<&Catalogue>,
+) -> Vec<(Request, Option<Effect>)> {
+    let reason = Reason::default();
+    function::restore_requests(&as_found(input, handle, function, catalogue, "", &reason), left).collect()
+}
+
+/// A soft parent that was just made: the zero values of the eswitch's enums (include/uapi/linux/devlink.h), and the
+/// parameters' defaults. The apply's verification notices if it is otherwise.
+pub(super) fn new_parent(catalogue: Option<&Catalogue>) -> Parent {
+    let eswitch = Eswitch {
+        mode: Some(EswitchMode::Legacy),
+        inline_mode: Some(InlineMode::None),
+        encap_mode: Some(EncapMode::None),
+    };
+    let mut parent =
+        Parent { driver: catalogue.map(|catalogue| catalogue.driver.clone()), eswitch, ..Parent::default() };
+    for setting in function::default_params(catalogue, ParamOwner::Parent) {
+        if let Setting::Param { name, cmode, value } = setting {
+            parent.params.entry(name).or_default().insert(cmode, value);
+        }
+    }
+    parent
+}
+
+/// The requests that make a soft parent again as it was found, with all its functions.
+pub(super) fn restore_parent(
+    input: &Input<'_>,
+    subject: &Subject,
+    catalogue: Option<&Catalogue>,
+) -> Vec<(Request, Option<Effect>)> {
+    let handle = &subject.parent;
+    let Some(parent) = input.state.parents.get(handle) else { return Vec::new() };
+    let Some(spec) = &parent.soft else { return Vec::new() };
+    let make = Request::NewParent { handle: handle.clone(), spec: spec.clone() };
+    let fresh = new_parent(catalogue).settings();
+    let mut settings: Vec<(Stage, Setting)> = parent
+        .settings()
+        .iter()
+        .filter(|setting| !fresh.has(setting))
+        .map(|setting| {
+            (rules::for_attribute(subject, &setting.attribute(), catalogue).stage, setting.clone())
+        })
+        .collect();
+    settings.sort();
+    let params_need_reload = settings.iter().any(|(_, setting)| {
+        rules::for_attribute(subject, &setting.attribute(), catalogue).needs == Needs::Reload
+    });
+    let mut requests = vec![(make, None)];
+    let mut reload = params_need_reload.then(|| (Request::Reload { subject: subject.clone() }, None));
+    for (stage, setting) in settings {
+        if stage > Stage::ParentReload {
+            requests.extend(reload.take());
+        }
+        requests.push((Request::Set { subject: subject.clone(), setting }, None));
+    }
+    requests.extend(reload);
+    for function in &parent.functions {
+        requests.extend(restore_function(input, handle, function, None, catalogue));
+    }
+    requests
+}

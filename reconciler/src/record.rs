@@ -1,0 +1,138 @@
+//! The record: what subdevcfg made on this host, and what it changed. It decides what may be deleted (only what stands
+//! here), what is drift, and what `destroy` puts back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::resource::{Attribute, Setting, Subject};
+
+/// The version of the record's JSON form.
+pub const FORMAT_VERSION: &str = "1.0";
+
+/// What subdevcfg made and changed since the host booted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "RecordFile", into = "RecordFile")]
+pub struct Record {
+    /// Subjects that subdevcfg made, with the address under which it did.
+    pub made: BTreeMap<Subject, String>,
+    /// Subjects that were there and are managed all the same, with their addresses. They are never deleted.
+    pub adopted: BTreeMap<Subject, String>,
+    /// Attributes that subdevcfg wrote.
+    pub settings: BTreeMap<(Subject, Attribute), Written>,
+    /// Instances with a driverinit parameter written since their last reload: the kernel has no flag for it.
+    pub pending: BTreeSet<Subject>,
+}
+
+/// An attribute that subdevcfg wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// The address under which it did.
+    pub address: String,
+    /// The value found before the first write; absent on subjects that subdevcfg made, and where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Setting>,
+    /// The value written last.
+    pub applied: Setting,
+}
+
+impl Record {
+    /// Notes a subject as made.
+    pub fn note_made(&mut self, subject: Subject, address: &str) {
+        self.made.insert(subject, address.to_owned());
+    }
+
+    /// Forgets a subject and all that hangs on it.
+    pub fn forget(&mut self, subject: &Subject) {
+        let within = |other: &Subject| {
+            other == subject || (subject.function.is_none() && other.parent == subject.parent)
+        };
+        self.made.retain(|made, _| !within(made));
+        self.adopted.retain(|adopted, _| !within(adopted));
+        self.settings.retain(|(written, _), _| !within(written));
+        self.pending.retain(|pending| !within(pending));
+    }
+
+    /// Notes a written attribute; the value found before is kept from the first time.
+    pub fn note_written(
+        &mut self,
+        subject: &Subject,
+        address: &str,
+        found: Option<Setting>,
+        applied: &Setting,
+    ) {
+        let made = self.made.contains_key(subject);
+        let key = (subject.clone(), applied.attribute());
+        let entry = self.settings.entry(key).or_insert_with(|| Written {
+            address: address.to_owned(),
+            before: if made { None } else { found },
+            applied: applied.clone(),
+        });
+        address.clone_into(&mut entry.address);
+        entry.applied = applied.clone();
+    }
+}
+
+/// JSON has no maps with structured keys.
+#[derive(Serialize, Deserialize)]
+struct RecordFile {
+    format_version: String,
+    made: Vec<SubjectEntry>,
+    #[serde(default)]
+    adopted: Vec<SubjectEntry>,
+    settings: Vec<SettingEntry>,
+    #[serde(default)]
+    pending: BTreeSet<Subject>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SubjectEntry {
+    subject: Subject,
+    address: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SettingEntry {
+    subject: Subject,
+    #[serde(flatten)]
+    written: Written,
+}
+
+fn subjects(entries: Vec<SubjectEntry>) -> BTreeMap<Subject, String> {
+    entries.into_iter().map(|entry| (entry.subject, entry.address)).collect()
+}
+
+fn entries(subjects: BTreeMap<Subject, String>) -> Vec<SubjectEntry> {
+    subjects.into_iter().map(|(subject, address)| SubjectEntry { subject, address }).collect()
+}
+
+impl From<RecordFile> for Record {
+    fn from(file: RecordFile) -> Self {
+        Self {
+            made: subjects(file.made),
+            adopted: subjects(file.adopted),
+            settings: file
+                .settings
+                .into_iter()
+                .map(|entry| ((entry.subject, entry.written.applied.attribute()), entry.written))
+                .collect(),
+            pending: file.pending,
+        }
+    }
+}
+
+impl From<Record> for RecordFile {
+    fn from(record: Record) -> Self {
+        Self {
+            format_version: FORMAT_VERSION.to_owned(),
+            made: entries(record.made),
+            adopted: entries(record.adopted),
+            settings: record
+                .settings
+                .into_iter()
+                .map(|((subject, _), written)| SettingEntry { subject, written })
+                .collect(),
+            pending: record.pending,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The attribute rules: for each attribute, where in the order its writing stands, what it needs, and what a change of
+//! it costs somebody who uses the host now. This table, refined by the drivers' catalogues, is the only place where
+//! order and price are decided. The simulated kernel does not read it.
+//!
+//! Sources are in `docs/kernel-rules.md`; in short: port function attributes before enumeration
+//! (Documentation/networking/devlink/devlink-port.rst), driverinit params at reload (devlink-params.rst), eswitch mode
+//! without functions (mlx5 deletes SFs, the bundled module refuses), renaming a running interface since Linux 6.2
+//! (commit bd039b5ea2a9).
+
+use subdevcfg_compiler::catalogue::{Catalogue, Impact, ParamOwner};
+use subdevcfg_compiler::values::Cmode;
+
+use crate::resource::{Attribute, Subject};
+
+/// The places in the order of operations on one parent, first to last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// Functions that go are stopped.
+    StopRemoved,
+    /// Functions that go are deleted: their numbers, names and places in the pool are free for what follows.
+    Remove,
+    /// Soft parents that go, go.
+    RemoveParent,
+    /// Soft parents that come, come.
+    MakeParent,
+    /// Parameters of the parent. Before the mode: mlx5 takes `flow_steering_mode` only in legacy mode.
+    ParentParam,
+    /// One reload for all of them.
+    ParentReload,
+    /// Eswitch attributes.
+    Eswitch,
+    /// A function is made.
+    Create,
+    /// A function is stopped because something on it changes only then.
+    Stop,
+    /// Attributes of the port function.
+    FunctionAttribute,
+    /// Parameters of functions whose instance exists before activation.
+    EarlyParam,
+    /// One reload for all of them.
+    EarlyReload,
+    /// The function is started.
+    Activate,
+    /// Parameters of functions whose instance is made by activation.
+    LateParam,
+    /// One reload for all of them.
+    LateReload,
+    /// An interface is set down because something on it changes only then.
+    InterfaceDown,
+    /// An interface gets its name.
+    InterfaceName,
+    /// The other attributes of an interface.
+    InterfaceAttribute,
+    /// An interface is set up, or down for good.
+    InterfaceUp,
+}
+
+/// What the kernel demands of the moment in which an attribute is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing.
+    Nothing,
+    /// The function is inactive.
+    InactiveFunction,
+    /// A reload of the instance afterwards.
+    Reload,
+    /// There is no function on the parent.
+    NoFunctions,
+    /// The interface is down, on kernels before this one (major, minor).
+    InterfaceDownBefore(u32, u32),
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// Where in the order.
+    pub stage: Stage,
+    /// What it needs.
+    pub needs: Needs,
+    /// The price of a change on something that is in use.
+    pub impact: Impact,
+    /// The kernel's rule in words, where it forces other steps.
+    pub because: &'static str,
+}
+
+const fn rule(stage: Stage, needs: Needs, impact: Impact, because: &'static str) -> Rule {
+    Rule { stage, needs, impact, because }
+}
+
+/// The row for an attribute.
+#[must_use]
+pub fn for_attribute(subject: &Subject, attribute: &Attribute, catalogue: Option<&Catalogue>) -> Rule {
+    match attribute {
+        Attribute::EswitchMode => rule(
+            Stage::Eswitch,
+            Needs::NoFunctions,
+            Impact::ParentWide,
+            "the eswitch mode changes only without functions",
+        ),
+        Attribute::InlineMode | Attribute::EncapMode => {
+            rule(Stage::Eswitch, Needs::Nothing, Impact::ParentWide, "")
+        }
+        Attribute::Mac => rule(
+            Stage::FunctionAttribute,
+            Needs::InactiveFunction,
+            Impact::SubdeviceRestart,
+            "a port function's MAC is written while the function is inactive",
+        ),
+        Attribute::Param(name, cmode) => param(subject, name, *cmode, catalogue),
+        Attribute::Name(_) => rule(
+            Stage::InterfaceName,
+            Needs::InterfaceDownBefore(6, 2),
+            Impact::Traffic,
+            "kernels before 6.2 rename an interface only while it is down",
+        ),
+        Attribute::Mtu(_) => rule(Stage::InterfaceAttribute, Needs::Nothing, Impact::Traffic, ""),
+        Attribute::Up(_) => rule(Stage::InterfaceUp, Needs::Nothing, Impact::Traffic, ""),
+    }
+}
+
+fn param(subject: &Subject, name: &str, cmode: Cmode, catalogue: Option<&Catalogue>) -> Rule {
+    let owner = if subject.function.is_some() { ParamOwner::Function } else { ParamOwner::Parent };
+    let stage = match owner {
+        ParamOwner::Parent => Stage::ParentParam,
+        // Moved to the early stage by the function's lifecycle; see `param_stages`.
+        ParamOwner::Function => Stage::LateParam,
+    };
+    match cmode {
+        Cmode::Driverinit => rule(
+            stage,
+            Needs::Reload,
+            match owner {
+                ParamOwner::Parent => Impact::ParentWide,
+                ParamOwner::Function => Impact::SubdeviceRestart,
+            },
+            "driverinit parameters come into force at a reload of the instance",
+        ),
+        Cmode::Permanent => rule(stage, Needs::Nothing, Impact::None, ""),
+        Cmode::Runtime => {
+            let known = catalogue.and_then(|catalogue| catalogue.param(owner, name));
+            let impact = known.and_then(|spec| spec.impact).unwrap_or(Impact::ParentWide);
+            rule(stage, Needs::Nothing, impact, "")
+        }
+    }
+}
+
+/// The price of stopping and starting one function.
+pub const RESTART: Impact = Impact::SubdeviceRestart;
+/// The price of a function that is deleted and made again.
+pub const REPLACE: Impact = Impact::SubdeviceReplace;
+/// The price of a function that goes.
+pub const DELETE: Impact = Impact::SubdeviceDelete;
+/// The price of what takes a whole parent.
+pub const PARENT: Impact = Impact::ParentWide;
+
+/// Whether a kernel of this release (`uname -r`) is older than major.minor. An unreadable release counts as old.
+#[must_use]
+pub fn kernel_is_before(release: &str, major: u32, minor: u32) -> bool {
+    let mut numbers =
+        release.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse::<u32>().unwrap_or(0));
+    let found = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    found < (major, minor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kernel_is_before;
+
+    #[test]
+    fn releases_are_compared_by_number() {
+        assert!(kernel_is_before("6.1.0-52-amd64", 6, 2));
+        assert!(!kernel_is_before("6.12.117+deb12-amd64", 6, 2));
+        assert!(!kernel_is_before("7.0.0", 6, 2));
+        assert!(kernel_is_before("", 6, 2));
+    }
+}

@@ -1,0 +1,284 @@
+//! What is: a snapshot of the host, the same whether it came from the live kernel, from a file or from the simulated
+//! kernel. Each object keeps what changes by itself (indexes, kernel-chosen names) in a part of its own, `volatile`:
+//! "as before" and equality mean everything else.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use subdevcfg_compiler::values::{
+    Cmode, DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr, Scalar,
+};
+
+use crate::resource::{FunctionId, Setting, Settings, Side, Subject};
+
+/// The version of the state's JSON form: the minor number counts additions.
+pub const FORMAT_VERSION: &str = "1.0";
+
+/// Something that changes by itself, and so never counts in a comparison.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Volatile<T>(pub T);
+
+impl<T> PartialEq for Volatile<T> {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl<T> Eq for Volatile<T> {}
+
+/// A snapshot of a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// [`FORMAT_VERSION`] of the writer.
+    pub format_version: String,
+    /// Parent devices: devlink instances that are not a function's own.
+    pub parents: BTreeMap<DevlinkHandle, Parent>,
+    /// What could not be read. A subject that is listed here is not known to be absent.
+    #[serde(default)]
+    pub unread: Vec<Unread>,
+    /// See [`HostVolatile`].
+    #[serde(default)]
+    pub volatile: Volatile<HostVolatile>,
+}
+
+/// Facts about the host that are no configuration.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct HostVolatile {
+    /// `uname -r`.
+    pub kernel_release: String,
+    /// `/proc/sys/kernel/random/boot_id`.
+    pub boot_id: String,
+    /// The names of all interfaces of this network namespace, alternative names included.
+    #[serde(default)]
+    pub interface_names: Vec<String>,
+}
+
+/// Something that could not be read, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unread {
+    /// What: a handle, or a handle with an aspect.
+    pub what: String,
+    /// The kernel's words.
+    pub why: String,
+}
+
+/// A parent device.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// The driver, as devlink info reports it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+    /// How it was made, if it was made in software.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soft: Option<SoftSpec>,
+    /// Eswitch attributes; each is absent where the driver has none or the kernel would not say.
+    #[serde(default)]
+    pub eswitch: Eswitch,
+    /// Parameters of the parent's instance, by name and cmode.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub params: BTreeMap<String, BTreeMap<Cmode, Scalar>>,
+    /// The functions on it, by identity.
+    #[serde(default)]
+    pub functions: Vec<Function>,
+    /// See [`ParentVolatile`].
+    #[serde(default)]
+    pub volatile: Volatile<ParentVolatile>,
+}
+
+/// Facts about a parent that are no configuration.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct ParentVolatile {
+    /// mdev types by directory name, with how many more can be made.
+    #[serde(default)]
+    pub mdev_types: BTreeMap<String, u32>,
+    /// The uplink's netdev is administratively up.
+    #[serde(default)]
+    pub uplink_up: bool,
+}
+
+/// The words that made a soft parent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoftSpec {
+    /// Size of the pool of functions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_subdevices: Option<u32>,
+    /// The netdev below the uplink.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lower: Option<InterfaceName>,
+    /// The first default MAC address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac_base: Option<MacAddr>,
+}
+
+/// Eswitch attributes. Words newer than this code read as absent (mlx5 has reported a mode `none`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Eswitch {
+    /// Mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<EswitchMode>,
+    /// Inline mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inline_mode: Option<InlineMode>,
+    /// Encap mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encap_mode: Option<EncapMode>,
+}
+
+/// A function of a parent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Function {
+    /// Its identity.
+    pub id: FunctionId,
+    /// The type of a mediated device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mdev_type: Option<String>,
+    /// The MAC address of the port function, where the driver tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<MacAddr>,
+    /// The state that was asked for.
+    pub active: bool,
+    /// Parameters of the function's own instance, by name and cmode; empty while it has none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub params: BTreeMap<String, BTreeMap<Cmode, Scalar>>,
+    /// The function's netdev, where it is in this network namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub netdev: Option<Interface>,
+    /// The representor, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub representor: Option<Interface>,
+    /// See [`FunctionVolatile`].
+    #[serde(default)]
+    pub volatile: Volatile<FunctionVolatile>,
+}
+
+/// Facts about a function that are no configuration.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct FunctionVolatile {
+    /// Index of its port on the parent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port_index: Option<u32>,
+    /// Number of the port, also of a mediated device's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sf_number: Option<u32>,
+    /// A driver is attached (`opstate`).
+    #[serde(default)]
+    pub attached: bool,
+    /// The function's own devlink instance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<DevlinkHandle>,
+}
+
+/// A network interface of a function.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interface {
+    /// Its name, if somebody chose it; absent while it has the kernel's (`eth%d`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<InterfaceName>,
+    /// MTU in bytes.
+    pub mtu: u32,
+    /// Administratively up.
+    pub up: bool,
+    /// See [`InterfaceVolatile`].
+    #[serde(default)]
+    pub volatile: Volatile<InterfaceVolatile>,
+}
+
+/// Facts about an interface that are no configuration.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct InterfaceVolatile {
+    /// The name it has now, whoever chose it.
+    #[serde(default)]
+    pub name: String,
+    /// Interface index.
+    #[serde(default)]
+    pub index: u32,
+    /// MAC address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<MacAddr>,
+}
+
+impl State {
+    /// A host with nothing on it.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            format_version: FORMAT_VERSION.to_owned(),
+            parents: BTreeMap::new(),
+            unread: Vec::new(),
+            volatile: Volatile::default(),
+        }
+    }
+
+    /// The function of that identity, on whatever parent it is.
+    #[must_use]
+    pub fn function(&self, subject: &Subject) -> Option<&Function> {
+        let id = subject.function.as_ref()?;
+        self.parents.get(&subject.parent)?.function(id)
+    }
+
+    /// The attributes of a subject, or `None` when there is no such subject.
+    #[must_use]
+    pub fn settings(&self, subject: &Subject) -> Option<Settings> {
+        match &subject.function {
+            None => self.parents.get(&subject.parent).map(Parent::settings),
+            Some(_) => self.function(subject).map(Function::settings),
+        }
+    }
+}
+
+impl Parent {
+    /// The function of that identity.
+    #[must_use]
+    pub fn function(&self, id: &FunctionId) -> Option<&Function> {
+        self.functions.iter().find(|function| function.id == *id)
+    }
+
+    /// The parent's own attributes.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        let eswitch = self.eswitch;
+        let words = [
+            eswitch.mode.map(Setting::EswitchMode),
+            eswitch.inline_mode.map(Setting::InlineMode),
+            eswitch.encap_mode.map(Setting::EncapMode),
+        ];
+        words.into_iter().flatten().chain(param_settings(&self.params)).collect()
+    }
+}
+
+impl Function {
+    /// One of the function's interfaces.
+    #[must_use]
+    pub const fn interface(&self, side: Side) -> Option<&Interface> {
+        match side {
+            Side::Netdev => self.netdev.as_ref(),
+            Side::Representor => self.representor.as_ref(),
+        }
+    }
+
+    /// The function's attributes.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        let mut settings: Settings = self.mac.map(Setting::Mac).into_iter().collect();
+        settings.extend(param_settings(&self.params));
+        for side in Side::ALL {
+            if let Some(interface) = self.interface(side) {
+                settings.extend(interface.name.clone().map(|name| Setting::Name(side, name)));
+                settings.set(Setting::Mtu(side, interface.mtu));
+                settings.set(Setting::Up(side, interface.up));
+            }
+        }
+        settings
+    }
+}
+
+fn param_settings(params: &BTreeMap<String, BTreeMap<Cmode, Scalar>>) -> impl Iterator<Item = Setting> {
+    params.iter().flat_map(|(name, values)| {
+        values.iter().map(|(&cmode, value)| Setting::Param {
+            name: name.clone(),
+            cmode,
+            value: value.clone(),
+        })
+    })
+}
