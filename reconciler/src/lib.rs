@@ -4,10 +4,13 @@
 //! plan and apply, over the [`kernel::Kernel`] trait; what the live kernel needs is to encode one request and to decode
 //! one object.
 
+pub mod apply;
 pub mod desired;
+pub mod guard;
 pub mod kernel;
 pub mod plan;
 pub mod record;
 pub mod resource;
 pub mod rules;
+pub mod simulated;
 pub mod state;

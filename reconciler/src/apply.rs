@@ -1,0 +1,303 @@
+//! Apply: carries a plan out, operation by operation, each done when its effect is seen; keeps the record; undoes what
+//! was done when something fails; and looks again at the end.
+
+use std::time::Duration;
+
+use subdevcfg_compiler::values::Cmode;
+
+use crate::kernel::{Kernel, ObserveError, Request, RequestError};
+use crate::plan::{Operation, Plan};
+use crate::record::Record;
+use crate::resource::{Setting, Subject};
+use crate::state::State;
+
+/// How long an effect may take. Drivers do this by firmware events; the bundled module does it before it answers.
+const EFFECT_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Where the record is kept.
+pub trait RecordKeeper {
+    /// Writes the record down so that it survives this process.
+    ///
+    /// # Errors
+    /// [`KeepError`] when it cannot be written; an apply stops then, because what it makes would be forgotten.
+    fn keep(&mut self, record: &Record) -> Result<(), KeepError>;
+}
+
+/// The record could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("the record of what was made cannot be written to {path}")]
+pub struct KeepError {
+    /// Where.
+    pub path: camino::Utf8PathBuf,
+    /// Why.
+    pub source: std::io::Error,
+}
+
+/// Hears how an apply goes on.
+pub trait Progress {
+    /// An operation begins.
+    fn begins(&mut self, operation: &Operation, total: usize);
+    /// An undo of an operation begins.
+    fn undoes(&mut self, operation: &Operation);
+}
+
+/// What an apply works on.
+pub struct Apply<'a> {
+    /// The kernel.
+    pub kernel: &'a mut dyn Kernel,
+    /// Where the record is kept.
+    pub keeper: &'a mut dyn RecordKeeper,
+    /// Who hears of it.
+    pub progress: &'a mut dyn Progress,
+    /// The state that the plan was made from.
+    pub before: &'a State,
+    /// The record that the plan was made from.
+    pub record: &'a Record,
+    /// Makes the plan again from what is there afterwards; it has to be empty.
+    pub replan: &'a dyn Fn(&State, &Record) -> Plan,
+}
+
+impl std::fmt::Debug for Apply<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Apply").finish_non_exhaustive()
+    }
+}
+
+/// How an apply ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Everything is as desired, seen by observing again.
+    Converged,
+    /// Something failed, and the host is as it was before.
+    Undone(Failure),
+    /// Something failed, and not everything could be undone.
+    Incomplete {
+        /// What failed.
+        failure: Failure,
+        /// What is not as it was, one sentence each.
+        left: Vec<String>,
+    },
+}
+
+/// What failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A request.
+    #[error("operation {id} failed: {request}")]
+    Operation {
+        /// The operation's number.
+        id: usize,
+        /// The address it is about.
+        address: String,
+        /// The request.
+        request: Box<Request>,
+        /// Why.
+        source: RequestError,
+    },
+    /// Everything was accepted, but the host is not as desired.
+    #[error("the kernel accepted everything, and yet there is something left to do: {}", left.join("; "))]
+    NotKept {
+        /// The operations that a new plan has.
+        left: Vec<String>,
+    },
+    /// The host could not be observed for the verification.
+    #[error("the result could not be verified")]
+    Unverified(#[from] ObserveError),
+    /// The record could not be written.
+    #[error(transparent)]
+    Record(#[from] KeepError),
+}
+
+/// Carries a plan out.
+///
+/// # Errors
+/// [`KeepError`] when the record cannot be written although nothing was to be done; all other failures are outcomes.
+pub fn apply(mut job: Apply<'_>, plan: &Plan) -> Result<Outcome, KeepError> {
+    let mut record = job.record.clone();
+    note_bookkeeping(&mut record, plan);
+    let mut done = Vec::new();
+    let result = job.carry_out(plan, &mut record, &mut done).and_then(|()| job.verify(&record));
+    match result {
+        Ok(()) => {
+            job.keeper.keep(&record)?;
+            Ok(Outcome::Converged)
+        }
+        Err(failure) => Ok(job.undo(&done, &record, failure)),
+    }
+}
+
+fn note_bookkeeping(record: &mut Record, plan: &Plan) {
+    for subject in &plan.bookkeeping.forget {
+        record.forget(subject);
+    }
+    for (subject, address) in &plan.bookkeeping.adopt {
+        record.adopted.insert(subject.clone(), address.clone());
+    }
+    for key in &plan.bookkeeping.release {
+        record.settings.remove(key);
+    }
+}
+
+impl Apply<'_> {
+    fn carry_out<'p>(
+        &mut self,
+        plan: &'p Plan,
+        record: &mut Record,
+        done: &mut Vec<&'p Operation>,
+    ) -> Result<(), Failure> {
+        for operation in &plan.operations {
+            self.progress.begins(operation, plan.operations.len());
+            let failed = |source| Failure::Operation {
+                id: operation.id,
+                address: operation.address.clone(),
+                request: Box::new(operation.request.clone()),
+                source,
+            };
+            self.kernel.perform(&operation.request).map_err(failed)?;
+            done.push(operation);
+            self.note(operation, record);
+            self.keeper.keep(record)?;
+            if let Some(effect) = operation.effect {
+                self.kernel.wait(&operation.request.subject(), effect, EFFECT_DEADLINE).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes in the record what an operation did.
+    fn note(&self, operation: &Operation, record: &mut Record) {
+        let subject = operation.request.subject();
+        match &operation.request {
+            Request::NewParent { .. } | Request::Create { .. } => {
+                record.note_made(subject, &operation.address)
+            }
+            Request::DelParent { .. } | Request::Delete { .. } => record.forget(&subject),
+            Request::Set { setting, .. } => {
+                let attribute = setting.attribute();
+                let found = self.before.settings(&subject).and_then(|found| found.get(&attribute).cloned());
+                let address = format!("{}.{}", operation.address, attribute.part());
+                record.note_written(&subject, &address, found, setting);
+                if matches!(setting, Setting::Param { cmode: Cmode::Driverinit, .. }) {
+                    record.pending.insert(subject);
+                }
+            }
+            Request::Reload { .. } => {
+                record.pending.remove(&subject);
+            }
+            Request::SetActive { .. } => {}
+        }
+    }
+
+    fn verify(&mut self, record: &Record) -> Result<(), Failure> {
+        let after = self.kernel.observe()?;
+        let plan = (self.replan)(&after, record);
+        if plan.is_empty() {
+            return Ok(());
+        }
+        let left = plan.operations.iter().map(|operation| operation.request.to_string()).collect();
+        Err(Failure::NotKept { left })
+    }
+
+    /// Undoes what was done, last first, and compares with what was there before.
+    fn undo(&mut self, done: &[&Operation], record: &Record, failure: Failure) -> Outcome {
+        let mut left = Vec::new();
+        for operation in done.iter().rev() {
+            if operation.undo.after_undo_of.is_some_and(|first| done.iter().any(|other| other.id == first)) {
+                continue;
+            }
+            self.undo_one(operation, &mut left);
+            for other in done.iter().filter(|other| other.undo.after_undo_of == Some(operation.id)) {
+                self.undo_one(other, &mut left);
+            }
+        }
+        match self.kernel.observe() {
+            Ok(after) => {
+                let differences = differences(self.before, &after);
+                let record = if differences.is_empty() { self.record.clone() } else { rest(record, &after) };
+                if let Err(error) = self.keeper.keep(&record) {
+                    left.push(error.to_string());
+                }
+                // A step of the undo that failed does not matter when everything is as before all the same.
+                if differences.is_empty() && left.iter().all(|text| !text.starts_with("the record")) {
+                    return Outcome::Undone(failure);
+                }
+                left.extend(differences);
+            }
+            Err(error) => left.push(format!("the host could not be observed after the undo: {error}")),
+        }
+        Outcome::Incomplete { failure, left }
+    }
+
+    fn undo_one(&mut self, operation: &Operation, left: &mut Vec<String>) {
+        if operation.undo.requests.is_empty() {
+            return;
+        }
+        self.progress.undoes(operation);
+        for (request, effect) in &operation.undo.requests {
+            let result = self.kernel.perform(request).and_then(|()| match effect {
+                Some(effect) => self.kernel.wait(&request.subject(), *effect, EFFECT_DEADLINE),
+                None => Ok(()),
+            });
+            if let Err(error) = result {
+                let words = error.kernel_message().map(|message| format!(": {message}")).unwrap_or_default();
+                left.push(format!("undo of operation {}, {request}: {error}{words}", operation.id));
+            }
+        }
+    }
+}
+
+/// The record of what is still there after an undo that did not bring everything back.
+fn rest(record: &Record, after: &State) -> Record {
+    let mut rest = record.clone();
+    let gone: Vec<Subject> =
+        rest.made.keys().filter(|subject| after.settings(subject).is_none()).cloned().collect();
+    for subject in gone {
+        rest.forget(&subject);
+    }
+    rest
+}
+
+/// What differs in the config fields of two states, one sentence each.
+#[must_use]
+pub fn differences(before: &State, after: &State) -> Vec<String> {
+    let mut found = Vec::new();
+    let subjects = |state: &State| -> std::collections::BTreeSet<Subject> {
+        state
+            .parents
+            .iter()
+            .flat_map(|(handle, parent)| {
+                let functions = parent
+                    .functions
+                    .iter()
+                    .map(|function| Subject::function(handle.clone(), function.id.clone()));
+                std::iter::once(Subject::parent(handle.clone())).chain(functions)
+            })
+            .collect()
+    };
+    for subject in subjects(before).union(&subjects(after)) {
+        match (before.settings(subject), after.settings(subject)) {
+            (Some(_), None) => found.push(format!("{subject} is gone")),
+            (None, Some(_)) => found.push(format!("{subject} is still there")),
+            (Some(old), Some(new)) => {
+                for setting in old.iter().filter(|setting| !new.has(setting)) {
+                    let attribute = setting.attribute();
+                    let now =
+                        new.get(&attribute).map_or_else(|| "gone".to_owned(), |new| new.value().to_string());
+                    found.push(format!("{subject}: {attribute} was {} and is {now}", setting.value()));
+                }
+                for setting in new.iter().filter(|setting| old.get(&setting.attribute()).is_none()) {
+                    found.push(format!("{subject}: {} is {}", setting.attribute(), setting.value()));
+                }
+                let active = |state: &State| state.function(subject).map(|function| function.active);
+                if active(before) != active(after) {
+                    found.push(format!(
+                        "{subject}: it was {}active before",
+                        if active(after) == Some(true) { "in" } else { "" }
+                    ));
+                }
+            }
+            (None, None) => {}
+        }
+    }
+    found
+}

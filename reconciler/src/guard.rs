@@ -1,0 +1,146 @@
+//! The guard: which impact an apply may have without somebody saying so.
+
+use std::str::FromStr;
+
+use subdevcfg_compiler::catalogue::Impact;
+
+use crate::kernel::Request;
+use crate::plan::{Operation, Plan};
+use crate::resource::Attribute;
+
+/// What `--allow` allows when it is not given.
+pub const DEFAULT_CEILING: Impact = Impact::Traffic;
+
+/// The cause of a parent-wide impact; it is shown in its place, and `--allow CAUSE` lifts the ceiling for it alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The eswitch changes its mode.
+    EswitchSwitch,
+    /// The parent is reloaded.
+    ParentReload,
+}
+
+impl Cause {
+    const ALL: [Self; 2] = [Self::EswitchSwitch, Self::ParentReload];
+
+    /// The word of plans and of `--allow`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::EswitchSwitch => "eswitch-switch",
+            Self::ParentReload => "parent-reload",
+        }
+    }
+
+    /// The cause of a parent-wide operation, where it has a name.
+    #[must_use]
+    pub fn of(operation: &Operation) -> Option<Self> {
+        match &operation.request {
+            Request::Set { setting, .. } => match setting.attribute() {
+                Attribute::EswitchMode | Attribute::InlineMode | Attribute::EncapMode => {
+                    Some(Self::EswitchSwitch)
+                }
+                _ => None,
+            },
+            Request::Reload { subject } if subject.function.is_none() => Some(Self::ParentReload),
+            _ => None,
+        }
+        .filter(|_| operation.impact == Impact::ParentWide)
+    }
+}
+
+/// The word that plans show for an operation's impact: its cause where it has one, else its level.
+#[must_use]
+pub fn impact_word(operation: &Operation) -> &'static str {
+    Cause::of(operation).map_or(operation.impact.as_str(), Cause::as_str)
+}
+
+/// One `--allow LEVEL[@ADDRESS]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allowance {
+    level: Level,
+    address: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Impact(Impact),
+    Cause(Cause),
+}
+
+/// A word that is no level of impact and no cause.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("`{0}` is no impact; the levels are {levels}, and the causes {causes}", levels = levels(), causes = causes())]
+pub struct UnknownLevel(String);
+
+fn levels() -> String {
+    Impact::ALL.iter().map(|impact| impact.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn causes() -> String {
+    Cause::ALL.map(Cause::as_str).join(", ")
+}
+
+impl FromStr for Allowance {
+    type Err = UnknownLevel;
+
+    fn from_str(text: &str) -> Result<Self, UnknownLevel> {
+        let (word, address) = match text.split_once('@') {
+            Some((word, address)) => (word, Some(address.to_owned())),
+            None => (text, None),
+        };
+        let impact =
+            Impact::ALL.iter().find(|impact| impact.as_str() == word).map(|&impact| Level::Impact(impact));
+        let cause = || Cause::ALL.into_iter().find(|cause| cause.as_str() == word).map(Level::Cause);
+        let level = impact.or_else(cause).ok_or_else(|| UnknownLevel(word.to_owned()))?;
+        Ok(Self { level, address })
+    }
+}
+
+impl Allowance {
+    fn permits(&self, operation: &Operation) -> bool {
+        let in_scope = self.address.as_deref().is_none_or(|scope| is_within(&operation.address, scope));
+        let permitted = match self.level {
+            Level::Impact(ceiling) => operation.impact <= ceiling,
+            // A cause includes everything below parent-wide.
+            Level::Cause(cause) => {
+                operation.impact < Impact::ParentWide || Cause::of(operation) == Some(cause)
+            }
+        };
+        in_scope && permitted
+    }
+}
+
+/// Whether an address is `scope` or lies below it.
+fn is_within(address: &str, scope: &str) -> bool {
+    address.strip_prefix(scope).is_some_and(|rest| rest.is_empty() || rest.starts_with(['#', '.']))
+}
+
+/// The operations that are above the ceiling.
+#[must_use]
+pub fn above_ceiling<'p>(plan: &'p Plan, allowances: &[Allowance]) -> Vec<&'p Operation> {
+    plan.operations
+        .iter()
+        .filter(|operation| {
+            operation.impact > DEFAULT_CEILING
+                && !allowances.iter().any(|allowance| allowance.permits(operation))
+        })
+        .collect()
+}
+
+/// The flags that would allow these operations, the fewest that name what they are about.
+#[must_use]
+pub fn flags_for(operations: &[&Operation]) -> Vec<String> {
+    let mut greatest: Vec<(&str, &Operation)> = Vec::new();
+    for operation in operations {
+        match greatest.iter_mut().find(|(address, _)| *address == operation.address) {
+            Some((_, known)) if known.impact >= operation.impact => {}
+            Some((_, known)) => *known = operation,
+            None => greatest.push((&operation.address, operation)),
+        }
+    }
+    greatest
+        .into_iter()
+        .map(|(address, operation)| format!("--allow {}@{address}", impact_word(operation)))
+        .collect()
+}

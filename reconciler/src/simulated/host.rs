@@ -1,0 +1,265 @@
+//! What the simulated kernel holds, and how it looks from outside.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use subdevcfg_compiler::values::{
+    Cmode, DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr, Scalar,
+};
+use uuid::Uuid;
+
+use crate::record::Record;
+use crate::resource::FunctionId;
+use crate::state::{
+    Eswitch, FORMAT_VERSION, Function, FunctionVolatile, HostVolatile, Interface, InterfaceVolatile, Parent,
+    ParentVolatile, SoftSpec, State, Volatile,
+};
+
+/// What `create max-subdevices=` is without it (kmod's default).
+const DEFAULT_CAPACITY: u32 = 256;
+
+/// A host that exists only in a file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SimulatedHost {
+    /// The version of the file's form.
+    pub format: Format,
+    /// `uname -r` of the kernel that is played.
+    pub kernel_release: String,
+    /// Parents by the name after `subdev/`.
+    #[serde(default)]
+    pub(super) parents: BTreeMap<String, SimulatedParent>,
+    /// Interface names that are taken by others.
+    #[serde(default)]
+    pub(super) other_interfaces: Vec<String>,
+    #[serde(default)]
+    pub(super) next_ifindex: u32,
+    #[serde(default)]
+    pub(super) next_aux_id: u32,
+    /// Counts interfaces for the kernel's `eth%d`.
+    #[serde(default)]
+    pub(super) next_random_mac: u32,
+    /// The record that subdevcfg keeps on this host.
+    #[serde(default)]
+    pub record: Record,
+}
+
+/// The mark of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Format {
+    /// The first form.
+    #[serde(rename = "subdevcfg-simulated-host/1")]
+    V1,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct SimulatedParent {
+    pub capacity: u32,
+    pub mac_base: Option<MacAddr>,
+    pub mode: EswitchMode,
+    pub spoof_check: bool,
+    pub functions: Vec<SimulatedFunction>,
+    pub next_port_index: u32,
+}
+
+/// A function with both of its interfaces and its instance's parameters.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct SimulatedFunction {
+    pub sf_number: u32,
+    pub port_index: u32,
+    /// Set for mediated devices.
+    pub mdev: Option<SimulatedMdev>,
+    pub mac: MacAddr,
+    pub active: bool,
+    /// Number of the auxiliary device of an active SF.
+    pub aux_id: Option<u32>,
+    /// The parameters of the function's instance, while it has one.
+    pub params: Option<FunctionParams>,
+    pub netdev: Option<SimulatedInterface>,
+    pub representor: Option<SimulatedInterface>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct SimulatedMdev {
+    pub uuid: Uuid,
+    pub mdev_type: String,
+}
+
+/// The driverinit parameters of an instance: reported is what was written last, in force what the last reload took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct FunctionParams {
+    pub reported: ParamValues,
+    pub in_force: ParamValues,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ParamValues {
+    pub enable_eth: bool,
+    pub queues: u32,
+}
+
+impl Default for ParamValues {
+    fn default() -> Self {
+        Self { enable_eth: false, queues: 1 }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct SimulatedInterface {
+    pub index: u32,
+    pub name: String,
+    /// Somebody renamed it.
+    pub renamed: bool,
+    pub mtu: u32,
+    pub up: bool,
+}
+
+impl SimulatedHost {
+    /// A host with nothing on it, of this kernel release.
+    #[must_use]
+    pub fn new(kernel_release: impl Into<String>) -> Self {
+        Self {
+            format: Format::V1,
+            kernel_release: kernel_release.into(),
+            parents: BTreeMap::new(),
+            other_interfaces: vec!["lo".to_owned()],
+            next_ifindex: 2,
+            next_aux_id: 0,
+            next_random_mac: 1,
+            record: Record::default(),
+        }
+    }
+
+    pub(super) fn interface_names(&self) -> impl Iterator<Item = &str> {
+        let functions = self.parents.values().flat_map(|parent| &parent.functions);
+        let interfaces = functions.flat_map(|function| function.netdev.iter().chain(&function.representor));
+        interfaces
+            .map(|interface| interface.name.as_str())
+            .chain(self.other_interfaces.iter().map(String::as_str))
+    }
+
+    /// A new Ethernet interface under the first free `eth%d`.
+    pub(super) fn new_interface(&mut self) -> SimulatedInterface {
+        let taken: std::collections::BTreeSet<&str> = self.interface_names().collect();
+        let mut number = 0;
+        while taken.contains(format!("eth{number}").as_str()) {
+            number += 1;
+        }
+        let index = self.next_ifindex;
+        self.next_ifindex += 1;
+        SimulatedInterface { index, name: format!("eth{number}"), renamed: false, mtu: 1500, up: false }
+    }
+
+    /// What the tool observes.
+    #[must_use]
+    pub fn state(&self) -> State {
+        let parents = self
+            .parents
+            .iter()
+            .map(|(name, parent)| (DevlinkHandle::new("subdev", name.as_str()), parent.state()));
+        State {
+            format_version: FORMAT_VERSION.to_owned(),
+            parents: parents.collect(),
+            unread: Vec::new(),
+            volatile: Volatile(HostVolatile {
+                kernel_release: self.kernel_release.clone(),
+                boot_id: "simulated".to_owned(),
+                interface_names: self.interface_names().map(str::to_owned).collect(),
+            }),
+        }
+    }
+}
+
+impl SimulatedParent {
+    pub fn new(spec: &SoftSpec) -> Self {
+        Self {
+            capacity: spec.max_subdevices.unwrap_or(DEFAULT_CAPACITY),
+            mac_base: spec.mac_base,
+            mode: EswitchMode::Legacy,
+            spoof_check: true,
+            functions: Vec::new(),
+            // Port 0 is the uplink.
+            next_port_index: 1,
+        }
+    }
+
+    pub fn function(&mut self, id: &FunctionId) -> Option<&mut SimulatedFunction> {
+        self.functions.iter_mut().find(|function| function.id() == *id)
+    }
+
+    fn state(&self) -> Parent {
+        let mut functions: Vec<Function> = self.functions.iter().map(SimulatedFunction::state).collect();
+        functions.sort_by(|a, b| a.id.cmp(&b.id));
+        let used = u32::try_from(self.functions.len()).unwrap_or(u32::MAX);
+        let spoof_check = BTreeMap::from([(Cmode::Runtime, Scalar::Bool(self.spoof_check))]);
+        Parent {
+            driver: Some("subdev".to_owned()),
+            soft: Some(SoftSpec {
+                max_subdevices: Some(self.capacity),
+                lower: None,
+                mac_base: self.mac_base,
+            }),
+            eswitch: Eswitch {
+                mode: Some(self.mode),
+                inline_mode: Some(InlineMode::None),
+                encap_mode: Some(EncapMode::None),
+            },
+            params: BTreeMap::from([("spoof_check".to_owned(), spoof_check)]),
+            functions,
+            volatile: Volatile(ParentVolatile {
+                mdev_types: BTreeMap::from([("subdev-eth".to_owned(), self.capacity.saturating_sub(used))]),
+                uplink_up: false,
+            }),
+        }
+    }
+}
+
+impl SimulatedFunction {
+    pub fn id(&self) -> FunctionId {
+        match &self.mdev {
+            Some(mdev) => FunctionId::Mdev { uuid: mdev.uuid },
+            None => FunctionId::Sf { controller: 0, pf: 0, number: self.sf_number },
+        }
+    }
+
+    fn state(&self) -> Function {
+        let instance = match (&self.mdev, self.aux_id) {
+            (Some(mdev), _) => Some(DevlinkHandle::new("mdev", mdev.uuid.to_string())),
+            (None, Some(id)) => Some(DevlinkHandle::new("auxiliary", format!("subdev.sf.{id}"))),
+            (None, None) => None,
+        };
+        let params = self.params.map(|params| {
+            let values = params.reported;
+            let driverinit = |value| BTreeMap::from([(Cmode::Driverinit, value)]);
+            BTreeMap::from([
+                ("enable_eth".to_owned(), driverinit(Scalar::Bool(values.enable_eth))),
+                ("queues".to_owned(), driverinit(Scalar::from(values.queues))),
+            ])
+        });
+        Function {
+            id: self.id(),
+            mdev_type: self.mdev.as_ref().map(|mdev| mdev.mdev_type.clone()),
+            mac: Some(self.mac),
+            active: self.active,
+            params: params.unwrap_or_default(),
+            netdev: self.netdev.as_ref().map(SimulatedInterface::state),
+            representor: self.representor.as_ref().map(SimulatedInterface::state),
+            volatile: Volatile(FunctionVolatile {
+                port_index: Some(self.port_index),
+                sf_number: Some(self.sf_number),
+                attached: self.active,
+                instance,
+            }),
+        }
+    }
+}
+
+impl SimulatedInterface {
+    fn state(&self) -> Interface {
+        Interface {
+            name: self.renamed.then(|| self.name.parse::<InterfaceName>().ok()).flatten(),
+            mtu: self.mtu,
+            up: self.up,
+            volatile: Volatile(InterfaceVolatile { name: self.name.clone(), index: self.index, mac: None }),
+        }
+    }
+}

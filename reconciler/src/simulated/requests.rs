@@ -1,0 +1,316 @@
+//! Each request with its preconditions and effects, as the kernel and the bundled module have them.
+
+use nix::errno::Errno;
+use subdevcfg_compiler::values::{Cmode, DevlinkHandle, EncapMode, EswitchMode, InlineMode, MacAddr, Scalar};
+
+use super::host::{FunctionParams, SimulatedFunction, SimulatedHost, SimulatedMdev, SimulatedParent};
+use crate::kernel::{Request, RequestError};
+use crate::resource::{FunctionId, Setting, Side, Subject};
+
+/// The module numbers ports of functions that nobody numbered from here.
+const FIRST_AUTOMATIC_NUMBER: u32 = 1000;
+
+/// Limits of `ether_setup` devices (`ETH_MIN_MTU`) and of the module's netdevs (`ETH_MAX_MTU`).
+const MTU: std::ops::RangeInclusive<u32> = 68..=65535;
+
+type Answer = Result<(), RequestError>;
+
+fn refuse(errno: Errno, message: &str) -> RequestError {
+    let message = (!message.is_empty()).then(|| message.to_owned());
+    RequestError::Refused { errno, message, file: None }
+}
+
+pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
+    match request {
+        Request::NewParent { handle, spec } => {
+            if handle.bus() != "subdev" {
+                return Err(refuse(Errno::EOPNOTSUPP, "only the subdev bus makes parents"));
+            }
+            if host.parents.contains_key(handle.device()) {
+                return Err(refuse(Errno::EEXIST, ""));
+            }
+            if spec.lower.is_some() {
+                return Err(refuse(Errno::EOPNOTSUPP, ""));
+            }
+            host.parents.insert(handle.device().to_owned(), SimulatedParent::new(spec));
+            Ok(())
+        }
+        Request::DelParent { handle } => {
+            host.parents.remove(handle.device()).map(drop).ok_or_else(|| refuse(Errno::ENOENT, ""))
+        }
+        Request::Create { parent, id, mdev_type } => create(host, parent, id, mdev_type.as_deref()),
+        Request::Delete { parent, id } => delete(host, parent, id),
+        Request::SetActive { parent, id, active } => set_active(host, parent, id, *active),
+        Request::Set { subject, setting } => match setting {
+            Setting::Name(side, _) | Setting::Mtu(side, _) | Setting::Up(side, _) => {
+                set_interface(host, subject, *side, setting)
+            }
+            _ => set(host, subject, setting),
+        },
+        Request::Reload { subject } => reload(host, subject),
+    }
+}
+
+fn parent<'h>(
+    host: &'h mut SimulatedHost,
+    handle: &DevlinkHandle,
+) -> Result<&'h mut SimulatedParent, RequestError> {
+    let found = (handle.bus() == "subdev").then(|| host.parents.get_mut(handle.device())).flatten();
+    // The family's pre_doit finds no instance (net/devlink/netlink.c).
+    found.ok_or_else(|| refuse(Errno::ENODEV, ""))
+}
+
+fn function<'h>(
+    host: &'h mut SimulatedHost,
+    handle: &DevlinkHandle,
+    id: &FunctionId,
+) -> Result<&'h mut SimulatedFunction, RequestError> {
+    let vanished = format!("there is no {id} on {handle}");
+    parent(host, handle)?.function(id).ok_or(RequestError::Vanished(vanished))
+}
+
+fn create(
+    host: &mut SimulatedHost,
+    handle: &DevlinkHandle,
+    id: &FunctionId,
+    mdev_type: Option<&str>,
+) -> Answer {
+    let uuid_taken =
+        host.parents.values().flat_map(|parent| &parent.functions).any(|other| other.id() == *id);
+    let found = parent(host, handle)?;
+    let full = u32::try_from(found.functions.len()).unwrap_or(u32::MAX) >= found.capacity;
+    let number_taken = |number| found.functions.iter().any(|function| function.sf_number == number);
+    let (sf_number, mdev) = match id {
+        FunctionId::Sf { controller, pf, number } => {
+            if found.mode != EswitchMode::Switchdev {
+                return Err(refuse(
+                    Errno::EOPNOTSUPP,
+                    "SF ports are only supported in eswitch switchdev mode",
+                ));
+            }
+            if *pf != 0 || *controller != 0 {
+                return Err(refuse(Errno::EOPNOTSUPP, "the only PF is 0"));
+            }
+            if number_taken(*number) {
+                return Err(refuse(Errno::EEXIST, "this SF number is in use"));
+            }
+            (*number, None)
+        }
+        FunctionId::Mdev { uuid } => {
+            // UUIDs are unique over all parents (drivers/vfio/mdev/mdev_core.c).
+            if uuid_taken {
+                return Err(refuse(Errno::EEXIST, ""));
+            }
+            let mdev_type = mdev_type.unwrap_or_default();
+            if mdev_type != "subdev-eth" {
+                return Err(refuse(Errno::ENOENT, ""));
+            }
+            let number = (FIRST_AUTOMATIC_NUMBER..=u32::MAX).find(|number| !number_taken(*number));
+            let mdev = SimulatedMdev { uuid: *uuid, mdev_type: mdev_type.to_owned() };
+            (number.unwrap_or(u32::MAX), Some(mdev))
+        }
+    };
+    if full {
+        return Err(refuse(Errno::ENOSPC, "all places are taken"));
+    }
+    let switchdev = found.mode == EswitchMode::Switchdev;
+    let port_index = found.next_port_index;
+    found.next_port_index += 1;
+    let base = found.mac_base;
+    let mac = default_mac(host, base, port_index);
+    let representor = switchdev.then(|| host.new_interface());
+    // The instance of a mediated device is registered when it is created; an SF's when it is activated.
+    let params = mdev.is_some().then(FunctionParams::default);
+    let made = SimulatedFunction {
+        sf_number,
+        port_index,
+        mdev,
+        mac,
+        active: false,
+        aux_id: None,
+        params,
+        netdev: None,
+        representor,
+    };
+    parent(host, handle)?.functions.push(made);
+    Ok(())
+}
+
+/// The address that a function has before somebody sets one.
+fn default_mac(host: &mut SimulatedHost, base: Option<MacAddr>, port_index: u32) -> MacAddr {
+    let number = base.map_or_else(
+        || {
+            host.next_random_mac += 1;
+            0x02_00_5e_00_00_00 + u64::from(host.next_random_mac)
+        },
+        |MacAddr(base)| {
+            let base = base.iter().fold(0, |number, &octet| number << 8 | u64::from(octet));
+            base + u64::from(port_index)
+        },
+    );
+    let [_, _, octets @ ..] = number.to_be_bytes();
+    MacAddr(octets)
+}
+
+fn delete(host: &mut SimulatedHost, handle: &DevlinkHandle, id: &FunctionId) -> Answer {
+    function(host, handle, id)?;
+    parent(host, handle)?.functions.retain(|function| function.id() != *id);
+    Ok(())
+}
+
+fn set_active(host: &mut SimulatedHost, handle: &DevlinkHandle, id: &FunctionId, active: bool) -> Answer {
+    let aux_id = host.next_aux_id;
+    let found = function(host, handle, id)?;
+    if found.active == active {
+        return Ok(());
+    }
+    found.active = active;
+    if !active {
+        found.netdev = None;
+        if found.mdev.is_none() {
+            found.aux_id = None;
+            found.params = None;
+        }
+        return Ok(());
+    }
+    if found.mdev.is_none() {
+        found.aux_id = Some(aux_id);
+        // A new instance, probed light: nothing is enabled.
+        found.params = Some(FunctionParams::default());
+        host.next_aux_id += 1;
+    }
+    probe(host, handle, id)
+}
+
+/// Gives the function its netdev if it is running and `enable_eth` is in force.
+fn probe(host: &mut SimulatedHost, handle: &DevlinkHandle, id: &FunctionId) -> Answer {
+    let found = function(host, handle, id)?;
+    found.netdev = None;
+    let enabled = found.params.is_some_and(|params| params.in_force.enable_eth);
+    if found.active && enabled {
+        let interface = host.new_interface();
+        function(host, handle, id)?.netdev = Some(interface);
+    }
+    Ok(())
+}
+
+fn set(host: &mut SimulatedHost, subject: &Subject, setting: &Setting) -> Answer {
+    match (&subject.function, setting) {
+        (None, Setting::EswitchMode(mode)) => {
+            let found = parent(host, &subject.parent)?;
+            if found.mode != *mode && !found.functions.is_empty() {
+                return Err(refuse(
+                    Errno::EBUSY,
+                    "the eswitch mode cannot change while there are subdevices",
+                ));
+            }
+            found.mode = *mode;
+            Ok(())
+        }
+        (None, Setting::InlineMode(InlineMode::None) | Setting::EncapMode(EncapMode::None)) => Ok(()),
+        (None, Setting::Param { name, cmode, value }) => {
+            let found = parent(host, &subject.parent)?;
+            match (name.as_str(), cmode, value) {
+                ("spoof_check", Cmode::Runtime, Scalar::Bool(value)) => found.spoof_check = *value,
+                ("spoof_check", Cmode::Runtime, _) => return Err(refuse(Errno::EINVAL, "")),
+                ("spoof_check", ..) => return Err(refuse(Errno::EOPNOTSUPP, "")),
+                _ => return Err(refuse(Errno::EINVAL, "")),
+            }
+            Ok(())
+        }
+        (Some(id), Setting::Mac(mac)) => {
+            let found = function(host, &subject.parent, id)?;
+            if mac.is_multicast() || mac.is_zero() {
+                return Err(refuse(Errno::EINVAL, "the address is not a valid unicast one"));
+            }
+            if found.active {
+                return Err(refuse(Errno::EBUSY, "the hw_addr cannot change while the function is active"));
+            }
+            found.mac = *mac;
+            Ok(())
+        }
+        (Some(id), Setting::Param { name, cmode, value }) => {
+            let vanished = format!("{subject} has no devlink instance");
+            let found = function(host, &subject.parent, id)?;
+            let params = found.params.as_mut().ok_or(RequestError::Vanished(vanished))?;
+            match (name.as_str(), cmode, value) {
+                ("enable_eth", Cmode::Driverinit, Scalar::Bool(value)) => params.reported.enable_eth = *value,
+                ("queues", Cmode::Driverinit, Scalar::Number(value @ 1..=64)) => {
+                    params.reported.queues = u32::try_from(*value).unwrap_or(u32::MAX);
+                }
+                ("enable_eth" | "queues", Cmode::Driverinit, _) => return Err(refuse(Errno::EINVAL, "")),
+                ("enable_eth" | "queues", ..) => return Err(refuse(Errno::EOPNOTSUPP, "")),
+                _ => return Err(refuse(Errno::EINVAL, "")),
+            }
+            Ok(())
+        }
+        _ => Err(refuse(Errno::EOPNOTSUPP, "")),
+    }
+}
+
+fn set_interface(host: &mut SimulatedHost, subject: &Subject, side: Side, setting: &Setting) -> Answer {
+    let vanished = || RequestError::Vanished(format!("{subject} has no {}", side.as_str()));
+    let id = subject.function.as_ref().ok_or_else(vanished)?;
+    let live_rename = !old_kernel(&host.kernel_release);
+    if let Setting::Name(_, name) = setting
+        && host.interface_names().any(|other| other == name.as_str())
+    {
+        return Err(refuse(Errno::EEXIST, ""));
+    }
+    let found = function(host, &subject.parent, id)?;
+    let interface = match side {
+        Side::Netdev => found.netdev.as_mut(),
+        Side::Representor => found.representor.as_mut(),
+    };
+    let interface = interface.ok_or_else(vanished)?;
+    match setting {
+        Setting::Name(_, name) => {
+            if interface.up && !live_rename {
+                return Err(refuse(Errno::EBUSY, ""));
+            }
+            name.as_str().clone_into(&mut interface.name);
+            interface.renamed = true;
+        }
+        Setting::Mtu(_, mtu) => {
+            if !MTU.contains(mtu) {
+                return Err(refuse(Errno::EINVAL, "mtu out of range"));
+            }
+            interface.mtu = *mtu;
+        }
+        Setting::Up(_, up) => interface.up = *up,
+        _ => return Err(refuse(Errno::EOPNOTSUPP, "")),
+    }
+    Ok(())
+}
+
+/// Interfaces are renamed while they are up since Linux 6.2 (commit bd039b5ea2a9).
+fn old_kernel(release: &str) -> bool {
+    let mut parts = release.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    match (parts.next(), parts.next()) {
+        (Some(major), Some(minor)) => major < 6 || (major == 6 && minor < 2),
+        _ => true,
+    }
+}
+
+fn reload(host: &mut SimulatedHost, subject: &Subject) -> Answer {
+    let Some(id) = &subject.function else {
+        // The parent's: SFs are deleted, mediated devices stay, inactive, with new representors.
+        let found = parent(host, &subject.parent)?;
+        found.functions.retain(|function| function.mdev.is_some());
+        let switchdev = found.mode == EswitchMode::Switchdev;
+        let left = found.functions.len();
+        for at in 0..left {
+            let representor = switchdev.then(|| host.new_interface());
+            let function = &mut parent(host, &subject.parent)?.functions[at];
+            function.active = false;
+            function.netdev = None;
+            function.representor = representor;
+        }
+        return Ok(());
+    };
+    let vanished = format!("{subject} has no devlink instance");
+    let found = function(host, &subject.parent, id)?;
+    let params = found.params.as_mut().ok_or(RequestError::Vanished(vanished))?;
+    params.in_force = params.reported;
+    probe(host, &subject.parent, id)
+}
