@@ -169,7 +169,7 @@ impl Apply<'_> {
         let subject = operation.request.subject();
         match &operation.request {
             Request::NewParent { .. } | Request::Create { .. } => {
-                record.note_made(subject, &operation.address)
+                record.note_made(subject, &operation.address);
             }
             Request::DelParent { .. } | Request::Delete { .. } => record.forget(&subject),
             Request::Set { setting, .. } => {

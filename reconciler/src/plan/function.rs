@@ -127,6 +127,11 @@ impl Context<'_> {
         if self.origin.is_some_and(|origin| origin.active) { impact } else { Impact::None }
     }
 
+    /// Stopping or reloading what somebody may be using cannot be made unhappened.
+    fn reversible(&self) -> Reversible {
+        if self.origin.is_some() { Reversible::ConfigurationOnly } else { Reversible::Yes }
+    }
+
     fn step(&self, stage: Stage, request: Request, reason: Reason) -> Step {
         Step::new(stage, self.address, request, reason)
     }
@@ -250,7 +255,7 @@ impl Context<'_> {
         if running {
             step.effect = wants(target, Side::Netdev).then_some(Effect::Netdev);
             step.impact = self.price(rules::RESTART);
-            step.reversible = Reversible::ConfigurationOnly;
+            step.reversible = self.reversible();
             lose_netdev(now);
         }
         if survives {
@@ -347,8 +352,8 @@ impl Context<'_> {
         let found = self.origin.map(Function::settings).and_then(|found| found.get(&attribute).cloned());
         let back_to = now.settings.get(&attribute).filter(|_| self.origin.is_some()).cloned();
         let asked = (self.why)(&attribute);
-        let reason = if found.as_ref() == Some(&setting) && asked.source.is_none() {
-            Reason::forced("comes back as it was")
+        let reason = if found.as_ref() == Some(&setting) {
+            Reason { text: Some("comes back as it was".to_owned()), ..asked }
         } else {
             asked
         };

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use subdevcfg_compiler::address::Part;
 use subdevcfg_compiler::catalogue::{Catalogue, Impact, Reset};
+use subdevcfg_compiler::values::{EswitchMode, Scalar};
 
 use super::function::{self, Context, Target};
 use super::lane::{Draft, Lane, Step};
@@ -11,7 +13,7 @@ use crate::desired::{DesiredFunction, DesiredParent};
 use crate::kernel::{Effect, Request};
 use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject};
 use crate::rules::{self, Needs, Stage};
-use crate::state::{Function, Parent};
+use crate::state::{Function, Parent, SoftSpec};
 
 /// Plans one parent of the host file.
 pub(super) fn plan(draft: &mut Draft<'_>, desired: &DesiredParent) {
@@ -268,7 +270,7 @@ impl Planner<'_, '_> {
         if let Some(now) = &mut self.now {
             now.functions = left;
             if reset(Reset::EswitchMode) {
-                now.eswitch.mode = Some(subdevcfg_compiler::values::EswitchMode::Legacy);
+                now.eswitch.mode = Some(EswitchMode::Legacy);
             }
         }
     }
@@ -345,6 +347,14 @@ impl Planner<'_, '_> {
         if self.lane.parent.iter().any(|step| step.stage == Stage::RemoveParent) {
             change.actions = vec![Action::Delete, Action::Create];
             change.replace_paths = vec!["create".to_owned()];
+        }
+        if self.lane.parent.iter().any(|step| step.stage == Stage::MakeParent) {
+            let words = self.desired.create.iter().flat_map(create_words);
+            change.after.get_or_insert_default().extend(words);
+            let found = self.origin.and_then(|parent| parent.soft.as_ref());
+            if let Some(before) = &mut change.before {
+                before.extend(found.into_iter().flat_map(create_words));
+            }
         }
         self.draft.change(change);
     }
@@ -435,4 +445,14 @@ impl Planner<'_, '_> {
         let restarts = mac.is_some_and(|mac| !settings.has(mac));
         wants_netdev && in_force && !restarts && !self.draft.input.record.pending.contains(&desired.subject)
     }
+}
+
+/// The words of `create` by their addresses.
+fn create_words(spec: &SoftSpec) -> impl Iterator<Item = (String, Scalar)> {
+    let words = [
+        ("max-subdevices", spec.max_subdevices.map(Scalar::from)),
+        ("lower", spec.lower.as_ref().map(|name| Scalar::Text(name.to_string()))),
+        ("mac-base", spec.mac_base.map(|mac| Scalar::Text(mac.to_string()))),
+    ];
+    words.into_iter().filter_map(|(word, value)| Some((Part::Create(Some(word)).to_string(), value?)))
 }

@@ -1,0 +1,156 @@
+//! The command line.
+
+use camino::Utf8PathBuf;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use subdevcfg_reconciler::guard::Allowance;
+
+/// Where `apply` looks for the host file when none is named, and nowhere else.
+pub const DEFAULT_FILE: &str = "/etc/subdevcfg/host.kdl";
+
+/// Partition network devices (devlink subfunctions, mediated devices) from one KDL file a host.
+#[derive(Debug, Parser)]
+#[command(name = "subdevcfg", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done or nothing to do, 1 failed (an apply that had begun was undone), 2 differences
+(plan --detailed-exitcode), 3 refused before anything was changed, 4 incomplete, 64 wrong usage.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check host files without looking at any host.
+    #[command(after_help = "Example: subdevcfg check hosts/*.kdl")]
+    Check {
+        /// The files.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<Utf8PathBuf>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show what an apply would do, and what it would interrupt.
+    #[command(after_help = "Example: subdevcfg plan host.kdl --detailed-exitcode")]
+    Plan {
+        /// The host file.
+        file: Utf8PathBuf,
+        /// Plan for a host in this state (what `subdevcfg state --format json` wrote) instead of this machine.
+        #[arg(long, value_name = "FILE", conflicts_with = "simulate")]
+        state: Option<Utf8PathBuf>,
+        #[command(flatten)]
+        machine: Machine,
+        /// Exit with 2 when there is something to do.
+        #[arg(long)]
+        detailed_exitcode: bool,
+        /// Show every operation, also those of alike and of new resources.
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        guard: Guard,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Make the host as its file says.
+    #[command(after_help = "Example: subdevcfg apply host.kdl --yes --allow subdevice-restart@subdev/nic0")]
+    Apply {
+        /// The host file.
+        #[arg(default_value = DEFAULT_FILE)]
+        file: Utf8PathBuf,
+        #[command(flatten)]
+        machine: Machine,
+        #[command(flatten)]
+        change: Change,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Take away what subdevcfg made, and put back what it changed.
+    #[command(after_help = "Example: subdevcfg destroy --yes --allow parent-wide")]
+    Destroy {
+        /// Only what this host file names.
+        file: Option<Utf8PathBuf>,
+        #[command(flatten)]
+        machine: Machine,
+        #[command(flatten)]
+        change: Change,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show what is on this host now.
+    #[command(after_help = "Example: subdevcfg state --format json > host.state.json")]
+    State {
+        #[command(flatten)]
+        machine: Machine,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Draw what a host file describes and what must be there before what.
+    #[command(after_help = "Example: subdevcfg graph host.kdl --format dot | dot -Tsvg > host.svg")]
+    Graph {
+        /// The host file.
+        file: Utf8PathBuf,
+        /// The notation.
+        #[arg(long, default_value = "dot")]
+        format: GraphFormat,
+    },
+}
+
+/// Which machine.
+#[derive(Debug, Args)]
+pub struct Machine {
+    /// Work on a simulated host whose state and record live in this file; it is made if it is not there. Needs no
+    /// privilege and touches nothing else.
+    #[arg(long, value_name = "FILE.json")]
+    pub simulate: Option<Utf8PathBuf>,
+}
+
+/// What an apply may do.
+#[derive(Debug, Args)]
+pub struct Guard {
+    /// Allow this impact: none, traffic, subdevice-restart, subdevice-replace, subdevice-delete or parent-wide, or a
+    /// cause that a plan shows (eswitch-switch, parent-reload); for everything, or for what lies at an address.
+    /// `traffic` is always allowed.
+    #[arg(long, value_name = "LEVEL[@ADDRESS]")]
+    pub allow: Vec<Allowance>,
+}
+
+/// How a change is made.
+#[derive(Debug, Args)]
+pub struct Change {
+    /// Do not ask. Raises no limit: what is above `--allow` stays refused.
+    #[arg(long)]
+    pub yes: bool,
+    #[command(flatten)]
+    pub guard: Guard,
+    /// Show every operation, also those of alike and of new resources.
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Output {
+    /// The form of what goes to standard output.
+    #[arg(long, default_value = "human")]
+    pub format: Format,
+}
+
+/// Forms of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Text for people.
+    Human,
+    /// JSON for programs.
+    Json,
+}
+
+/// Notations of graphs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// Graphviz.
+    Dot,
+    /// Mermaid, as Markdown renderers draw it.
+    Mermaid,
+}

@@ -1,0 +1,33 @@
+//! The commands, each in a function that can be read from top to bottom.
+
+mod apply;
+mod check;
+mod look;
+
+use crate::args::{Cli, Command};
+use crate::error::CliError;
+use crate::exit::Exit;
+
+/// Runs the command of a command line.
+pub fn run(cli: &Cli) -> Result<Exit, CliError> {
+    match &cli.command {
+        Command::Check { files, output } => check::check(files, *output),
+        Command::Plan { file, state, machine, detailed_exitcode, all, guard, output } => {
+            let options = look::PlanOptions {
+                state: state.as_deref(),
+                machine,
+                detailed_exitcode: *detailed_exitcode,
+                all: *all,
+                allow: &guard.allow,
+                format: output.format,
+            };
+            look::plan(file, &options)
+        }
+        Command::Apply { file, machine, change, output } => apply::apply(file, machine, change, *output),
+        Command::Destroy { file, machine, change, output } => {
+            apply::destroy(file.as_deref(), machine, change, *output)
+        }
+        Command::State { machine, output } => look::state(machine, *output),
+        Command::Graph { file, format } => look::graph(file, *format),
+    }
+}

@@ -1,0 +1,94 @@
+//! The commands that change nothing: `plan`, `state`, `graph`.
+
+use camino::Utf8Path;
+use subdevcfg_reconciler::desired::Desired;
+use subdevcfg_reconciler::guard::Allowance;
+use subdevcfg_reconciler::plan::{Input, Plan, plan as plan_for};
+use subdevcfg_reconciler::record::Record;
+
+use crate::args::{self, Format, GraphFormat, Output};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::machine::{self, Access};
+use crate::show;
+use crate::show::plan::Heading;
+use crate::sources;
+
+/// The options of `plan`.
+pub struct PlanOptions<'a> {
+    /// Plan for this recorded state.
+    pub state: Option<&'a Utf8Path>,
+    /// The machine.
+    pub machine: &'a args::Machine,
+    /// Exit with 2 when there are differences.
+    pub detailed_exitcode: bool,
+    /// Show everything.
+    pub all: bool,
+    /// What would be allowed.
+    pub allow: &'a [Allowance],
+    /// The form of the output.
+    pub format: Format,
+}
+
+/// Shows what an apply would do.
+pub fn plan(file: &Utf8Path, options: &PlanOptions<'_>) -> Result<Exit, CliError> {
+    let (host, sources) = sources::compile_host(file)?;
+    let (state, record, words) = if let Some(path) = options.state {
+        (machine::read_state(path)?, Record::default(), format!("the state in {path}"))
+    } else {
+        let mut machine = machine::open(options.machine, Access::Look)?;
+        if machine.is_this_one {
+            machine::check_host(&host.model, file)?;
+        }
+        (machine.kernel.observe()?, machine.record, machine::words(options.machine))
+    };
+    let desired = Desired::of(&host.model, &sources);
+    let plan = plan_for(Input { desired: &desired, state: &state, record: &record });
+    match options.format {
+        Format::Json => show::print_json(&plan)?,
+        Format::Human => {
+            let heading = Heading {
+                command: "plan",
+                file: Some(file),
+                host: &host.model.name.value,
+                machine: &words,
+                flags: options.machine,
+            };
+            show::print(&show::plan::text(&plan, &heading, options.allow, options.all))?;
+        }
+    }
+    Ok(exit_of(&plan, options.detailed_exitcode))
+}
+
+/// The exit code of a plan: one predicate of the plan decides text and code alike.
+fn exit_of(plan: &Plan, detailed: bool) -> Exit {
+    if plan.is_incomplete() {
+        Exit::Incomplete
+    } else if detailed && !plan.is_empty() {
+        Exit::Differs
+    } else {
+        Exit::Done
+    }
+}
+
+/// Shows what is there.
+pub fn state(options: &args::Machine, output: Output) -> Result<Exit, CliError> {
+    let mut machine = machine::open(options, Access::Look)?;
+    let state = machine.kernel.observe()?;
+    match output.format {
+        Format::Json => show::print_json(&state)?,
+        Format::Human => show::print(&show::state::text(&state))?,
+    }
+    Ok(if state.unread.is_empty() { Exit::Done } else { Exit::Incomplete })
+}
+
+/// Draws the dependency graph.
+pub fn graph(file: &Utf8Path, format: GraphFormat) -> Result<Exit, CliError> {
+    let (host, _) = sources::compile_host(file)?;
+    let text = match format {
+        GraphFormat::Dot => host.graph.to_dot(),
+        GraphFormat::Mermaid => host.graph.to_mermaid(),
+    };
+    show::print(&text)?;
+    Ok(Exit::Done)
+}

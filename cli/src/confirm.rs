@@ -1,0 +1,52 @@
+//! Asking before something is changed.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use subdevcfg_reconciler::guard::{self, Allowance};
+use subdevcfg_reconciler::plan::{Operation, Plan};
+
+use crate::error::CliError;
+
+/// What is to be done with a plan.
+#[derive(Debug)]
+pub enum Decision {
+    /// Go on without looking again: nobody was asked.
+    Go,
+    /// Go on, but look again first: time has passed.
+    GoAsked,
+    /// Above the ceiling, and nobody may say yes.
+    Refused,
+}
+
+/// Decides by the flags, or asks the person at the terminal.
+pub fn decide(plan: &Plan, allowances: &[Allowance], yes: bool) -> Result<Decision, CliError> {
+    let above = guard::above_ceiling(plan, allowances);
+    match (above.is_empty(), yes) {
+        (true, true) => Ok(Decision::Go),
+        (false, true) => Ok(Decision::Refused),
+        (_, false) if !io::stdin().is_terminal() => {
+            if above.is_empty() {
+                Err(CliError::NobodyToAsk)
+            } else {
+                Ok(Decision::Refused)
+            }
+        }
+        (within, false) => ask(if within { "yes" } else { greatest(&above) }),
+    }
+}
+
+fn greatest(operations: &[&Operation]) -> &'static str {
+    operations
+        .iter()
+        .max_by_key(|operation| operation.impact)
+        .map_or("yes", |operation| guard::impact_word(operation))
+}
+
+fn ask(word: &str) -> Result<Decision, CliError> {
+    let mut terminal = io::stderr();
+    write!(terminal, "To do this, type {word}: ")?;
+    terminal.flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    if answer.trim() == word { Ok(Decision::GoAsked) } else { Err(CliError::NotConfirmed) }
+}

@@ -1,0 +1,26 @@
+//! Exit codes: the one list of them.
+
+use std::process::ExitCode;
+
+/// How a run ends. When several fit, the first of 64, 3, 4, 1, 2, 5, 0 is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Nothing to do and all readable; or converged and verified; or a plan was shown.
+    Done = 0,
+    /// Failed: bad input, no permission, a kernel error. If an apply had begun, everything was undone.
+    Failed = 1,
+    /// There are differences (`plan --detailed-exitcode`).
+    Differs = 2,
+    /// Refused before anything was changed.
+    Refused = 3,
+    /// Something could not be read, could not be undone, or was left; the report says what.
+    Incomplete = 4,
+    /// Wrong usage.
+    Usage = 64,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}

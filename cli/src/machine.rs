@@ -1,0 +1,166 @@
+//! The machine that a command works on: this one, or a simulated one that lives in a file.
+
+use std::cell::RefCell;
+use std::io::{ErrorKind, Write as _};
+use std::rc::Rc;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use subdevcfg_compiler::model::HostModel;
+use subdevcfg_reconciler::apply::{KeepError, RecordKeeper};
+use subdevcfg_reconciler::kernel::{Effect, Kernel, ObserveError, Request, RequestError};
+use subdevcfg_reconciler::record::Record;
+use subdevcfg_reconciler::resource::Subject;
+use subdevcfg_reconciler::simulated::SimulatedHost;
+use subdevcfg_reconciler::state::State;
+
+use crate::args;
+use crate::error::CliError;
+
+/// The release that a new simulated kernel says it has.
+const SIMULATED_RELEASE: &str = "6.12.0-simulated";
+
+/// An opened machine.
+pub struct Machine {
+    /// Its kernel.
+    pub kernel: Box<dyn Kernel>,
+    /// What subdevcfg made and changed on it.
+    pub record: Record,
+    /// Where that is kept.
+    pub keeper: Box<dyn RecordKeeper>,
+    /// Whether it is the one we run on.
+    pub is_this_one: bool,
+}
+
+/// Whether a command changes the machine: then it has the lock, or waits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// It only looks.
+    Look,
+    /// It changes things.
+    Change,
+}
+
+/// Opens the machine that the command line names.
+pub fn open(machine: &args::Machine, access: Access) -> Result<Machine, CliError> {
+    match &machine.simulate {
+        Some(path) => open_simulated(path),
+        None => open_live(access),
+    }
+}
+
+fn open_simulated(path: &Utf8Path) -> Result<Machine, CliError> {
+    let host = match std::fs::read_to_string(path) {
+        Ok(text) => serde_json::from_str(&text).map_err(|error| CliError::Malformed {
+            path: path.to_owned(),
+            what: "simulated host",
+            why: error.to_string(),
+            help: "name a file that `--simulate` wrote, or one that is not there yet: it is made",
+        })?,
+        Err(error) if error.kind() == ErrorKind::NotFound => SimulatedHost::new(SIMULATED_RELEASE),
+        Err(source) => {
+            let help = "name a file that `--simulate` wrote, or one that is not there yet: it is made";
+            return Err(CliError::Unreadable { path: path.to_owned(), help, source });
+        }
+    };
+    let record = host.record.clone();
+    let shared = SimulatedFile { path: path.to_owned(), host: Rc::new(RefCell::new(host)) };
+    Ok(Machine { kernel: Box::new(shared.clone()), record, keeper: Box::new(shared), is_this_one: false })
+}
+
+/// A simulated host and the file it lives in; kernel and record are kept together, after every operation.
+#[derive(Debug, Clone)]
+struct SimulatedFile {
+    path: Utf8PathBuf,
+    host: Rc<RefCell<SimulatedHost>>,
+}
+
+impl Kernel for SimulatedFile {
+    fn observe(&mut self) -> Result<State, ObserveError> {
+        self.host.borrow_mut().observe()
+    }
+
+    fn perform(&mut self, request: &Request) -> Result<(), RequestError> {
+        self.host.borrow_mut().perform(request)
+    }
+
+    fn wait(&mut self, subject: &Subject, effect: Effect, deadline: Duration) -> Result<(), RequestError> {
+        self.host.borrow_mut().wait(subject, effect, deadline)
+    }
+}
+
+impl RecordKeeper for SimulatedFile {
+    fn keep(&mut self, record: &Record) -> Result<(), KeepError> {
+        let mut host = self.host.borrow_mut();
+        host.record = record.clone();
+        write_whole(&self.path, &host).map_err(|source| KeepError { path: self.path.clone(), source })
+    }
+}
+
+/// Writes a file whole or not at all: beside it first, then in its place.
+fn write_whole(path: &Utf8Path, host: &SimulatedHost) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    serde_json::to_writer_pretty(&mut file, host)?;
+    file.write_all(b"\n")?;
+    file.persist(path).map_err(|error| error.error).map(drop)
+}
+
+fn open_live(access: Access) -> Result<Machine, CliError> {
+    let _ = access;
+    Err(CliError::NotConfirmed)
+}
+
+/// Reads a state that `subdevcfg state --format json` wrote.
+pub fn read_state(path: &Utf8Path) -> Result<State, CliError> {
+    let help = "name a file that `subdevcfg state --format json` wrote";
+    let text = std::fs::read_to_string(path).map_err(|source| CliError::Unreadable {
+        path: path.to_owned(),
+        help,
+        source,
+    })?;
+    let malformed =
+        |why: String| CliError::Malformed { path: path.to_owned(), what: "recorded state", why, help };
+    let state: State = serde_json::from_str(&text).map_err(|error| malformed(error.to_string()))?;
+    let major = |version: &str| version.split('.').next().map(str::to_owned);
+    let known = subdevcfg_reconciler::state::FORMAT_VERSION;
+    if major(&state.format_version) != major(known) {
+        return Err(malformed(format!(
+            "it has version {}, this program reads {known}",
+            state.format_version
+        )));
+    }
+    Ok(state)
+}
+
+/// Refuses a file that is for another machine.
+pub fn check_host(model: &HostModel, file: &Utf8Path) -> Result<(), CliError> {
+    let other = |wanted: &str, found: String| {
+        Err(CliError::OtherHost { file: file.to_owned(), wanted: wanted.to_owned(), found })
+    };
+    if let Some(wanted) = &model.machine_id {
+        let path = Utf8Path::new("/etc/machine-id");
+        let found = std::fs::read_to_string(path).map_err(|source| CliError::Unreadable {
+            path: path.to_owned(),
+            help: "`machine-id=` of the host file is compared with it",
+            source,
+        })?;
+        if found.trim() != wanted.value {
+            return other(&wanted.value, found.trim().to_owned());
+        }
+    }
+    let wanted = model.hostname.as_ref().unwrap_or(&model.name);
+    if wanted.value == "*" || (model.machine_id.is_some() && model.hostname.is_none()) {
+        return Ok(());
+    }
+    let found = nix::unistd::gethostname()
+        .map_err(|errno| CliError::Output(errno.into()))?
+        .to_string_lossy()
+        .into_owned();
+    if found == wanted.value { Ok(()) } else { other(&wanted.value, found) }
+}
+
+/// Which machine it is, for the first line of a plan.
+pub fn words(options: &args::Machine) -> String {
+    options.simulate.as_ref().map_or_else(|| "this machine".to_owned(), |path| format!("simulated in {path}"))
+}

@@ -1,0 +1,75 @@
+//! What people and programs get to see. Data goes to standard output, everything else to standard error.
+
+pub mod plan;
+pub mod state;
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
+
+use serde::Serialize;
+use subdevcfg_reconciler::apply::Failure;
+
+use crate::error::CliError;
+
+/// The width of text: the terminal's is not asked, because a plan must be the same in a log.
+pub const fn width() -> usize {
+    100
+}
+
+/// Whether standard output takes colour. No meaning is by colour alone.
+pub fn color_on_stdout() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// Whether standard error takes colour.
+pub fn color_on_stderr() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// Writes text to standard output.
+pub fn print(text: &str) -> io::Result<()> {
+    io::stdout().write_all(text.as_bytes())
+}
+
+/// Writes a value as JSON to standard output.
+pub fn print_json<T: Serialize>(value: &T) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, value)?;
+    writeln!(out)?;
+    Ok(())
+}
+
+/// Writes an error with its causes and what to do next.
+pub fn error(error: &CliError) {
+    // Writing to a string cannot fail.
+    let mut text = format!("error: {error}\n");
+    for cause in causes(error) {
+        let _ = writeln!(text, "  because: {cause}");
+    }
+    if let Some(help) = miette::Diagnostic::help(error) {
+        let _ = writeln!(text, "  help: {help}");
+    }
+    // Nothing better can be done about a closed standard error.
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// Writes why an apply failed, with the kernel's own words.
+pub fn failure(failure: &Failure) {
+    let mut text = format!("FAILED: {failure}\n");
+    if let Failure::Operation { address, source, .. } = failure {
+        let _ = writeln!(text, "  at: {address}\n  the kernel says: {source}");
+        if let Some(message) = source.kernel_message() {
+            let _ = writeln!(text, "  in its own words: {message}");
+        }
+    } else {
+        for cause in causes(failure) {
+            let _ = writeln!(text, "  because: {cause}");
+        }
+    }
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+fn causes(error: &dyn Error) -> impl Iterator<Item = String> {
+    std::iter::successors(error.source(), |cause: &&dyn Error| (*cause).source()).map(ToString::to_string)
+}

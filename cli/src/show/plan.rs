@@ -1,0 +1,326 @@
+//! A plan as text: ASCII, at most 120 columns, what is new folded, the verdict and a command to copy last.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use camino::Utf8Path;
+use subdevcfg_compiler::catalogue::Impact;
+use subdevcfg_compiler::values::Scalar;
+use subdevcfg_reconciler::guard::{self, Allowance};
+use subdevcfg_reconciler::kernel::Request;
+use subdevcfg_reconciler::plan::{Action, NoteKind, Operation, Plan, Reason, ResourceChange, Reversible};
+
+use crate::args;
+
+/// The longest line.
+const WIDTH: usize = 120;
+
+/// What the first line says, and the command that the last line repeats.
+#[derive(Debug)]
+pub struct Heading<'a> {
+    /// `plan`, `apply` or `destroy`.
+    pub command: &'a str,
+    /// The host file.
+    pub file: Option<&'a Utf8Path>,
+    /// The host that the file is for.
+    pub host: &'a str,
+    /// The machine that was observed.
+    pub machine: &'a str,
+    /// The flags that name the machine.
+    pub flags: &'a args::Machine,
+}
+
+/// The whole plan.
+pub fn text(plan: &Plan, heading: &Heading<'_>, allow: &[Allowance], all: bool) -> String {
+    let mut text = String::new();
+    first_lines(&mut text, plan, heading);
+    drift(&mut text, plan);
+    for change in &plan.resource_changes {
+        if change.actions != [Action::NoOp] {
+            resource(&mut text, plan, change, all);
+        }
+    }
+    notes(&mut text, plan);
+    verdict(&mut text, plan, heading, allow);
+    text
+}
+
+fn first_lines(text: &mut String, plan: &Plan, heading: &Heading<'_>) {
+    let file = heading.file.map_or("everything in the record", Utf8Path::as_str);
+    let complete = if plan.is_incomplete() { "INCOMPLETE" } else { "complete" };
+    line(
+        text,
+        &format!(
+            "subdevcfg {}   {file}  for {} ({})   observed {complete}",
+            heading.command, heading.host, heading.machine
+        ),
+    );
+    line(text, &format!("kernel {}", plan.kernel_release));
+}
+
+fn drift(text: &mut String, plan: &Plan) {
+    if plan.drift.is_empty() {
+        return;
+    }
+    line(text, "");
+    line(text, "DRIFT   changed since the last apply, and not by subdevcfg");
+    for drift in &plan.drift {
+        let found = drift.found.as_ref().map_or_else(|| "gone".to_owned(), ToString::to_string);
+        line(text, &format!("  ~ {}   {found} seen, {} was applied", drift.address, drift.applied));
+    }
+}
+
+fn resource(text: &mut String, plan: &Plan, change: &ResourceChange, all: bool) {
+    let operations: Vec<&Operation> =
+        plan.operations.iter().filter(|operation| change.operations.contains(&operation.id)).collect();
+    let mark = match change.actions.as_slice() {
+        [Action::Create] => "+",
+        [Action::Delete] => "-",
+        [Action::Delete, Action::Create] => "-/+",
+        _ => "~",
+    };
+    let kind = change.subject.function.as_ref().map(|id| format!("   {id}")).unwrap_or_default();
+    line(text, "");
+    let impact = operations.iter().max_by_key(|operation| operation.impact);
+    let impact = impact.map_or("none", |operation| guard::impact_word(operation));
+    columns(text, &format!("{mark} {}{kind}", change.address), impact, &why(&change.action_reason));
+    match change.actions.as_slice() {
+        [Action::Create] => created(text, change, &operations, all),
+        [Action::Delete] if !all => line(text, &format!("     {}", numbers(&operations))),
+        _ => changed(text, change, &operations),
+    }
+}
+
+/// A new resource: its attributes in a paragraph, its operations by number.
+fn created(text: &mut String, change: &ResourceChange, operations: &[&Operation], all: bool) {
+    let implied: BTreeMap<String, &str> = operations
+        .iter()
+        .filter_map(|operation| match (&operation.request, &operation.reason.text) {
+            (Request::Set { setting, .. }, Some(words)) => {
+                Some((setting.attribute().part().to_string(), words.as_str()))
+            }
+            _ => None,
+        })
+        .collect();
+    paragraph(text, &phrases(change.after.as_ref(), &implied));
+    if all {
+        steps(text, operations);
+    } else {
+        line(text, &format!("     {}", numbers(operations)));
+    }
+}
+
+/// The attributes of a resource in the words of the language, those of one node together.
+fn phrases(attributes: Option<&BTreeMap<String, Scalar>>, implied: &BTreeMap<String, &str>) -> Vec<String> {
+    let mut phrases: Vec<(String, String)> = Vec::new();
+    for (path, value) in attributes.into_iter().flatten() {
+        let (node, words) = match path.split_once(['.', '[']) {
+            Some(("param", rest)) => ("param", format!("{} {value}", rest.split(',').next().unwrap_or(rest))),
+            Some((node, "name")) => (node, value.to_string()),
+            Some((node, "up")) => (node, if *value == Scalar::Bool(true) { "up" } else { "down" }.to_owned()),
+            Some((node, attribute)) => (node, format!("{attribute} {value}")),
+            None => (path.as_str(), value.to_string()),
+        };
+        let because = implied.get(path).map(|words| format!(" ({words})")).unwrap_or_default();
+        match phrases.iter_mut().find(|(known, _)| known == node) {
+            // A name comes right after its node, wherever the alphabet puts it.
+            Some((_, phrase)) if path.ends_with(".name") => {
+                phrase.insert_str(node.len(), &format!(" {words}{because}"))
+            }
+            Some((_, phrase)) => {
+                let comma = if node == "param" { "," } else { "" };
+                let _ = write!(phrase, "{comma} {words}{because}");
+            }
+            None => phrases.push((node.to_owned(), format!("{node} {words}{because}"))),
+        }
+    }
+    phrases.into_iter().map(|(_, phrase)| phrase).collect()
+}
+
+/// A resource that was there: what changes, then the steps in order with the rule that forces each.
+fn changed(text: &mut String, change: &ResourceChange, operations: &[&Operation]) {
+    let none = Scalar::Text("(not set)".to_owned());
+    for (name, after) in change.after.iter().flatten() {
+        let before = change.before.as_ref().and_then(|before| before.get(name)).unwrap_or(&none);
+        line(text, &format!("     {name}   {before} -> {after}"));
+    }
+    for path in &change.replace_paths {
+        line(text, &format!("     {path} cannot change: it is made again"));
+    }
+    steps(text, operations);
+}
+
+fn steps(text: &mut String, operations: &[&Operation]) {
+    for operation in operations {
+        let words = match (&operation.request, &operation.before) {
+            (Request::Set { setting, .. }, Some(before)) if *before != setting.value() => {
+                format!("{} {before} -> {}", setting.attribute(), setting.value())
+            }
+            (Request::Set { setting, .. }, _) => format!("{} {}", setting.attribute(), setting.value()),
+            (request, _) => verb(request).to_owned(),
+        };
+        let waits = operation.effect.map(|effect| format!(", wait for {effect}")).unwrap_or_default();
+        let left = format!("  {:>3}  {words}{waits}", operation.id);
+        columns(text, &left, guard::impact_word(operation), &why(&operation.reason));
+    }
+}
+
+const fn verb(request: &Request) -> &'static str {
+    match request {
+        Request::NewParent { .. } => "make the parent",
+        Request::DelParent { .. } => "remove the parent",
+        Request::Create { .. } => "create",
+        Request::Delete { .. } => "delete",
+        Request::SetActive { active: true, .. } => "activate",
+        Request::SetActive { active: false, .. } => "deactivate",
+        Request::Reload { .. } => "reload",
+        Request::Set { .. } => "set",
+    }
+}
+
+fn notes(text: &mut String, plan: &Plan) {
+    if !plan.notes.is_empty() || !plan.unread.is_empty() {
+        line(text, "");
+    }
+    for note in &plan.notes {
+        let word = match note.kind {
+            NoteKind::Adopted => "ADOPTED",
+            NoteKind::Released => "RELEASED",
+            NoteKind::Unmanaged => "UNMANAGED",
+            NoteKind::Deferred => "DEFERRED",
+            NoteKind::Withheld => "WITHHELD",
+        };
+        line(text, &format!("{word:<10} {}: {}", note.about, note.text));
+    }
+    for unread in &plan.unread {
+        line(text, &format!("NOT READ   {}: {}", unread.what, unread.why));
+    }
+}
+
+fn verdict(text: &mut String, plan: &Plan, heading: &Heading<'_>, allow: &[Allowance]) {
+    line(text, "");
+    if plan.is_empty() && plan.refusals.is_empty() {
+        let words = if plan.is_incomplete() {
+            "Nothing to do in what could be read."
+        } else {
+            "Nothing to do: the host is as the file says."
+        };
+        return line(
+            text,
+            if heading.file.is_some() || plan.is_incomplete() { words } else { "Nothing to do." },
+        );
+    }
+    if let Some(first) = plan.operations.iter().find(|operation| operation.reversible != Reversible::Yes) {
+        line(
+            text,
+            &format!(
+                "From operation {} on, an undo brings back the configuration, but not what used it.",
+                first.id
+            ),
+        );
+    }
+    let count =
+        |actions: &[Action]| plan.resource_changes.iter().filter(|change| change.actions == actions).count();
+    let changed = count(&[Action::Update]) + count(&[Action::Restore]);
+    line(
+        text,
+        &format!(
+            "Plan: {} to create, {changed} to change, {} to replace, {} to delete.   {} operations.   Impact: {}.",
+            count(&[Action::Create]),
+            count(&[Action::Delete, Action::Create]),
+            count(&[Action::Delete]),
+            plan.operations.len(),
+            greatest(plan),
+        ),
+    );
+    for refusal in &plan.refusals {
+        line(text, &format!("REFUSED {}: {} (no flag changes that)", refusal.address, refusal.text));
+    }
+    let above = guard::above_ceiling(plan, allow);
+    if !above.is_empty() {
+        line(text, "REFUSED as it stands: impact above what is allowed.");
+    }
+    if plan.refusals.is_empty() {
+        line(text, &format!("To do it:  {}", command(heading, &guard::flags_for(&above))));
+    }
+}
+
+fn greatest(plan: &Plan) -> String {
+    match plan.operations.iter().max_by_key(|operation| operation.impact) {
+        Some(operation) if operation.impact > Impact::None => {
+            format!("{} ({})", guard::impact_word(operation), operation.address)
+        }
+        _ => "none".to_owned(),
+    }
+}
+
+/// The command that does what the plan shows.
+fn command(heading: &Heading<'_>, flags: &[String]) -> String {
+    let verb = if heading.command == "destroy" { "destroy" } else { "apply" };
+    let mut words = vec!["subdevcfg".to_owned(), verb.to_owned()];
+    words.extend(heading.file.map(ToString::to_string));
+    words.extend(heading.flags.simulate.as_ref().map(|path| format!("--simulate {path}")));
+    words.extend(flags.iter().cloned());
+    let mut text = String::new();
+    let mut column = "To do it:  ".len();
+    for word in words {
+        if column + word.len() + 3 > WIDTH && !text.is_empty() {
+            text.push_str("\\\n   ");
+            column = 3;
+        }
+        column += word.len() + 1;
+        text.push_str(&word);
+        text.push(' ');
+    }
+    text.trim_end().to_owned()
+}
+
+fn why(reason: &Reason) -> String {
+    match (&reason.source, &reason.text) {
+        (Some(source), Some(text)) => format!("{source} ({text})"),
+        (Some(source), None) => source.clone(),
+        (None, Some(text)) => text.clone(),
+        (None, None) => String::new(),
+    }
+}
+
+fn numbers(operations: &[&Operation]) -> String {
+    match operations {
+        [] => "goes with its parent".to_owned(),
+        [one] => format!("operation {}", one.id),
+        [first, .., last] => format!("operations {} to {}", first.id, last.id),
+    }
+}
+
+/// Phrases separated by semicolons, broken at the width.
+fn paragraph(text: &mut String, words: &[String]) {
+    let mut current = String::new();
+    for word in words {
+        if !current.is_empty() && current.len() + word.len() + 9 > WIDTH {
+            line(text, &format!("     {current};"));
+            current.clear();
+        }
+        if !current.is_empty() {
+            current.push_str("; ");
+        }
+        current.push_str(word);
+    }
+    if !current.is_empty() {
+        line(text, &format!("     {current}"));
+    }
+}
+
+/// Three columns: what, impact, why; what does not fit goes below.
+fn columns(text: &mut String, what: &str, impact: &str, why: &str) {
+    let row = format!("{what:<64} {impact:<18} {why}");
+    if row.trim_end().len() <= WIDTH {
+        return line(text, &row);
+    }
+    line(text, &format!("{what:<64} {impact}"));
+    line(text, &format!("         {why}"));
+}
+
+fn line(text: &mut String, words: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{}", words.trim_end());
+}

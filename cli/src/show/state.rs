@@ -1,0 +1,52 @@
+//! A state as text.
+
+use std::fmt::Write as _;
+
+use subdevcfg_reconciler::resource::Side;
+use subdevcfg_reconciler::state::{Function, Parent, State};
+
+/// The state for people: a line a parent, a line a function.
+pub fn text(state: &State) -> String {
+    let mut text = format!("kernel {}\n", state.volatile.0.kernel_release);
+    if state.parents.is_empty() {
+        text.push_str("no devlink parent devices\n");
+    }
+    for (handle, parent) in &state.parents {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "\n{handle}   {}", parent_words(parent));
+        for function in &parent.functions {
+            let _ = writeln!(text, "  {}", function_words(function));
+        }
+    }
+    for unread in &state.unread {
+        let _ = writeln!(text, "NOT READ  {}: {}", unread.what, unread.why);
+    }
+    text
+}
+
+fn parent_words(parent: &Parent) -> String {
+    let mut words = vec![parent.driver.clone().unwrap_or_else(|| "driver unknown".to_owned())];
+    words.extend(
+        parent.settings().iter().map(|setting| format!("{} {}", setting.attribute(), setting.value())),
+    );
+    if let Some(capacity) = parent.soft.as_ref().and_then(|soft| soft.max_subdevices) {
+        words.push(format!("{} of {capacity} subdevices", parent.functions.len()));
+    }
+    words.join(", ")
+}
+
+fn function_words(function: &Function) -> String {
+    let mut words = vec![function.id.to_string()];
+    words.push(if function.active { "active" } else { "inactive" }.to_owned());
+    words.extend(function.mac.map(|mac| format!("mac {mac}")));
+    for (name, values) in &function.params {
+        words.extend(values.values().map(|value| format!("{name} {value}")));
+    }
+    for side in Side::ALL {
+        if let Some(interface) = function.interface(side) {
+            let up = if interface.up { "up" } else { "down" };
+            words.push(format!("{} {} mtu {} {up}", side.as_str(), interface.volatile.0.name, interface.mtu));
+        }
+    }
+    words.join(", ")
+}

@@ -1,0 +1,32 @@
+//! Host files: reading and compiling them.
+
+use std::io::{self, Write as _};
+
+use camino::Utf8Path;
+use subdevcfg_compiler::diagnostic::Severity;
+use subdevcfg_compiler::source::{SourceLoader, SourceMap};
+use subdevcfg_compiler::{Compilation, CompiledHost, compile, render};
+
+use crate::error::CliError;
+use crate::show;
+
+/// Reads files from the file system.
+#[derive(Debug)]
+pub struct Files;
+
+impl SourceLoader for Files {
+    fn load(&self, path: &Utf8Path) -> io::Result<String> {
+        std::fs::read_to_string(path)
+    }
+}
+
+/// Compiles a host file; its diagnostics go to standard error.
+pub fn compile_host(path: &Utf8Path) -> Result<(CompiledHost, SourceMap), CliError> {
+    let Compilation { sources, diagnostics, host } = compile(path, &Files);
+    if !diagnostics.is_empty() {
+        let text = render::render(&diagnostics, &sources, show::width(), show::color_on_stderr());
+        io::stderr().write_all(text.as_bytes())?;
+    }
+    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+    host.map(|host| (host, sources)).ok_or_else(|| CliError::Invalid { file: path.to_owned(), errors })
+}
