@@ -124,8 +124,8 @@ fn phrases(attributes: Option<&BTreeMap<String, Scalar>>, implied: &BTreeMap<Str
         let because = implied.get(path).map(|words| format!(" ({words})")).unwrap_or_default();
         match phrases.iter_mut().find(|(known, _)| known == node) {
             // A name comes right after its node, wherever the alphabet puts it.
-            Some((_, phrase)) if path.ends_with(".name") => {
-                phrase.insert_str(node.len(), &format!(" {words}{because}"))
+            Some((_, phrase)) if path.strip_suffix(".name").is_some() => {
+                phrase.insert_str(node.len(), &format!(" {words}{because}"));
             }
             Some((_, phrase)) => {
                 let comma = if node == "param" { "," } else { "" };
