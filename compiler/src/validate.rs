@@ -114,7 +114,7 @@ impl<'a> Validator<'a> {
             node.arguments.truncate(spec.arguments.len());
         }
         for (value, argument) in node.arguments.iter_mut().zip(&spec.arguments) {
-            let refusal = values::refusal(&argument.name, argument, value);
+            let refusal = values::refusal(&format!("the {} of `{name}`", argument.name), argument, value);
             if let Some(diagnostic) = refusal {
                 self.report(diagnostic);
                 value.datum = Datum::Null;
@@ -125,7 +125,7 @@ impl<'a> Validator<'a> {
             let message = format!("`{name}` needs its {}", missing.name);
             self.diagnostics.push(
                 Diagnostic::new(Code::MissingArgument, message, node.span, format!("no {}", missing.name))
-                    .help(format!("write it after `{name}`: {}", values::example(missing))),
+                    .help(format!("write `{}`", values::node_example(spec))),
             );
             node.incomplete = true;
         }
@@ -142,7 +142,7 @@ impl<'a> Validator<'a> {
                     .and(first.name.span, "first given here")
                     .help("keep one of them")
             } else if let Some(known) = spec.property(name) {
-                match values::refusal(name, known, &property.value) {
+                match values::refusal(&format!("`{name}`"), known, &property.value) {
                     None => {
                         kept.push(property);
                         continue;
@@ -206,7 +206,7 @@ impl<'a> Validator<'a> {
                 nodes.first().filter(|_| block.spec.is_none()).map_or(block.head, |node| node.name.span);
             self.report(
                 Diagnostic::new(Code::MissingNode, message, span, format!("no `{name}` in this file"))
-                    .help(values::node_example(spec)),
+                    .help(format!("write `{}`. {}", values::node_example(spec), spec.doc)),
             );
         }
     }
@@ -275,11 +275,20 @@ fn unknown_node(schema: &Schema, block: &Block<'_>, node: &Node) -> Diagnostic {
         format!("`{name}` is a property of `{}`: write `{name}=VALUE` on its line", block.name)
     } else if let Some(meant) = nearest(name, here.iter().copied().chain(later)) {
         format!("did you mean `{meant}`?")
+    } else if let Some(owners) = owners(schema, block, name) {
+        format!("`{name}` is a property of {owners}")
     } else {
         format!("possible here: {}", listed(here))
     };
     let message = format!("there is no node `{name}`");
     Diagnostic::new(Code::UnknownNode, message, node.name.span, "unknown").help(help)
+}
+
+/// The nodes possible in this block that have a property of that name.
+fn owners(schema: &Schema, block: &Block<'_>, name: &str) -> Option<String> {
+    let has = |spec: &&NodeSpec| spec.properties.iter().any(|known| known.name == name);
+    let owners = listed(schema.children(block.name).filter(has).map(|spec| spec.name.as_str()));
+    (!owners.is_empty()).then_some(owners)
 }
 
 fn unknown_property(schema: &Schema, spec: &NodeSpec, property: &Property) -> Diagnostic {

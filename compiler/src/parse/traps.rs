@@ -7,10 +7,18 @@ use crate::source::{SourceId, Span};
 /// Deepest nesting of blocks. The language itself needs six.
 const MAX_DEPTH: usize = 64;
 
-/// Checks the tokens of one file.
-pub(super) fn check(source: SourceId, text: &str, tokens: &[Token], diagnostics: &mut Vec<Diagnostic>) {
+/// Checks the tokens of one file; its blocks only if every string and comment is `whole`.
+pub(super) fn check(
+    source: SourceId,
+    text: &str,
+    tokens: &[Token],
+    whole: bool,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
     let traps = Traps { source, text, tokens };
-    traps.blocks(diagnostics);
+    if whole {
+        traps.blocks(diagnostics);
+    }
     traps.values(diagnostics);
 }
 
@@ -32,6 +40,8 @@ impl Traps<'_> {
         // The `/-` whose target is still to come.
         let mut slashdash: Option<Token> = None;
         let mut too_deep = false;
+        // The first block that seems to lack its own end.
+        let mut suspect: Option<Token> = None;
         for &token in self.tokens {
             match token.kind {
                 Kind::Slashdash => slashdash = Some(token),
@@ -49,17 +59,12 @@ impl Traps<'_> {
                 }
                 Kind::Close => {
                     slashdash = None;
-                    if open.pop().is_none() {
-                        let message = "this `}` closes no block";
-                        diagnostics.push(
-                            Diagnostic::new(
-                                Code::UnbalancedBlock,
-                                message,
-                                self.span(token),
-                                "no `{` is open here",
-                            )
-                            .help("remove it, or look above for a block that ends too early"),
-                        );
+                    match open.pop() {
+                        None => diagnostics.push(self.closes_nothing(token)),
+                        Some((brace, _)) if suspect.is_none() && self.outdented(brace, token) => {
+                            suspect = Some(brace);
+                        }
+                        Some(_) => {}
                     }
                 }
                 // The target of a `/-` on a node reaches to the node's end; a line end right after the `/-` is none.
@@ -69,14 +74,32 @@ impl Traps<'_> {
                 _ => {}
             }
         }
-        // The innermost is nearest to the mistake; the others follow from it.
-        if let Some(&(brace, _)) = open.last() {
+        if let Some(&(brace, _)) = open.first() {
+            let brace = suspect.unwrap_or(brace);
             let message = "this block is never closed";
             diagnostics.push(
                 Diagnostic::new(Code::UnbalancedBlock, message, self.span(brace), "no `}` for this brace")
                     .help("write `}` where the block ends; if there is one, a block inside it is open"),
             );
         }
+    }
+
+    /// Whether a block ends further to the left than it begins: then its own `}` was forgotten, and this one was meant
+    /// for a block around it.
+    fn outdented(&self, open: Token, close: Token) -> bool {
+        let indent = |token: Token| {
+            let before = &self.text[..token.start];
+            let line = &before[before.rfind('\n').map_or(0, |end| end + 1)..];
+            (line.len() - line.trim_start().len(), line.trim_start().is_empty())
+        };
+        let (opened, (closed, first_in_line)) = (indent(open).0, indent(close));
+        first_in_line && closed < opened
+    }
+
+    fn closes_nothing(&self, token: Token) -> Diagnostic {
+        let message = "this `}` closes no block";
+        Diagnostic::new(Code::UnbalancedBlock, message, self.span(token), "no `{` is open here")
+            .help("remove it, or look above for a block that ends too early")
     }
 
     fn too_deep(&self, token: Token) -> Diagnostic {
@@ -160,7 +183,11 @@ impl Traps<'_> {
             "a bare word cannot begin with a digit, and this is not a number"
         };
         let message = format!("`{word}` needs quotes: {what}");
-        let help = format!("write \"{word}\"");
+        let help = if word.contains([':', '/']) {
+            format!("write \"{word}\"")
+        } else {
+            format!("write \"{word}\" if the text is meant")
+        };
         Some(Diagnostic::new(Code::NeedsQuotes, message, self.span(token), "needs quotes").help(help))
     }
 }
