@@ -48,7 +48,7 @@ impl<'a> Validator<'a> {
         let mut kept: Vec<Node> = Vec::with_capacity(before);
         for mut node in nodes.drain(..) {
             let Some(spec) = self.known(block, &node, &mut block_refused) else { continue };
-            let first = kept.iter().find(|other| spec.once && other.name.text == spec.name);
+            let first = if spec.once { kept.iter().find(|other| other.name.text == spec.name) } else { None };
             if let Some(first) = first {
                 let first = first.name.span;
                 self.report(repeated(block.name, &node, first));

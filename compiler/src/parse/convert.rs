@@ -91,11 +91,14 @@ fn clamp(source: SourceId, text: &str, span: SourceSpan) -> Span {
     Span { source, start, end }
 }
 
+/// How many of the crate's errors are looked at: comparing each with all others takes quadratic time.
+const MAX_ERRORS: usize = 500;
+
 /// The crate's syntax errors in our words. One mistake can make it report several at one place: the first is kept.
 pub(super) fn errors(source: SourceId, text: &str, error: &KdlError) -> Vec<Diagnostic> {
     let mut kept: Vec<Diagnostic> = Vec::new();
     let mut follow_on: Vec<Diagnostic> = Vec::new();
-    for found in &error.diagnostics {
+    for found in error.diagnostics.iter().take(MAX_ERRORS) {
         let mut span = clamp(source, text, found.span);
         // A label over many lines shows nothing: the first line of it does.
         let line = text[span.start..span.end].lines().next().unwrap_or_default().trim_end().len();

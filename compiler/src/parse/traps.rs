@@ -35,9 +35,9 @@ impl Traps<'_> {
 
     /// Braces: partners, depth, and blocks that are switched off inside such a block.
     fn blocks(&self, diagnostics: &mut Vec<Diagnostic>) {
-        // Each open block: its brace, and the `/-` that switches it or one around it off.
+        // Each open block: its brace, and the `/-` right before the block, or before one around it.
         let mut open: Vec<(Token, Option<Token>)> = Vec::new();
-        // The `/-` whose target is still to come.
+        // The `/-` whose target comes next.
         let mut slashdash: Option<Token> = None;
         let mut too_deep = false;
         // The first block that seems to lack its own end.
@@ -67,11 +67,9 @@ impl Traps<'_> {
                         Some(_) => {}
                     }
                 }
-                // The target of a `/-` on a node reaches to the node's end; a line end right after the `/-` is none.
-                Kind::End
-                    if slashdash.is_some_and(|dash| self.text[dash.end..token.start].trim().is_empty()) => {}
-                Kind::End => slashdash = None,
-                _ => {}
+                // Line ends may stand between `/-` and its target, which a `;` cannot be.
+                Kind::End if &self.text[token.start..token.end] != ";" => {}
+                _ => slashdash = None,
             }
         }
         if let Some(&(brace, _)) = open.first() {

@@ -105,7 +105,6 @@ fn wrong_type(subject: &str, spec: &ValueSpec, value: &Value) -> Diagnostic {
 /// A value of that kind, as a file would write it.
 pub(super) fn example(spec: &ValueSpec) -> String {
     match &spec.kind {
-        Kind::Text => spec.name.to_uppercase(),
         Kind::Boolean => "#true".to_owned(),
         Kind::Integer(min, _) => min.to_string(),
         Kind::Word(words) => words.first().cloned().unwrap_or_default(),
@@ -113,7 +112,7 @@ pub(super) fn example(spec: &ValueSpec) -> String {
         Kind::Uuid => "\"6c0f5d8e-3f0a-4d53-9a53-0d3c1f6a7b21\"".to_owned(),
         Kind::Handle => "\"pci/0000:08:00.0\"".to_owned(),
         Kind::Interface => "web0".to_owned(),
-        Kind::Scalar => spec.name.to_uppercase(),
+        Kind::Text | Kind::Scalar => spec.name.to_uppercase(),
     }
 }
 

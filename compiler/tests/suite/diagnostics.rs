@@ -2,6 +2,7 @@
 //! `snapshots/diagnostics/` of the workspace.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -103,7 +104,7 @@ fn five_mistakes_give_five_messages_once_each() {
 fn long_lists_of_messages_are_cut_and_counted() {
     let mut text = "subdevcfg version=1\nhost a\ndevice \"subdev/nic0\" {\n".to_owned();
     for number in 0..60 {
-        text.push_str(&format!("    nonsense{number}\n"));
+        let _ = writeln!(text, "    nonsense{number}");
     }
     text.push_str("}\n");
     let compilation = compile("long.kdl", &text);
@@ -111,4 +112,12 @@ fn long_lists_of_messages_are_cut_and_counted() {
     let rendered = rendered(&compilation);
     assert_eq!(rendered.matches("E0201").count(), 50);
     assert!(rendered.ends_with("... and 10 more errors and 0 more warnings\n"), "{rendered}");
+}
+
+#[test]
+fn a_block_switched_off_in_a_node_that_is_switched_off_is_no_mistake() {
+    let text = "subdevcfg version=1\nhost a\n/-device \"subdev/nic0\" {\n    subdevice a /-{ sf 1; }\n}\n";
+    assert_eq!(compile("off.kdl", text).diagnostics, []);
+    let text = "subdevcfg version=1\nhost a /-b {\n    label /-x=1 y=2 /-{ z; }\n}\n";
+    assert_eq!(compile("off.kdl", text).diagnostics, []);
 }
