@@ -16,7 +16,7 @@ pub(crate) fn validate(
     schema: &Schema,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Document {
-    let mut validator = Validator { schema, diagnostics };
+    let mut validator = Validator { schema, diagnostics, misspelt: Vec::new() };
     let top = Block { name: FILE, head: document.span, spec: None };
     validator.first_node(&document);
     document.incomplete |= validator.block(&top, &mut document.nodes);
@@ -34,6 +34,8 @@ struct Block<'a> {
 struct Validator<'a> {
     schema: &'a Schema,
     diagnostics: &'a mut Vec<Diagnostic>,
+    /// The nodes that unknown ones were probably meant to be.
+    misspelt: Vec<String>,
 }
 
 impl<'a> Validator<'a> {
@@ -78,8 +80,9 @@ impl<'a> Validator<'a> {
                 self.report(unexpected_block(block, node));
             }
         } else {
-            let diagnostic = unknown_node(schema, block, node);
-            self.report(diagnostic);
+            let here = schema.children(block.name).map(|spec| spec.name.as_str());
+            self.misspelt.extend(nearest(name, here).map(str::to_owned));
+            self.report(unknown_node(schema, block, node));
         }
         None
     }
@@ -193,7 +196,8 @@ impl<'a> Validator<'a> {
         let schema = self.schema;
         for spec in schema.children(block.name).filter(|spec| spec.required) {
             let there = nodes.iter().any(|node| node.name.text == spec.name);
-            if there || incomplete && self.misspelt(&spec.name) {
+            // A node that was refused may be a misspelt form of the one that is missing.
+            if there || incomplete && self.misspelt.contains(&spec.name) {
                 continue;
             }
             let name = &spec.name;
@@ -209,14 +213,6 @@ impl<'a> Validator<'a> {
                     .help(format!("write `{}`. {}", values::node_example(spec), spec.doc)),
             );
         }
-    }
-
-    /// Whether a node was refused whose name is near to this one: then it is not missing but misspelt.
-    fn misspelt(&self, name: &str) -> bool {
-        let help = format!("`{name}`");
-        self.diagnostics.iter().any(|found| {
-            found.code == Code::UnknownNode && found.help.as_ref().is_some_and(|text| text.contains(&help))
-        })
     }
 }
 

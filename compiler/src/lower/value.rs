@@ -55,7 +55,8 @@ impl Form for MacAddr {
 impl Form for DevlinkHandle {
     const CODE: Code = Code::MalformedHandle;
     const LABEL: &'static str = "not a handle";
-    const HELP: &'static str = "`devlink dev show` lists the handles of a host";
+    const HELP: &'static str =
+        "`devlink dev show` lists the handles of a host; a name with a `match` is of a later version";
 }
 
 impl Form for InterfaceName {

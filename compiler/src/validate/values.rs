@@ -11,6 +11,11 @@ pub(super) fn refusal(subject: &str, spec: &ValueSpec, value: &Value) -> Option<
     if let Some(annotation) = value.annotation {
         return Some(annotated(annotation));
     }
+    if let Some(word) =
+        value.text().filter(|text| text.contains('$') || spec.later.iter().any(|word| word == text))
+    {
+        return Some(super::not_yet(value.span, word, "value"));
+    }
     let in_range = |number: &i128, min: u64, max: u64| (i128::from(min)..=i128::from(max)).contains(number);
     match (&spec.kind, &value.datum) {
         (Kind::Scalar, Datum::Integer(number)) if !in_range(number, 0, u64::MAX) => {
