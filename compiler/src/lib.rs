@@ -15,7 +15,7 @@ mod parse;
 pub mod render;
 pub mod schema;
 pub mod source;
-pub mod syntax;
+mod syntax;
 mod validate;
 pub mod values;
 

@@ -3,11 +3,15 @@
 /// The candidate nearest to `word`, if it is near enough to be what was meant. Of equally near ones the first.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (word.chars().count() / 3).max(1);
-    let lower = word.to_lowercase().replace('_', "-");
+    let plain = |word: &str| word.to_lowercase().replace('_', "-");
+    let lower = plain(word);
     candidates
         .into_iter()
         .map(|candidate| {
-            let distance = strsim::damerau_levenshtein(&lower, &candidate.to_lowercase().replace('_', "-"));
+            let other = plain(candidate);
+            // The beginning of a word is as good as the word.
+            let is_start = lower.len() >= 3 && other.starts_with(&lower);
+            let distance = if is_start { 1 } else { strsim::damerau_levenshtein(&lower, &other) };
             (distance, candidate)
         })
         .filter(|&(distance, _)| distance <= limit)

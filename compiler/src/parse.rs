@@ -30,7 +30,9 @@ pub(crate) fn parse(source: SourceId, text: &str, diagnostics: &mut Vec<Diagnost
     }
     let mut found = Vec::new();
     let tokens = lexer::tokens(source, text, &mut found);
-    traps::check(source, text, &tokens, &mut found);
+    // Braces after a string without an end cannot be told from text.
+    let whole = !any_error(&found);
+    traps::check(source, text, &tokens, whole, &mut found);
     if any_error(&found) {
         diagnostics.append(&mut found);
         return None;

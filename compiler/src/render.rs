@@ -17,7 +17,10 @@ const SHOWN: usize = 50;
 #[must_use]
 pub fn render(diagnostics: &[Diagnostic], sources: &SourceMap, width: usize, color: bool) -> String {
     let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-    let handler = GraphicalReportHandler::new_themed(theme).with_width(width).with_links(false);
+    let handler = GraphicalReportHandler::new_themed(theme)
+        .with_width(width)
+        .with_links(false)
+        .with_show_related_as_nested(true);
     let mut text = String::new();
     for diagnostic in diagnostics.iter().take(SHOWN) {
         let report = Report::new(diagnostic, sources);
@@ -39,7 +42,8 @@ pub fn render(diagnostics: &[Diagnostic], sources: &SourceMap, width: usize, col
 struct Report<'a> {
     code: Option<String>,
     message: String,
-    severity: Severity,
+    /// `None` for what only belongs to another report.
+    severity: Option<Severity>,
     help: Option<&'a str>,
     source: Excerpts<'a>,
     labels: Vec<LabeledSpan>,
@@ -61,7 +65,7 @@ impl<'a> Report<'a> {
         Self {
             code: Some(diagnostic.code.to_string()),
             message: diagnostic.message.clone(),
-            severity: diagnostic.severity,
+            severity: Some(diagnostic.severity),
             help: diagnostic.help.as_deref(),
             source: Excerpts(sources.get(home)),
             labels: std::iter::once(primary).chain(secondary).collect(),
@@ -73,7 +77,7 @@ impl<'a> Report<'a> {
         Self {
             code: None,
             message: label.text.clone(),
-            severity: Severity::Error,
+            severity: None,
             help: None,
             source: Excerpts(sources.get(label.span.source)),
             labels: vec![LabeledSpan::new_primary_with_span(None, place(label.span))],
@@ -101,8 +105,9 @@ impl miette::Diagnostic for Report<'_> {
 
     fn severity(&self) -> Option<miette::Severity> {
         Some(match self.severity {
-            Severity::Error => miette::Severity::Error,
-            Severity::Warning => miette::Severity::Warning,
+            Some(Severity::Error) => miette::Severity::Error,
+            Some(Severity::Warning) => miette::Severity::Warning,
+            None => miette::Severity::Advice,
         })
     }
 
@@ -156,5 +161,38 @@ impl SourceCode for Excerpts<'_> {
             column,
             last - first + 1,
         )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::render;
+    use crate::diagnostic::{Code, Diagnostic};
+    use crate::source::{SourceMap, Span};
+
+    #[test]
+    fn labels_in_another_file_are_shown_below() {
+        let mut sources = SourceMap::default();
+        let one = sources.add("host.kdl", "host a\r\n\tnetdev \"größe\" mtu=1\r\nend\r\n".to_owned());
+        let other = sources.add("profile.kdl", "first\nsecond web0\n".to_owned());
+        let diagnostic = Diagnostic::new(
+            Code::RepeatedInterface,
+            "two network interfaces are named `web0`",
+            Span { source: one, start: 26, end: 31 },
+            "given again",
+        )
+        .and(Span { source: other, start: 13, end: 17 }, "first given here")
+        .help("choose another");
+        insta::assert_snapshot!(render(&[diagnostic], &sources, 80, false));
+    }
+
+    #[test]
+    fn color_is_only_there_when_asked_for() {
+        let mut sources = SourceMap::default();
+        let source = sources.add("a.kdl", "a\n".to_owned());
+        let diagnostic = Diagnostic::new(Code::UnknownNode, "no", Span { source, start: 0, end: 1 }, "here");
+        let diagnostics = [diagnostic];
+        assert!(!render(&diagnostics, &sources, 80, false).contains('\u{1b}'));
+        assert!(render(&diagnostics, &sources, 80, true).contains('\u{1b}'));
     }
 }

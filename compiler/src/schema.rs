@@ -53,6 +53,8 @@ pub struct ValueSpec {
     pub required: bool,
     /// What holds if it is left out, in words for people.
     pub default: Option<String>,
+    /// Words that the language has for it, but this version does not know yet.
+    pub later: Vec<String>,
     /// The unit of a number.
     pub unit: Option<String>,
     /// One sentence for people.

@@ -16,7 +16,7 @@ pub(crate) fn validate(
     schema: &Schema,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Document {
-    let mut validator = Validator { schema, diagnostics };
+    let mut validator = Validator { schema, diagnostics, misspelt: Vec::new() };
     let top = Block { name: FILE, head: document.span, spec: None };
     validator.first_node(&document);
     document.incomplete |= validator.block(&top, &mut document.nodes);
@@ -34,6 +34,8 @@ struct Block<'a> {
 struct Validator<'a> {
     schema: &'a Schema,
     diagnostics: &'a mut Vec<Diagnostic>,
+    /// The nodes that unknown ones were probably meant to be.
+    misspelt: Vec<String>,
 }
 
 impl<'a> Validator<'a> {
@@ -48,7 +50,7 @@ impl<'a> Validator<'a> {
         let mut kept: Vec<Node> = Vec::with_capacity(before);
         for mut node in nodes.drain(..) {
             let Some(spec) = self.known(block, &node, &mut block_refused) else { continue };
-            let first = kept.iter().find(|other| spec.once && other.name.text == spec.name);
+            let first = if spec.once { kept.iter().find(|other| other.name.text == spec.name) } else { None };
             if let Some(first) = first {
                 let first = first.name.span;
                 self.report(repeated(block.name, &node, first));
@@ -78,8 +80,9 @@ impl<'a> Validator<'a> {
                 self.report(unexpected_block(block, node));
             }
         } else {
-            let diagnostic = unknown_node(schema, block, node);
-            self.report(diagnostic);
+            let here = schema.children(block.name).map(|spec| spec.name.as_str());
+            self.misspelt.extend(nearest(name, here).map(str::to_owned));
+            self.report(unknown_node(schema, block, node));
         }
         None
     }
@@ -114,7 +117,7 @@ impl<'a> Validator<'a> {
             node.arguments.truncate(spec.arguments.len());
         }
         for (value, argument) in node.arguments.iter_mut().zip(&spec.arguments) {
-            let refusal = values::refusal(&argument.name, argument, value);
+            let refusal = values::refusal(&format!("the {} of `{name}`", argument.name), argument, value);
             if let Some(diagnostic) = refusal {
                 self.report(diagnostic);
                 value.datum = Datum::Null;
@@ -125,7 +128,7 @@ impl<'a> Validator<'a> {
             let message = format!("`{name}` needs its {}", missing.name);
             self.diagnostics.push(
                 Diagnostic::new(Code::MissingArgument, message, node.span, format!("no {}", missing.name))
-                    .help(format!("write it after `{name}`: {}", values::example(missing))),
+                    .help(format!("write `{}`", values::node_example(spec))),
             );
             node.incomplete = true;
         }
@@ -142,7 +145,7 @@ impl<'a> Validator<'a> {
                     .and(first.name.span, "first given here")
                     .help("keep one of them")
             } else if let Some(known) = spec.property(name) {
-                match values::refusal(name, known, &property.value) {
+                match values::refusal(&format!("`{name}`"), known, &property.value) {
                     None => {
                         kept.push(property);
                         continue;
@@ -193,7 +196,8 @@ impl<'a> Validator<'a> {
         let schema = self.schema;
         for spec in schema.children(block.name).filter(|spec| spec.required) {
             let there = nodes.iter().any(|node| node.name.text == spec.name);
-            if there || incomplete && self.misspelt(&spec.name) {
+            // A node that was refused may be a misspelt form of the one that is missing.
+            if there || incomplete && self.misspelt.contains(&spec.name) {
                 continue;
             }
             let name = &spec.name;
@@ -206,17 +210,9 @@ impl<'a> Validator<'a> {
                 nodes.first().filter(|_| block.spec.is_none()).map_or(block.head, |node| node.name.span);
             self.report(
                 Diagnostic::new(Code::MissingNode, message, span, format!("no `{name}` in this file"))
-                    .help(values::node_example(spec)),
+                    .help(format!("write `{}`. {}", values::node_example(spec), spec.doc)),
             );
         }
-    }
-
-    /// Whether a node was refused whose name is near to this one: then it is not missing but misspelt.
-    fn misspelt(&self, name: &str) -> bool {
-        let help = format!("`{name}`");
-        self.diagnostics.iter().any(|found| {
-            found.code == Code::UnknownNode && found.help.as_ref().is_some_and(|text| text.contains(&help))
-        })
     }
 }
 
@@ -275,11 +271,20 @@ fn unknown_node(schema: &Schema, block: &Block<'_>, node: &Node) -> Diagnostic {
         format!("`{name}` is a property of `{}`: write `{name}=VALUE` on its line", block.name)
     } else if let Some(meant) = nearest(name, here.iter().copied().chain(later)) {
         format!("did you mean `{meant}`?")
+    } else if let Some(owners) = owners(schema, block, name) {
+        format!("`{name}` is a property of {owners}")
     } else {
         format!("possible here: {}", listed(here))
     };
     let message = format!("there is no node `{name}`");
     Diagnostic::new(Code::UnknownNode, message, node.name.span, "unknown").help(help)
+}
+
+/// The nodes possible in this block that have a property of that name.
+fn owners(schema: &Schema, block: &Block<'_>, name: &str) -> Option<String> {
+    let has = |spec: &&NodeSpec| spec.properties.iter().any(|known| known.name == name);
+    let owners = listed(schema.children(block.name).filter(has).map(|spec| spec.name.as_str()));
+    (!owners.is_empty()).then_some(owners)
 }
 
 fn unknown_property(schema: &Schema, spec: &NodeSpec, property: &Property) -> Diagnostic {

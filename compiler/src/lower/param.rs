@@ -120,7 +120,7 @@ fn typed(spec: &ParamSpec, value: &Value, diagnostics: &mut Vec<Diagnostic>) -> 
             };
             let message = format!("`{name}` is {wanted}, not {}", value.datum.kind());
             let label = "of the wrong type";
-            refuse(Code::ParamType, message, label, format!("{help}; {}", spec.doc))
+            refuse(Code::ParamType, message, label, format!("{help}. {}", spec.doc))
         }
     };
     match refusal {

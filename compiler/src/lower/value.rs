@@ -40,22 +40,28 @@ pub(super) fn scalar(value: &Value) -> Option<Scalar> {
 pub(super) trait Form: FromStr<Err: ToString> {
     /// The code for text that does not have the form.
     const CODE: Code;
+    /// What the text is not.
+    const LABEL: &'static str;
     /// What to write.
     const HELP: &'static str;
 }
 
 impl Form for MacAddr {
     const CODE: Code = Code::MalformedMac;
+    const LABEL: &'static str = "not a MAC address";
     const HELP: &'static str = "six pairs of hexadecimal digits with colons between them";
 }
 
 impl Form for DevlinkHandle {
     const CODE: Code = Code::MalformedHandle;
-    const HELP: &'static str = "`devlink dev show` lists the handles of a host";
+    const LABEL: &'static str = "not a handle";
+    const HELP: &'static str =
+        "`devlink dev show` lists the handles of a host; a name with a `match` is of a later version";
 }
 
 impl Form for InterfaceName {
     const CODE: Code = Code::MalformedInterface;
+    const LABEL: &'static str = "not a usable name";
     const HELP: &'static str = "1 to 15 bytes, without `/`, `:` and white space";
 }
 
@@ -72,6 +78,7 @@ impl FromStr for Identity {
 
 impl Form for Identity {
     const CODE: Code = Code::MalformedUuid;
+    const LABEL: &'static str = "not a UUID";
     const HELP: &'static str =
         "write 8-4-4-4-12 hexadecimal digits, or leave `uuid=` out: then it is derived from the names";
 }
@@ -82,9 +89,7 @@ pub(super) fn formed<T: Form>(value: &Value, diagnostics: &mut Vec<Diagnostic>) 
         Ok(formed) => Some(written(formed, value.span)),
         Err(error) => {
             let error: T::Err = error;
-            diagnostics.push(
-                Diagnostic::new(T::CODE, error.to_string(), value.span, "not of that form").help(T::HELP),
-            );
+            diagnostics.push(Diagnostic::new(T::CODE, error.to_string(), value.span, T::LABEL).help(T::HELP));
             None
         }
     }

@@ -91,24 +91,62 @@ fn clamp(source: SourceId, text: &str, span: SourceSpan) -> Span {
     Span { source, start, end }
 }
 
+/// How many of the crate's errors are looked at: comparing each with all others takes quadratic time.
+const MAX_ERRORS: usize = 500;
+
 /// The crate's syntax errors in our words. One mistake can make it report several at one place: the first is kept.
 pub(super) fn errors(source: SourceId, text: &str, error: &KdlError) -> Vec<Diagnostic> {
     let mut kept: Vec<Diagnostic> = Vec::new();
-    for found in &error.diagnostics {
+    let mut follow_on: Vec<Diagnostic> = Vec::new();
+    for found in error.diagnostics.iter().take(MAX_ERRORS) {
         let mut span = clamp(source, text, found.span);
         // A label over many lines shows nothing: the first line of it does.
         let line = text[span.start..span.end].lines().next().unwrap_or_default().trim_end().len();
         span.end = span.start + line;
-        if kept
-            .iter()
-            .any(|other| other.primary.span.start <= span.end && span.start <= other.primary.span.end)
-        {
+        let near =
+            |other: &Diagnostic| other.primary.span.start <= span.end && span.start <= other.primary.span.end;
+        if kept.iter().any(near) {
             continue;
         }
-        let message = found.message.as_deref().unwrap_or("this is not KDL");
-        let label = found.label.as_deref().unwrap_or("not understood");
-        let help = found.help.as_deref().unwrap_or("texts with other characters than letters, digits, `-`, `_`, `.` and `:` need quotes; one line is one node");
-        kept.push(Diagnostic::new(Code::Syntax, message, span, label).help(help));
+        let words = words(found.message.as_deref().unwrap_or_default(), found.help.as_deref());
+        let diagnostic = Diagnostic::new(Code::Syntax, words.message, span, words.label).help(words.help);
+        // Braces have been counted before: that one has no partner is the parser's confusion.
+        let is_brace = matches!(&text[span.start..span.end], "{" | "}" | "");
+        if is_brace && !words.own {
+            follow_on.push(diagnostic);
+        } else {
+            kept.push(diagnostic);
+        }
     }
-    kept
+    if kept.is_empty() { follow_on } else { kept }
+}
+
+struct Words {
+    message: &'static str,
+    label: &'static str,
+    help: &'static str,
+    /// Whether it is a mistake of its own even where it points at a brace.
+    own: bool,
+}
+
+/// Our words for what the crate says. It has one sentence for many mistakes.
+fn words(message: &str, help: Option<&str>) -> Words {
+    let words = |message, label, help| Words { message, label, help, own: false };
+    if message.starts_with("Found child block instead of node name") {
+        let help = "a `;` or a line end finished the node above: write the `{` on the node's own line";
+        return Words { own: true, ..words("this block belongs to no node", "no node before it", help) };
+    }
+    if help.is_some_and(|help| help.contains("value terminator")) {
+        let help = "write a space between two values, or quotes around one that holds such a character";
+        return words("this value runs into what follows it", "not ended by a space", help);
+    }
+    if message.starts_with("Found invalid node name") {
+        let help = "a line begins with the name of a node; continue the line above with a `\\` at its end";
+        return words("this cannot be the name of a node", "not a name", help);
+    }
+    words(
+        "this cannot be read: it is not KDL",
+        "not understood",
+        "a node is a name, its values and properties, and perhaps a block; other characters need quotes",
+    )
 }

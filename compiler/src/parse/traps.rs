@@ -7,10 +7,18 @@ use crate::source::{SourceId, Span};
 /// Deepest nesting of blocks. The language itself needs six.
 const MAX_DEPTH: usize = 64;
 
-/// Checks the tokens of one file.
-pub(super) fn check(source: SourceId, text: &str, tokens: &[Token], diagnostics: &mut Vec<Diagnostic>) {
+/// Checks the tokens of one file; its blocks only if every string and comment is `whole`.
+pub(super) fn check(
+    source: SourceId,
+    text: &str,
+    tokens: &[Token],
+    whole: bool,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
     let traps = Traps { source, text, tokens };
-    traps.blocks(diagnostics);
+    if whole {
+        traps.blocks(diagnostics);
+    }
     traps.values(diagnostics);
 }
 
@@ -27,11 +35,13 @@ impl Traps<'_> {
 
     /// Braces: partners, depth, and blocks that are switched off inside such a block.
     fn blocks(&self, diagnostics: &mut Vec<Diagnostic>) {
-        // Each open block: its brace, and the `/-` that switches it or one around it off.
+        // Each open block: its brace, and the `/-` right before the block, or before one around it.
         let mut open: Vec<(Token, Option<Token>)> = Vec::new();
-        // The `/-` whose target is still to come.
+        // The `/-` whose target comes next.
         let mut slashdash: Option<Token> = None;
         let mut too_deep = false;
+        // The first block that seems to lack its own end.
+        let mut suspect: Option<Token> = None;
         for &token in self.tokens {
             match token.kind {
                 Kind::Slashdash => slashdash = Some(token),
@@ -49,34 +59,45 @@ impl Traps<'_> {
                 }
                 Kind::Close => {
                     slashdash = None;
-                    if open.pop().is_none() {
-                        let message = "this `}` closes no block";
-                        diagnostics.push(
-                            Diagnostic::new(
-                                Code::UnbalancedBlock,
-                                message,
-                                self.span(token),
-                                "no `{` is open here",
-                            )
-                            .help("remove it, or look above for a block that ends too early"),
-                        );
+                    match open.pop() {
+                        None => diagnostics.push(self.closes_nothing(token)),
+                        Some((brace, _)) if suspect.is_none() && self.outdented(brace, token) => {
+                            suspect = Some(brace);
+                        }
+                        Some(_) => {}
                     }
                 }
-                // The target of a `/-` on a node reaches to the node's end; a line end right after the `/-` is none.
-                Kind::End
-                    if slashdash.is_some_and(|dash| self.text[dash.end..token.start].trim().is_empty()) => {}
-                Kind::End => slashdash = None,
-                _ => {}
+                // Line ends may stand between `/-` and its target, which a `;` cannot be.
+                Kind::End if &self.text[token.start..token.end] != ";" => {}
+                _ => slashdash = None,
             }
         }
-        // The innermost is nearest to the mistake; the others follow from it.
-        if let Some(&(brace, _)) = open.last() {
+        if let Some(&(brace, _)) = open.first() {
+            let brace = suspect.unwrap_or(brace);
             let message = "this block is never closed";
             diagnostics.push(
                 Diagnostic::new(Code::UnbalancedBlock, message, self.span(brace), "no `}` for this brace")
                     .help("write `}` where the block ends; if there is one, a block inside it is open"),
             );
         }
+    }
+
+    /// Whether a block ends further to the left than it begins: then its own `}` was forgotten, and this one was meant
+    /// for a block around it.
+    fn outdented(&self, open: Token, close: Token) -> bool {
+        let indent = |token: Token| {
+            let before = &self.text[..token.start];
+            let line = &before[before.rfind('\n').map_or(0, |end| end + 1)..];
+            (line.len() - line.trim_start().len(), line.trim_start().is_empty())
+        };
+        let (opened, (closed, first_in_line)) = (indent(open).0, indent(close));
+        first_in_line && closed < opened
+    }
+
+    fn closes_nothing(&self, token: Token) -> Diagnostic {
+        let message = "this `}` closes no block";
+        Diagnostic::new(Code::UnbalancedBlock, message, self.span(token), "no `{` is open here")
+            .help("remove it, or look above for a block that ends too early")
     }
 
     fn too_deep(&self, token: Token) -> Diagnostic {
@@ -160,7 +181,11 @@ impl Traps<'_> {
             "a bare word cannot begin with a digit, and this is not a number"
         };
         let message = format!("`{word}` needs quotes: {what}");
-        let help = format!("write \"{word}\"");
+        let help = if word.contains([':', '/']) {
+            format!("write \"{word}\"")
+        } else {
+            format!("write \"{word}\" if the text is meant")
+        };
         Some(Diagnostic::new(Code::NeedsQuotes, message, self.span(token), "needs quotes").help(help))
     }
 }

@@ -96,13 +96,16 @@ fn value_spec(node: &Node, name: String) -> Result<ValueSpec, SchemaError> {
         "scalar" => Kind::Scalar,
         other => return Err(SchemaError::UnknownType(other.to_owned())),
     };
-    if let Some(stray) = node.children.iter().find(|child| child.name.text != "words") {
+    if let Some(stray) =
+        node.children.iter().find(|child| !matches!(child.name.text.as_str(), "words" | "later"))
+    {
         return Err(SchemaError::UnknownNode(stray.name.text.clone()));
     }
     Ok(ValueSpec {
         name,
         kind,
         required: flag(node, "required"),
+        later: node.all("later").flat_map(words).collect(),
         default: node.property("default").and_then(Value::text).map(str::to_owned),
         unit: node.property("unit").and_then(Value::text).map(str::to_owned),
         doc: text(node, "doc")?,

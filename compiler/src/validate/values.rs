@@ -7,61 +7,72 @@ use crate::schema::{Kind, NodeSpec, ValueSpec};
 use crate::syntax::{Datum, Value};
 
 /// Why the value is refused, if it is. The forms of addresses and names are read later, where their types are.
-pub(super) fn refusal(name: &str, spec: &ValueSpec, value: &Value) -> Option<Diagnostic> {
+pub(super) fn refusal(subject: &str, spec: &ValueSpec, value: &Value) -> Option<Diagnostic> {
     if let Some(annotation) = value.annotation {
         return Some(annotated(annotation));
     }
+    if let Some(word) =
+        value.text().filter(|text| text.contains('$') || spec.later.iter().any(|word| word == text))
+    {
+        return Some(super::not_yet(value.span, word, "value"));
+    }
+    let in_range = |number: &i128, min: u64, max: u64| (i128::from(min)..=i128::from(max)).contains(number);
     match (&spec.kind, &value.datum) {
-        (Kind::Scalar, Datum::Integer(number)) => out_of_range(name, value, *number, 0, u64::MAX, None),
-        (Kind::Integer(min, max), Datum::Integer(number)) => {
-            out_of_range(name, value, *number, (*min).into(), (*max).into(), spec.unit.as_deref())
+        (Kind::Scalar, Datum::Integer(number)) if !in_range(number, 0, u64::MAX) => {
+            Some(out_of_range(subject, spec, value, *number, (0, u64::MAX)))
         }
-        (Kind::Word(words), Datum::Text(text)) => unknown_word(name, words, text, value),
-        (
-            Kind::Text | Kind::Mac | Kind::Uuid | Kind::Handle | Kind::Interface | Kind::Scalar,
+        (Kind::Integer(min, max), Datum::Integer(number))
+            if !in_range(number, (*min).into(), (*max).into()) =>
+        {
+            Some(out_of_range(subject, spec, value, *number, ((*min).into(), (*max).into())))
+        }
+        (Kind::Word(words), Datum::Text(text)) if !words.contains(text) => {
+            Some(unknown_word(subject, words, text, value))
+        }
+        (Kind::Scalar | Kind::Integer(..), Datum::Integer(_))
+        | (Kind::Boolean | Kind::Scalar, Datum::Bool(_))
+        | (
+            Kind::Text
+            | Kind::Mac
+            | Kind::Uuid
+            | Kind::Handle
+            | Kind::Interface
+            | Kind::Scalar
+            | Kind::Word(_),
             Datum::Text(_),
-        )
-        | (Kind::Boolean | Kind::Scalar, Datum::Bool(_)) => None,
-        _ => Some(wrong_type(name, spec, value)),
+        ) => None,
+        _ => Some(wrong_type(subject, spec, value)),
     }
 }
 
 fn out_of_range(
-    name: &str,
+    subject: &str,
+    spec: &ValueSpec,
     value: &Value,
     number: i128,
-    min: u64,
-    max: u64,
-    unit: Option<&str>,
-) -> Option<Diagnostic> {
-    if (i128::from(min)..=i128::from(max)).contains(&number) {
-        return None;
-    }
-    let unit = unit.map_or_else(String::new, |unit| format!(" {unit}"));
+    (min, max): (u64, u64),
+) -> Diagnostic {
+    let unit = spec.unit.as_ref().map_or_else(String::new, |unit| format!(" {unit}"));
     let message = if min == max {
-        format!("`{name}` can only be {min}, and this is {number}")
+        format!("{subject} can only be {min}, and this is {number}")
     } else {
-        format!("`{name}` is at least {min} and at most {max}{unit}, and this is {number}")
+        format!("{subject} is at least {min} and at most {max}{unit}, and this is {number}")
     };
     let label = if number < i128::from(min) { "too small" } else { "too large" };
-    Some(Diagnostic::new(Code::OutOfRange, message, value.span, label))
+    Diagnostic::new(Code::OutOfRange, message, value.span, label).help(spec.doc.clone())
 }
 
-fn unknown_word(name: &str, words: &[String], text: &str, value: &Value) -> Option<Diagnostic> {
-    if words.iter().any(|word| word == text) {
-        return None;
-    }
+fn unknown_word(subject: &str, words: &[String], text: &str, value: &Value) -> Diagnostic {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let message = format!("`{name}` cannot be `{text}`");
-    let label = nearest(text, words.iter().copied());
-    let help = match label {
+    let message = format!("{subject} cannot be `{text}`");
+    let help = match nearest(text, words.iter().copied()) {
         Some(meant) => format!("did you mean `{meant}`? Possible: {}", listed(words)),
         None => format!("possible: {}", listed(words)),
     };
-    Some(Diagnostic::new(Code::UnknownWord, message, value.span, "unknown word").help(help))
+    Diagnostic::new(Code::UnknownWord, message, value.span, "unknown word").help(help)
 }
 
-fn wrong_type(name: &str, spec: &ValueSpec, value: &Value) -> Diagnostic {
+fn wrong_type(subject: &str, spec: &ValueSpec, value: &Value) -> Diagnostic {
     let wanted = match spec.kind {
         Kind::Boolean => "a boolean",
         Kind::Integer(..) => "a whole number",
@@ -73,8 +84,10 @@ fn wrong_type(name: &str, spec: &ValueSpec, value: &Value) -> Diagnostic {
         Kind::Interface => "the name of a network interface",
         Kind::Scalar => "a whole number, a boolean or text",
     };
-    let message = format!("`{name}` is {wanted}, not {}", value.datum.kind());
+    let message = format!("{subject} is {wanted}, not {}", value.datum.kind());
     let help = match (&spec.kind, &value.datum) {
+        (_, Datum::Null) => "leave it out to leave the attribute as it is on the host".to_owned(),
+        (Kind::Word(words), _) => format!("possible: {}", listed(words.iter().map(String::as_str))),
         (Kind::Boolean, Datum::Text(text)) => match text.to_lowercase().as_str() {
             "on" | "yes" | "true" | "enable" | "enabled" | "up" => "write `#true`".to_owned(),
             "off" | "no" | "false" | "disable" | "disabled" | "down" => "write `#false`".to_owned(),
@@ -86,6 +99,9 @@ fn wrong_type(name: &str, spec: &ValueSpec, value: &Value) -> Diagnostic {
             format!("write it without quotes: {text}")
         }
         (Kind::Text | Kind::Interface, Datum::Integer(number)) => format!("write it in quotes: \"{number}\""),
+        (Kind::Integer(..) | Kind::Scalar, Datum::Float) => {
+            "write it without a fraction and exponent".to_owned()
+        }
         _ => format!("for example: {}", example(spec)),
     };
     Diagnostic::new(Code::WrongType, message, value.span, format!("{} here", value.datum.kind())).help(help)
@@ -94,7 +110,6 @@ fn wrong_type(name: &str, spec: &ValueSpec, value: &Value) -> Diagnostic {
 /// A value of that kind, as a file would write it.
 pub(super) fn example(spec: &ValueSpec) -> String {
     match &spec.kind {
-        Kind::Text => spec.name.to_uppercase(),
         Kind::Boolean => "#true".to_owned(),
         Kind::Integer(min, _) => min.to_string(),
         Kind::Word(words) => words.first().cloned().unwrap_or_default(),
@@ -102,18 +117,18 @@ pub(super) fn example(spec: &ValueSpec) -> String {
         Kind::Uuid => "\"6c0f5d8e-3f0a-4d53-9a53-0d3c1f6a7b21\"".to_owned(),
         Kind::Handle => "\"pci/0000:08:00.0\"".to_owned(),
         Kind::Interface => "web0".to_owned(),
-        Kind::Scalar => "VALUE".to_owned(),
+        Kind::Text | Kind::Scalar => spec.name.to_uppercase(),
     }
 }
 
 /// How a node with its required parts is written.
 pub(super) fn node_example(spec: &NodeSpec) -> String {
-    let mut text = format!("write `{}", spec.name);
+    let mut text = spec.name.clone();
     for argument in spec.arguments.iter().filter(|argument| argument.required) {
         text = format!("{text} {}", example(argument));
     }
     for property in spec.properties.iter().filter(|property| property.required) {
         text = format!("{text} {}={}", property.name, example(property));
     }
-    format!("{text}`: {}", spec.doc)
+    text
 }

@@ -36,10 +36,10 @@ pub fn without_spans(debug: &str) -> String {
     text + rest
 }
 
-/// The settings of a snapshot below the workspace's `snapshots/`.
+/// The settings of snapshots in that folder of the workspace.
 pub fn snapshots(folder: &str) -> insta::Settings {
     let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("../snapshots").join(folder));
+    settings.set_snapshot_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder));
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings

@@ -1,8 +1,6 @@
 //! The example file: its model and its graph, in full.
 
-mod common;
-
-use common::{QUICKSTART, compile, snapshots, without_spans};
+use crate::common::{QUICKSTART, compile, snapshots, without_spans};
 
 #[test]
 fn the_model_and_the_graph_of_the_quickstart() {
@@ -15,7 +13,7 @@ fn the_model_and_the_graph_of_the_quickstart() {
             "the bundled driver has a catalogue, with a snapshot of its own"
         );
     }
-    snapshots("../compiler/tests/snapshots").bind(|| {
+    snapshots("compiler/tests/snapshots").bind(|| {
         insta::assert_snapshot!("quickstart", without_spans(&format!("{:#?}", host.model)));
         insta::assert_snapshot!("quickstart.dot", host.graph.to_dot());
         insta::assert_snapshot!("quickstart.mermaid", host.graph.to_mermaid());

@@ -1,0 +1,9 @@
+//! The compiler from outside: texts in, models, graphs and messages out.
+
+#![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+mod common;
+mod diagnostics;
+mod properties;
+mod quickstart;
+mod schema;

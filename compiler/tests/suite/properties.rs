@@ -1,0 +1,202 @@
+//! What holds for any text.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use kdl::{KdlDocument, KdlNode};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use subdevcfg_compiler::graph::ResourceGraph;
+use subdevcfg_compiler::render::render;
+
+use crate::common::{QUICKSTART, compile, without_spans};
+
+/// Long enough for a slow machine under load, far below what an exponential parser needs.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Puts the nodes of every block into another order, which `keys` choose.
+fn shuffle(document: &mut KdlDocument, keys: &mut impl Iterator<Item = u32>) {
+    let mut nodes: Vec<(u32, KdlNode)> =
+        document.nodes_mut().drain(..).map(|node| (keys.next().unwrap_or_default(), node)).collect();
+    nodes.sort_by_key(|&(key, ref node)| (node.name().value() != "subdevcfg", key));
+    for (_, mut node) in nodes {
+        if let Some(children) = node.children_mut() {
+            shuffle(children, keys);
+        }
+        document.nodes_mut().push(node);
+    }
+}
+
+/// Whatever the compiler makes of a text, it can be shown, and is nothing but errors or a host.
+fn survives(text: &str) {
+    let begin = Instant::now();
+    let compilation = compile("mutated.kdl", text);
+    let rendered = render(&compilation.diagnostics, &compilation.sources, 100, false);
+    assert_eq!(compilation.diagnostics.is_empty(), rendered.is_empty());
+    assert!(compilation.host.is_some() || !compilation.diagnostics.is_empty());
+    let (elapsed, beginning) = (begin.elapsed(), text.chars().take(200).collect::<String>());
+    assert!(elapsed < PATIENCE, "{elapsed:?} for {} bytes: {beginning:?}", text.len());
+}
+
+/// Every edge leads forward in the order, and every resource is in it: there is no cycle.
+fn is_ordered(graph: &ResourceGraph) {
+    let order = graph.order();
+    assert_eq!(order.len(), graph.nodes().count());
+    let place = |address| order.iter().position(|&other| other == address);
+    for edge in graph.edges() {
+        assert!(place(edge.from) < place(edge.to), "{edge:?}");
+    }
+}
+
+/// A host file with these subdevices: lifecycle, parts and params by the bits of a number.
+fn host_file(subdevices: &[u8], parent_param: bool) -> String {
+    let mut text =
+        "subdevcfg version=1\nhost h\ndevice \"subdev/nic0\" {\n  create\n  eswitch mode=switchdev\n"
+            .to_owned();
+    if parent_param {
+        text.push_str("  param reload_me 1 cmode=driverinit\n");
+    }
+    for (number, bits) in subdevices.iter().enumerate() {
+        let lifecycle = if bits & 1 == 0 { format!("sf {number}") } else { "mdev type=eth".to_owned() };
+        let _ = writeln!(text, "  subdevice s{number} {{\n    {lifecycle}");
+        for (bit, part) in [
+            (2, format!("function mac=\"02:00:00:00:01:{number:02x}\"")),
+            (4, format!("netdev n{number}")),
+            (8, format!("representor r{number}")),
+            (16, "param queues 2".to_owned()),
+            (32, "param later 1 cmode=runtime".to_owned()),
+        ] {
+            if bits & bit != 0 {
+                let _ = writeln!(text, "    {part}");
+            }
+        }
+        text.push_str("  }\n");
+    }
+    text + "}\n"
+}
+
+proptest! {
+    #[test]
+    fn the_order_of_nodes_never_matters(keys in vec(any::<u32>(), 64)) {
+        let straight = compile("a.kdl", QUICKSTART).host.expect("a host");
+        let mut document = KdlDocument::parse_v2(QUICKSTART).expect("KDL");
+        shuffle(&mut document, &mut keys.into_iter());
+        let shuffled = compile("b.kdl", &document.to_string()).host.expect("a host");
+        prop_assert_eq!(
+            without_spans(&format!("{:#?}", straight.model)),
+            without_spans(&format!("{:#?}", shuffled.model))
+        );
+        prop_assert_eq!(straight.graph.to_dot(), shuffled.graph.to_dot());
+    }
+
+    #[test]
+    fn the_graph_of_any_host_has_an_order(subdevices in vec(any::<u8>(), 0..12), parent_param: bool) {
+        let compilation = compile("a.kdl", &host_file(&subdevices, parent_param));
+        let host = compilation.host.expect("a host");
+        is_ordered(&host.graph);
+    }
+
+    #[test]
+    fn mutated_texts_are_survived(
+        edits in vec((any::<prop::sample::Index>(), any::<u8>(), 0_u8..3), 1..8),
+        end in any::<prop::sample::Index>(),
+        cut: bool,
+    ) {
+        let mut bytes = QUICKSTART.as_bytes().to_vec();
+        for (place, byte, edit) in edits {
+            let place = place.index(bytes.len());
+            match edit {
+                0 => bytes[place] = byte,
+                1 => bytes.insert(place, byte),
+                _ => _ = bytes.remove(place),
+            }
+        }
+        if cut {
+            bytes.truncate(end.index(bytes.len()));
+        }
+        survives(&String::from_utf8_lossy(&bytes));
+    }
+
+    #[test]
+    fn texts_of_kdl_tokens_are_survived(tokens in vec(prop::sample::select(TOKENS), 0..60)) {
+        survives(&tokens.concat());
+    }
+}
+
+/// What KDL is made of, and what trips parsers.
+const TOKENS: &[&str] = &[
+    "device ",
+    "subdevice ",
+    "sf ",
+    "a",
+    "1",
+    " ",
+    " ",
+    "\n",
+    "\n",
+    ";",
+    "{",
+    "{",
+    "}",
+    "}",
+    "/-",
+    "/-{",
+    "=",
+    "\"",
+    "\"\"\"",
+    "\"\"\"\n",
+    "#",
+    "##",
+    "#\"",
+    "\"#",
+    "#true",
+    "/*",
+    "*/",
+    "//",
+    "\\",
+    "\\\n",
+    "(",
+    ")",
+    "(u8)",
+    "-",
+    ".",
+    "mac=",
+    "\"x\"",
+    "\u{feff}",
+    "\u{2028}",
+    "é",
+    "[",
+    "0x",
+    "\r\n",
+    "${",
+    "/",
+];
+
+#[test]
+fn nesting_of_any_kind_is_judged_in_no_time() {
+    for nest in [
+        "a /-\n{\n",
+        "a {} /-{\n",
+        "a /-{ b {\n",
+        "/-a { b /-{\n",
+        "a /-{}\n",
+        "a /-{} /-{} {\n",
+        "a /-\\\n{",
+        "a /-/* */{",
+        "a b=/-{",
+        "a (/-{",
+        "/-{} a {",
+        "a /-{\n",
+        "/-{\n",
+        "a /- {",
+        "/-a {\n",
+        "a /-b {\n",
+        "a {\n",
+        "a /-b /-{\n",
+    ] {
+        for depth in [10, 30, 60, 64, 65, 1_000, 10_000] {
+            survives(&nest.repeat(depth));
+            survives(&(nest.repeat(depth) + &"}\n".repeat(depth)));
+        }
+    }
+}
