@@ -10,7 +10,7 @@ function start_of_report(line) {
 		line ~ /(INFO: task .* blocked for more than|INFO: trying to register non-static key)/ ||
 		line ~ /(rcu: INFO: .*(stall|starved)|soft lockup|hard LOCKUP|workqueue lockup)/ ||
 		line ~ /(ref_tracker: |reference_leak|unregister_netdevice: waiting for|leaked reference)/ ||
-		line ~ /(list_add corruption|list_del corruption|refcount_t: |kmemleak: [0-9]+ new suspected)/ ||
+		line ~ /(list_add corruption|list_del corruption|refcount_t: )/ ||
 		line ~ /(cannot create duplicate filename|scheduling while atomic|Bad page state)/ ||
 		line ~ /[\] ]Call Trace:/
 }

@@ -2,7 +2,7 @@
 # Kernels for the guest: fetched as packages and unpacked into the cache, never installed.
 #
 # kernels/SERIES is a symlink to a folder with
-#   vmlinuz             the image
+#   image               what QEMU boots
 #   release             what `uname -r` says in it
 #   lib/modules/REL     its modules
 #   build               the tree to build modules against: make -C build M=DIR modules
@@ -81,9 +81,29 @@ kernel_relocate() {
 	rm -f "$headers/vmlinux"
 	rm -f "$dir/lib/modules/$release-amd64/build" "$dir/lib/modules/$release-amd64/source"
 	ln -s "usr/src/linux-headers-$release-amd64" "$dir/build"
-	ln -s "boot/vmlinuz-$release-amd64" "$dir/vmlinuz"
+	kernel_image "$dir" "boot/vmlinuz-$release-amd64" "$dir/boot/config-$release-amd64"
 	depmod -b "$dir" "$release-amd64"
 	echo "$release-amd64" >"$dir/release"
+}
+
+# kernel_image DIR VMLINUZ CONFIG: DIR/image. Decompressing the kernel costs the emulated processor one to three
+# seconds in each boot, so it is done here once; QEMU takes the result if the kernel has the PVH entry.
+kernel_image() {
+	local dir=$1 at magic unpack
+	if grep -q '^CONFIG_PVH=y' "$3"; then
+		while read -r magic unpack; do
+			at=$(LC_ALL=C grep -obUaPm1 "$magic" "$dir/$2" | head -n 1 | cut -d: -f1) || continue
+			[[ -n $at ]] || continue
+			# What follows the image in the file is not for the decompressor; it complains.
+			tail -c +$((at + 1)) "$dir/$2" | $unpack >"$dir/image" 2>/dev/null || true
+			readelf -h "$dir/image" >/dev/null 2>&1 && return
+		done <<-'END'
+			\xFD7zXZ\x00 unxz
+			\x28\xB5\x2F\xFD unzstd -q
+			\x1F\x8B\x08 gunzip
+		END
+	fi
+	ln -sf "$2" "$dir/image"
 }
 
 # The debug kernel comes ready made, beside the checkout or from where the environment says.
@@ -107,6 +127,7 @@ kernel_unpack_debug() {
 		mkdir -p "$part"
 		tar -C "$part" --zstd -xf "$archive"
 		(cd "$part/lib/modules" && set -- * && echo "$1") >"$part/release"
+		kernel_image "$part" vmlinuz "$part/config"
 		mv "$part" "$dir"
 	fi
 	[[ $(readlink "$link") == "${dir##*/}" ]] ||
