@@ -1,0 +1,1 @@
+//! The lab: a real kernel for every test. See README.md of this folder.
