@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # variables lab_* are from common.sh
 # The base of the guest's root: tools of this machine and modules of its kernel, one archive per kernel. Sourced.
 
 # What comes from this machine, with the libraries it needs. `sh` is dash: busybox's own shell would run its applets
@@ -36,6 +37,8 @@ base_make() {
 	local kdir=$1 out=$2 part=$2.$$.part
 	shift 2
 	[[ ! -e $out/complete ]] || return 0
+	# Those of earlier versions of the lab or of its tools.
+	find "${out%/*}" -mindepth 1 -maxdepth 1 -mtime +7 -exec rm -rf {} +
 	say "making the guest's base for $(cat "$kdir/release")"
 	rm -rf "$part" "$out"
 	mkdir -p "$part/root"

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # used by those who source this
 # Paths, messages and the lock that every script of the lab shares. Sourced, never run.
 
 lab_repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -14,7 +15,6 @@ readonly LAB_BROKEN=97   # the lab could not be prepared (download, compiler, QE
 readonly LAB_DIED=98     # the guest ended without giving an exit code
 readonly LAB_REPORT=99   # the kernel reported a problem
 readonly LAB_TIMEOUT=124 # the time limit was reached
-export LAB_USAGE LAB_SKIPPED LAB_BROKEN LAB_DIED LAB_REPORT LAB_TIMEOUT
 
 say() { printf 'lab: %s\n' "$*" >&2; }
 die() {

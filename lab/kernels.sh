@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # variables lab_* are from common.sh
 # Kernels for the guest: fetched as packages and unpacked into the cache, never installed.
 #
 # kernels/SERIES is a symlink to a folder with
@@ -58,7 +59,13 @@ kernel_fetch() {
 		[[ $series != 6.1 ]] || kbuild=linux-kbuild-6.1
 		(cd "$part/deb" && retry apt-get -q download "linux-image-$release-amd64" \
 			"linux-headers-$release-amd64" "linux-headers-$release-common" "$kbuild") >"$part/log" 2>&1 ||
-			{ cat "$part/log" && rm -rf "$part" && return "$LAB_BROKEN"; }
+			{
+				cat "$part/log"
+				rm -rf "$part"
+				[[ -e $link/release ]] || return "$LAB_BROKEN"
+				say "using the Linux $series in the cache"
+				return
+			}
 		local deb
 		for deb in "$part"/deb/*.deb; do dpkg-deb -x "$deb" "$part"; done
 		rm -rf "$part/deb"
