@@ -1,0 +1,99 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2016 # programs for awk
+# Steps of lab/test: each runs on after a failure of the one before, and is counted from what its runner printed.
+
+passed=0 failed=0 skipped=0 failures=()
+step_log=$(mktemp)
+trap 'rm -f "$step_log"' EXIT
+
+# count NAME PASSED FAILED SKIPPED
+count() {
+	passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
+	[[ $3 -eq 0 ]] || failures+=("$1")
+	printf -- '-- %s: %d passed, %d failed, %d skipped, %d s\n' "$1" "$2" "$3" "$4" $((SECONDS - step_start))
+}
+
+# run_step NAME COMMAND...: a heading, then the command with its output shown and kept; the exit code in step_code.
+run_step() {
+	printf '\n== %s\n' "$1"
+	step_start=$SECONDS step_code=0
+	timeout --foreground -k 5 1200 "${@:2}" </dev/null 2>&1 | tee "$step_log" || step_code=${PIPESTATUS[0]}
+}
+
+# step_skip NAME REASON
+step_skip() {
+	printf '\n== %s\n%s\n' "$1" "skipped: $2"
+	step_start=$SECONDS
+	count "$1" 0 0 1
+}
+
+# step_lint NAME COMMAND...: one thing that is well or not.
+step_lint() {
+	run_step "$@"
+	case $step_code in
+	0) count "$1" 1 0 0 ;;
+	77) count "$1" 0 0 1 ;;
+	*) count "$1" 0 1 0 ;;
+	esac
+}
+
+# settle NAME PASSED FAILED SKIPPED: a runner that failed without naming a failed test counts as one.
+settle() {
+	local bad=$3
+	if [[ $bad -eq 0 && $step_code -ne 0 ]]; then
+		echo "exit code $step_code"
+		bad=1
+	fi
+	count "$1" "$2" "$bad" "$4"
+}
+
+# add_up AWK-PROGRAM: prints "passed failed skipped" from the step's output.
+add_up() { awk "$1"' END { print p + 0, f + 0, s + 0 }' "$step_log"; }
+
+# step_nextest NAME COMMAND...
+step_nextest() {
+	local p f s
+	run_step "$@"
+	read -r p f s < <(add_up '
+		function number(what) { return match($0, "[0-9]+ " what) ? substr($0, RSTART) + 0 : 0 }
+		/^ *Summary \[/ { p = number("passed"); f = number("failed") + number("timed out"); s = number("skipped") }')
+	settle "$1" "$p" "$f" "$s"
+}
+
+# step_libtest NAME AT-LEAST COMMAND...: all the programs' `test result:` lines; fewer tests than AT-LEAST is a failure.
+step_libtest() {
+	local p f s
+	run_step "$1" "${@:3}"
+	read -r p f s < <(add_up '/^test result: / {
+		for (n = 2; n <= NF; n++) {
+			if ($n == "passed;") p += $(n - 1)
+			if ($n == "failed;") f += $(n - 1)
+			if ($n == "ignored;") s += $(n - 1)
+		} }')
+	at_least "$2" $((p + f))
+	settle "$1" "$p" "$f" "$s"
+}
+
+# step_ok_lines NAME AT-LEAST COMMAND...: lines `ok NAME`, `not ok NAME`, `ok NAME # SKIP why`.
+step_ok_lines() {
+	local p f s
+	run_step "$1" "${@:3}"
+	read -r p f s < <(add_up '{ sub(/\r$/, "") } /^ok .*# *SKIP/ { s++; next } /^ok / { p++ } /^not ok / { f++ }')
+	at_least "$2" $((p + f + s))
+	settle "$1" "$p" "$f" "$s"
+}
+
+at_least() {
+	if [[ $2 -lt $1 && $step_code -eq 0 ]]; then
+		echo "only $2 tests were run"
+		step_code=1
+	fi
+}
+
+# report: the failed steps, and as the last line the sum.
+report() {
+	echo
+	[[ ${#failures[@]} -eq 0 ]] || printf 'failed: %s\n' "${failures[@]}"
+	printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+	[[ $failed -eq 0 ]]
+}
