@@ -68,11 +68,12 @@ static int sd_eth_probe(struct auxiliary_device *adev,
 
 static void sd_eth_remove(struct auxiliary_device *adev)
 {
-	struct sd_fn *fn = to_sd_eth(&adev->dev)->nested->fn;
+	struct sd_nested *nested = to_sd_eth(&adev->dev)->nested;
+	struct sd_fn *fn = nested->fn;
 
 	mutex_lock(&fn->eth_lock);
 	clear_bit(SD_FN_ETH_BOUND, &fn->flags);
-	sd_fn_netdev_unregister(fn, SD_SIDE_FN);
+	sd_fn_netdev_unregister(fn, SD_SIDE_FN, &nested->port);
 	mutex_unlock(&fn->eth_lock);
 }
 

@@ -77,7 +77,8 @@ int sd_fn_plug(struct sd_fn *fn)
 
 void sd_fn_unplug(struct sd_fn *fn)
 {
-	sd_fn_netdev_unregister(fn, SD_SIDE_REP);
+	if (fn->nd[SD_SIDE_REP])
+		sd_fn_netdev_unregister(fn, SD_SIDE_REP, &fn->port);
 	sd_fn_port_unregister(fn);
 }
 

@@ -305,22 +305,21 @@ void sd_netdev_unregister(struct net_device *dev)
 }
 
 /**
- * sd_fn_netdev_unregister() - unregister one netdev of a function, if it is
- * there
+ * sd_fn_netdev_unregister() - unregister a netdev of a function
  * @fn: the function
  * @side: which
+ * @port: its devlink port, which may go after this
+ *
+ * Harmless if a batch was faster. That is to be seen with rtnl only: the batch
+ * forgets the netdev some time before the netdev forgets @port.
  */
-void sd_fn_netdev_unregister(struct sd_fn *fn, enum sd_side side)
+void sd_fn_netdev_unregister(struct sd_fn *fn, enum sd_side side,
+			     struct devlink_port *port)
 {
-	struct net_device *dev = fn->nd[side];
-	struct sd_netdev *priv;
+	struct net_device *dev;
 
-	if (!dev)
-		return;
-	priv = netdev_priv(dev);
-	sd_port_netdev_clear(priv->port);
+	sd_port_netdev_clear(port);
 
-	/* A batch may have been faster with rtnl, though not with the above. */
 	rtnl_lock();
 	dev = fn->nd[side];
 	if (dev) {

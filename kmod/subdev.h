@@ -341,7 +341,8 @@ struct sd_netdev_args {
 
 struct net_device *sd_netdev_register(const struct sd_netdev_args *args);
 void sd_netdev_unregister(struct net_device *dev);
-void sd_fn_netdev_unregister(struct sd_fn *fn, enum sd_side side);
+void sd_fn_netdev_unregister(struct sd_fn *fn, enum sd_side side,
+			     struct devlink_port *port);
 void sd_netdevs_unregister(struct sd_parent *parent, struct sd_fn *only);
 netdev_tx_t sd_netdev_forward(struct net_device *from, struct net_device *to,
 			      struct sk_buff *skb);
