@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Functions: the pool they come from, and their life.
+ */
+#include <linux/etherdevice.h>
+#include <linux/slab.h>
+
+#include "subdev.h"
+
+static u64 sd_fn_default_hw_addr(struct sd_fn *fn)
+{
+	u64 base = fn->parent->sdev->mac_base;
+	u8 addr[ETH_ALEN];
+
+	/* The base itself is the uplink's. */
+	if (base) {
+		u64_to_ether_addr(base + 1 + fn->sfnum, addr);
+		if (is_valid_ether_addr(addr))
+			return ether_addr_to_u64(addr);
+	}
+	eth_random_addr(addr);
+	return ether_addr_to_u64(addr);
+}
+
+static int sd_fn_number(struct sd_fn *fn, const u32 *sfnum,
+			struct netlink_ext_ack *extack)
+{
+	struct sd_parent *parent = fn->parent;
+	int err;
+
+	if (!sfnum)
+		return xa_alloc(&parent->sfnums, &fn->sfnum, fn,
+				XA_LIMIT(SD_SFNUM_AUTO_MIN, U32_MAX),
+				GFP_KERNEL);
+
+	fn->sfnum = *sfnum;
+	err = xa_insert(&parent->sfnums, fn->sfnum, fn, GFP_KERNEL);
+	if (err == -EBUSY) {
+		NL_SET_ERR_MSG(extack, "A function with this sfnum exists");
+		return -EEXIST;
+	}
+	return err;
+}
+
+/**
+ * sd_fn_plug() - register a function's port and, in switchdev, representor
+ * @fn: the function, devl(parent) held
+ *
+ * Return: 0, or an error with nothing registered.
+ */
+int sd_fn_plug(struct sd_fn *fn)
+{
+	struct sd_netdev_args args = {
+		.parent = fn->parent,
+		.fn = fn,
+		.side = SD_SIDE_REP,
+		.dev = &fn->parent->sdev->dev,
+		.port = &fn->port,
+		.queues = 1,
+	};
+	struct net_device *rep;
+	int err;
+
+	err = sd_fn_port_register(fn);
+	if (err)
+		return err;
+	if (fn->parent->mode != DEVLINK_ESWITCH_MODE_SWITCHDEV)
+		return 0;
+
+	rep = sd_netdev_register(&args);
+	if (IS_ERR(rep)) {
+		sd_fn_port_unregister(fn);
+		return PTR_ERR(rep);
+	}
+	return 0;
+}
+
+void sd_fn_unplug(struct sd_fn *fn)
+{
+	if (fn->nd[SD_SIDE_REP])
+		sd_fn_netdev_unregister(fn, SD_SIDE_REP, &fn->port);
+	sd_fn_port_unregister(fn);
+}
+
+/**
+ * sd_fn_create() - take a function out of the pool and give it a port
+ * @parent: the parent, devl(parent) held
+ * @kind: who asks
+ * @sfnum: the SF number, or NULL for the first free one that is not for people
+ * @extack: may be NULL
+ *
+ * Return: the function, inactive, or an error pointer.
+ */
+struct sd_fn *sd_fn_create(struct sd_parent *parent, enum sd_fn_kind kind,
+			   const u32 *sfnum, struct netlink_ext_ack *extack)
+{
+	struct sd_fn *fn;
+	int err;
+
+	if (parent->dying || !parent->up) {
+		NL_SET_ERR_MSG(extack,
+			       "The device is being removed, or its last reload failed");
+		return ERR_PTR(-ENODEV);
+	}
+	if (parent->nr_fns >= parent->sdev->max_subdevices) {
+		NL_SET_ERR_MSG(extack, "All subdevices are in use");
+		return ERR_PTR(-ENOSPC);
+	}
+
+	fn = kzalloc(sizeof(*fn), GFP_KERNEL);
+	if (!fn)
+		return ERR_PTR(-ENOMEM);
+	fn->parent = parent;
+	fn->kind = kind;
+	mutex_init(&fn->eth_lock);
+
+	/* Cyclic: an index means something else only after a long time. */
+	err = xa_alloc_cyclic(&parent->fns, &fn->port_index, fn,
+			      XA_LIMIT(SD_UPLINK_PORT_INDEX + 1, S32_MAX),
+			      &parent->next_index, GFP_KERNEL);
+	if (err < 0)
+		goto err_free;
+
+	err = sd_fn_number(fn, sfnum, extack);
+	if (err)
+		goto err_index_free;
+
+	fn->hw_addr = sd_fn_default_hw_addr(fn);
+	WRITE_ONCE(parent->nr_fns, parent->nr_fns + 1);
+
+	err = sd_fn_plug(fn);
+	if (err)
+		goto err_number_free;
+
+	return fn;
+
+err_number_free:
+	WRITE_ONCE(parent->nr_fns, parent->nr_fns - 1);
+	xa_erase(&parent->sfnums, fn->sfnum);
+err_index_free:
+	xa_erase(&parent->fns, fn->port_index);
+err_free:
+	mutex_destroy(&fn->eth_lock);
+	kfree(fn);
+	return ERR_PTR(err);
+}
+
+/**
+ * sd_fn_destroy() - undo sd_fn_create(), whatever happened since
+ * @fn: the function, devl(parent) held; freed
+ *
+ * An mdev's nested instance must be gone.
+ */
+void sd_fn_destroy(struct sd_fn *fn)
+{
+	struct sd_parent *parent = fn->parent;
+
+	/* Both netdevs in one go. */
+	sd_netdevs_unregister(parent, fn);
+	sd_fn_deactivate(fn);
+	sd_fn_unplug(fn);
+	WRITE_ONCE(parent->nr_fns, parent->nr_fns - 1);
+	xa_erase(&parent->sfnums, fn->sfnum);
+	xa_erase(&parent->fns, fn->port_index);
+	mutex_destroy(&fn->eth_lock);
+	kfree(fn);
+}
+
+/**
+ * sd_fn_activate() - hand a function to its host driver
+ * @fn: the function, devl(parent) held
+ * @extack: for the reason of a failure
+ *
+ * When this returns, the function's devices and netdev exist.
+ *
+ * Return: 0, or an error with the function inactive.
+ */
+int sd_fn_activate(struct sd_fn *fn, struct netlink_ext_ack *extack)
+{
+	int err;
+
+	if (test_bit(SD_FN_ACTIVE, &fn->flags))
+		return 0;
+	if (fn->parent->dying) {
+		NL_SET_ERR_MSG(extack, "The device is being removed");
+		return -ENODEV;
+	}
+
+	if (fn->kind == SD_FN_MDEV)
+		err = sd_nested_activate(fn->nested);
+	else
+		err = sd_sf_add(fn);
+	if (err) {
+		NL_SET_ERR_MSG(extack, "The function's driver failed to probe");
+		return err;
+	}
+	set_bit(SD_FN_ACTIVE, &fn->flags);
+
+	/* As late as can be, so that all of it is seen to unwind. */
+	err = sd_fault(SD_FAULT_ACTIVATE, extack);
+	if (err)
+		sd_fn_deactivate(fn);
+	return err;
+}
+
+/**
+ * sd_fn_deactivate() - take a function back from its host driver
+ * @fn: the function, devl(parent) held
+ */
+void sd_fn_deactivate(struct sd_fn *fn)
+{
+	if (!test_bit(SD_FN_ACTIVE, &fn->flags))
+		return;
+	if (fn->kind == SD_FN_SF)
+		sd_sf_del(fn);
+	else if (fn->nested)
+		sd_nested_deactivate(fn->nested);
+	clear_bit(SD_FN_ACTIVE, &fn->flags);
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The parent's devlink instance: info, params, reload, probe and remove.
+ */
+#include <linux/jhash.h>
+
+#include "subdev.h"
+
+enum {
+	SD_PARAM_SPOOF_CHECK = DEVLINK_PARAM_GENERIC_ID_MAX + 1,
+};
+
+static int sd_spoof_check_get(struct devlink *devlink, u32 id,
+			      struct devlink_param_gset_ctx *ctx)
+{
+	struct sd_parent *parent = devlink_priv(devlink);
+
+	ctx->val.vbool = parent->spoof_check;
+	return 0;
+}
+
+static SD_PARAM_SETTER(sd_spoof_check_set)
+{
+	struct sd_parent *parent = devlink_priv(devlink);
+
+	WRITE_ONCE(parent->spoof_check, ctx->val.vbool);
+	return 0;
+}
+
+static int sd_parent_param_validate(struct devlink *devlink, u32 id,
+				    union devlink_param_value val,
+				    struct netlink_ext_ack *extack)
+{
+	return sd_fault(SD_FAULT_PARAM_SET, extack);
+}
+
+static const struct devlink_param sd_parent_params[] = {
+	DEVLINK_PARAM_DRIVER(SD_PARAM_SPOOF_CHECK, "spoof_check",
+			     DEVLINK_PARAM_TYPE_BOOL,
+			     BIT(DEVLINK_PARAM_CMODE_RUNTIME),
+			     sd_spoof_check_get, sd_spoof_check_set,
+			     sd_parent_param_validate),
+};
+
+static int sd_parent_info_get(struct devlink *devlink,
+			      struct devlink_info_req *req,
+			      struct netlink_ext_ack *extack)
+{
+	struct sd_parent *parent = devlink_priv(devlink);
+	int err;
+
+	err = sd_info_driver_name_put(req, SD_DRV_NAME);
+	if (err)
+		return err;
+	err = devlink_info_serial_number_put(req, dev_name(&parent->sdev->dev));
+	if (err)
+		return err;
+	return devlink_info_version_running_put(req, SD_DRV_NAME, SD_VERSION);
+}
+
+/*
+ * Eswitch mode, mdevs, their addresses and pending params stay. SFs go, as on
+ * mlx5. mdevs cannot go (L1), they only become inactive.
+ */
+static int sd_parent_reload_down(struct devlink *devlink, bool netns_change,
+				 enum devlink_reload_action action,
+				 enum devlink_reload_limit limit,
+				 struct netlink_ext_ack *extack)
+{
+	struct sd_parent *parent = devlink_priv(devlink);
+	unsigned long index;
+	struct sd_fn *fn;
+	int err;
+
+	if (parent->dying) {
+		NL_SET_ERR_MSG(extack, "The device is being removed");
+		return -ENODEV;
+	}
+	err = sd_fault(SD_FAULT_RELOAD, extack);
+	if (err)
+		return err;
+
+	sd_netdevs_unregister(parent, NULL);
+	xa_for_each(&parent->fns, index, fn) {
+		if (fn->kind == SD_FN_SF)
+			sd_fn_destroy(fn);
+		else
+			sd_fn_deactivate(fn);
+	}
+	sd_eswitch_down(parent);
+	return 0;
+}
+
+static int sd_parent_reload_up(struct devlink *devlink,
+			       enum devlink_reload_action action,
+			       enum devlink_reload_limit limit,
+			       u32 *actions_performed,
+			       struct netlink_ext_ack *extack)
+{
+	struct sd_parent *parent = devlink_priv(devlink);
+	int err;
+
+	err = sd_eswitch_up(parent);
+	if (err) {
+		NL_SET_ERR_MSG(extack,
+			       "The ports did not come back, reload once more");
+		return err;
+	}
+	*actions_performed = BIT(DEVLINK_RELOAD_ACTION_DRIVER_REINIT);
+	return 0;
+}
+
+static const struct devlink_ops sd_parent_devlink_ops = {
+	.reload_actions = BIT(DEVLINK_RELOAD_ACTION_DRIVER_REINIT),
+	.reload_down = sd_parent_reload_down,
+	.reload_up = sd_parent_reload_up,
+	.info_get = sd_parent_info_get,
+	.eswitch_mode_get = sd_eswitch_mode_get,
+	.eswitch_mode_set = sd_eswitch_mode_set,
+	.eswitch_inline_mode_get = sd_eswitch_inline_mode_get,
+	.eswitch_inline_mode_set = sd_eswitch_inline_mode_set,
+	.eswitch_encap_mode_get = sd_eswitch_encap_mode_get,
+	.eswitch_encap_mode_set = sd_eswitch_encap_mode_set,
+	SD_DEVLINK_PORT_OPS
+};
+
+static void sd_parent_init(struct sd_parent *parent, struct sd_device *sdev)
+{
+	const char *name = dev_name(&sdev->dev);
+	u32 id[2];
+
+	parent->sdev = sdev;
+	parent->mode = DEVLINK_ESWITCH_MODE_LEGACY;
+	parent->spoof_check = true;
+	parent->next_index = SD_UPLINK_PORT_INDEX + 1;
+	xa_init_flags(&parent->fns, XA_FLAGS_ALLOC1);
+	xa_init_flags(&parent->sfnums, XA_FLAGS_ALLOC);
+	hash_init(parent->veb);
+	INIT_HLIST_HEAD(&parent->veb_all);
+
+	/* The same for the same name, so that udev rules can rely on it. */
+	id[0] = jhash(name, strlen(name), 0);
+	id[1] = jhash(name, strlen(name), id[0]);
+	memcpy(parent->switch_id.id, id, sizeof(id));
+	parent->switch_id.id_len = sizeof(id);
+}
+
+int sd_parent_probe(struct sd_device *sdev)
+{
+	struct sd_parent *parent;
+	struct devlink *devlink;
+	int err;
+
+	devlink = devlink_alloc(&sd_parent_devlink_ops, sizeof(*parent),
+				&sdev->dev);
+	if (!devlink)
+		return -ENOMEM;
+	parent = devlink_priv(devlink);
+	sd_parent_init(parent, sdev);
+	sdev->parent = parent;
+
+	devl_lock(devlink);
+	err = sd_params_register(devlink, sd_parent_params,
+				 ARRAY_SIZE(sd_parent_params));
+	if (err)
+		goto err_devlink_free;
+
+	err = sd_eswitch_up(parent);
+	if (err)
+		goto err_params_unregister;
+
+	sd_devl_enable_reload(devlink);
+	sd_devl_register(devlink);
+	devl_unlock(devlink);
+
+	/* L1: last, and without the lock */
+	err = sd_mdev_parent_register(sdev);
+	if (err)
+		goto err_devlink_unregister;
+
+	return 0;
+
+err_devlink_unregister:
+	sd_devl_unregister_and_lock(devlink);
+	parent->dying = true;
+	sd_eswitch_down(parent);
+err_params_unregister:
+	sd_params_unregister(devlink, sd_parent_params,
+			     ARRAY_SIZE(sd_parent_params));
+err_devlink_free:
+	devl_unlock(devlink);
+	sdev->parent = NULL;
+	devlink_free(devlink);
+	return err;
+}
+
+void sd_parent_remove(struct sd_device *sdev)
+{
+	struct sd_parent *parent = sdev->parent;
+	struct devlink *devlink = priv_to_devlink(parent);
+	unsigned long index;
+	struct sd_fn *fn;
+
+	/*
+	 * Everything new is refused from here on. The mdev core removes mdevs
+	 * one by one, which would cost an RCU grace period for each netdev:
+	 * take all the netdevs away before, at once.
+	 */
+	devl_lock(devlink);
+	parent->dying = true;
+	sd_netdevs_unregister(parent, NULL);
+	devl_unlock(devlink);
+
+	/* L1: first, and without the lock */
+	sd_mdev_parent_unregister(sdev);
+
+	sd_devl_unregister_and_lock(devlink);
+	xa_for_each(&parent->fns, index, fn)
+		sd_fn_destroy(fn);
+	sd_eswitch_down(parent);
+	sd_params_unregister(devlink, sd_parent_params,
+			     ARRAY_SIZE(sd_parent_params));
+	devl_unlock(devlink);
+
+	xa_destroy(&parent->fns);
+	xa_destroy(&parent->sfnums);
+	sdev->parent = NULL;
+	devlink_free(devlink);
+}

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Parents, ports and the eswitch.
+
+test_new_device_defaults() {
+	new nic0
+	is 256 cat $bus/devices/nic0/max_subdevices
+	is '' cat $bus/devices/nic0/mac_base
+	is '' cat $bus/devices/nic0/lower
+	has 'driver subdev' devlink dev info subdev/nic0
+	has 'mode legacy inline-mode none encap-mode none' devlink dev eswitch show subdev/nic0
+	has 'flavour physical port 0' devlink port show subdev/nic0/0
+	del nic0
+}
+
+test_new_device_words() {
+	new 'nic0   max_subdevices=3 mac_base=02:00:00:00:10:00'
+	new a.b-c_9
+	is 3 cat $bus/devices/nic0/max_subdevices
+	is 02:00:00:00:10:00 cat $bus/devices/nic0/mac_base
+	is 02:00:00:00:10:00 cat "/sys/class/net/$(netdev subdev/nic0/0)/address"
+	del a.b-c_9
+	del nic0
+}
+
+test_new_device_refuses() {
+	new nic0
+	fails 'File exists' new nic0
+	fails 'File exists' new uevent
+	for words in '' ' ' 'a/b' '.x' '-x' '..' 'nic1 foo' 'nic1 foo=1' 'nic1 max_subdevices=0' \
+		'nic1 max_subdevices=x' 'nic1 max_subdevices=70000' 'nic1 mac_base=1' \
+		'nic1 mac_base=03:00:00:00:00:00' 'nic1 mac_base=00:00:00:00:00:00' \
+		'nic1 mac_base=02:00:00:00:00:00x' 'a2345678901234567890123456789012'; do
+		fails 'Invalid argument' new "$words"
+	done
+	fails 'not supported' new nic1 lower=eth9
+	fails 'No such device' del nic1
+	del nic0
+	fails 'No such device' del nic0
+}
+
+test_port_add_needs_switchdev() {
+	new nic0
+	fails 'only supported in eswitch mode switchdev' sf_add 1
+	mode nic0 switchdev
+	sf_add 1
+	del nic0
+}
+
+test_port_numbers() {
+	new nic0 max_subdevices=4
+	mode nic0 switchdev
+	sf_add 0
+	has 'sfnum 0 ' devlink port show
+	fails 'sfnum exists' sf_add 0
+	sf_add
+	has 'sfnum 1000 ' devlink port show
+	sf_add 4294967295
+	port=$(sf_add)
+	has 'sfnum 1001 ' devlink port show "$port"
+	fails 'All subdevices are in use' sf_add
+	fails 'No space left' sf_add
+	has 'pf0sf1001' ip -d link show dev "$(netdev "$port")"
+	del nic0
+}
+
+test_port_add_refuses() {
+	new nic0
+	mode nic0 switchdev
+	fails 'pfnum 0' devlink port add subdev/nic0 flavour pcisf pfnum 1
+	fails 'controller 0' devlink port add subdev/nic0 flavour pcisf pfnum 0 controller 1
+	fails 'pcisf' devlink port add subdev/nic0 flavour pcipf pfnum 0
+	fails 'index' devlink port add subdev/nic0/7 flavour pcisf pfnum 0
+	fails 'not supported' devlink port del subdev/nic0/0
+	del nic0
+}
+
+test_port_index_is_not_reused_soon() {
+	new nic0
+	mode nic0 switchdev
+	port=$(sf_add 5)
+	devlink port del "$port"
+	other=$(sf_add 5)
+	[ "$port" != "$other" ]
+	del nic0
+}
+
+test_mode_set() {
+	new nic0
+	mode nic0 legacy
+	mode nic0 switchdev
+	mode nic0 switchdev
+	uplink=$(netdev subdev/nic0/0)
+	port=$(sf_add 1)
+	mode nic0 switchdev
+	fails 'Functions exist' mode nic0 legacy
+	devlink port del "$port"
+	mode nic0 legacy
+	mdev_create $uuid1
+	fails 'Functions exist' mode nic0 switchdev
+	mdev_remove $uuid1
+	mode nic0 switchdev
+	[ "$uplink" = "$(netdev subdev/nic0/0)" ]
+	devlink dev eswitch set subdev/nic0 inline-mode none
+	fails 'inline-mode none' devlink dev eswitch set subdev/nic0 inline-mode link
+	devlink dev eswitch set subdev/nic0 encap-mode none
+	fails 'encap-mode none' devlink dev eswitch set subdev/nic0 encap-mode basic
+	del nic0
+}
+
+test_hw_addr() {
+	new nic0 mac_base=02:00:00:00:10:00
+	mode nic0 switchdev
+	port=$(sf_add 88)
+	is 02:00:00:00:10:59 hw_addr "$port"
+	fails unicast devlink port function set "$port" hw_addr 01:00:00:00:00:01
+	fails unicast devlink port function set "$port" hw_addr 00:00:00:00:00:00
+	devlink port function set "$port" hw_addr 02:aa:00:00:00:01
+	is 02:aa:00:00:00:01 hw_addr "$port"
+	activate "$port"
+	fails 'while the function is inactive' devlink port function set "$port" hw_addr 02:aa:00:00:00:02
+	deactivate "$port"
+	devlink port function set "$port" hw_addr 02:aa:00:00:00:02 state active
+	enable_eth "auxiliary/$(sf_dev 88)"
+	devlink dev reload "auxiliary/$(sf_dev 88)"
+	is 02:aa:00:00:00:02 cat "/sys/class/net/$(netdev "auxiliary/$(sf_dev 88)/0")/address"
+	del nic0
+}
+
+test_random_hw_addr() {
+	new nic0
+	mode nic0 switchdev
+	addr=$(hw_addr "$(sf_add)")
+	case $addr in ?[26ae]:*) ;; *) echo "$addr"; false ;; esac
+	del nic0
+}
+
+test_sf_life() {
+	new nic0
+	mode nic0 switchdev
+	port=$(sf_add 88)
+	is 'inactive detached' port_state "$port"
+	activate "$port"
+	activate "$port"
+	is 'active attached' port_state "$port"
+	dev=$(sf_dev 88)
+	is "${port##*/}" cat "/sys/bus/auxiliary/devices/$dev/port_index"
+	has 'driver subdev.sf' devlink dev info "auxiliary/$dev"
+	is '' netdev "auxiliary/$dev/0"
+	deactivate "$port"
+	deactivate "$port"
+	is 'inactive detached' port_state "$port"
+	fails '' devlink dev show "auxiliary/$dev"
+	devlink port del "$port"
+	del nic0
+}
+
+test_representor() {
+	new nic0
+	mode nic0 switchdev
+	port=$(sf_add 88)
+	rep=$(netdev "$port")
+	is pf0sf88 cat "/sys/class/net/$rep/phys_port_name"
+	id=$(cat "/sys/class/net/$rep/phys_switch_id")
+	is "$id" cat "/sys/class/net/$(netdev subdev/nic0/0)/phys_switch_id"
+	is p0 cat "/sys/class/net/$(netdev subdev/nic0/0)/phys_port_name"
+	has 'parentbus subdev parentdev nic0' ip -d link show dev "$rep"
+	del nic0
+}
+
+# The getters run under rtnl here, without the instance's lock (rule L3).
+test_rename_with_listener() {
+	new nic0
+	mode nic0 switchdev
+	port=$(sf_add 88)
+	activate "$port"
+	devlink monitor >/tmp/monitor 2>&1 &
+	monitor=$!
+	sleep 1
+	ip link set "$(netdev "$port")" name rep88
+	sleep 1
+	kill $monitor
+	grep -q rep88 /tmp/monitor
+	is rep88 netdev "$port"
+	del nic0
+}

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Frames between function and representor, and through the legacy switch.
+
+# station NETNS NETDEV ADDRESS: puts a netdev into a netns of its own.
+station() {
+	ip netns add "$1"
+	ip link set "$2" netns "$1"
+	ip -n "$1" link set "$2" name port
+	ip -n "$1" address add "$3/24" dev port
+	ip -n "$1" link set port up
+}
+
+pings() { ip netns exec "$1" ping -c 3 -W 2 -i 0.2 "$2" >/dev/null; }
+
+# tcp FROM TO ADDRESS-OF-FROM: a mebibyte, so that GSO has something to do.
+tcp() {
+	mkdir -p /tmp/www
+	head -c 1048576 /dev/zero >/tmp/www/file
+	ip netns exec "$1" busybox httpd -f -p 5000 -h /tmp/www &
+	server=$!
+	sleep 1
+	ip netns exec "$2" timeout 30 busybox wget -O /tmp/received "http://$3:5000/file"
+	kill $server
+	cmp /tmp/www/file /tmp/received
+}
+
+end() {
+	del nic0
+	ip -all netns delete
+}
+
+switchdev_pair() {
+	new nic0
+	mode nic0 switchdev
+	mdev_full $uuid1
+	station f "$(netdev mdev/$uuid1/0)" 10.0.0.1
+	station r "$(netdev "$(mdev_port $uuid1)")" 10.0.0.2
+}
+
+test_switchdev_ping() {
+	switchdev_pair
+	pings f 10.0.0.2
+	pings r 10.0.0.1
+	ip netns exec f ping -c 2 -W 2 -s 20000 10.0.0.2 >/dev/null
+	end
+}
+
+test_switchdev_tcp_with_gso() {
+	switchdev_pair
+	tcp f r 10.0.0.1
+	# bytes per packet on the wire between them: more than a frame
+	set -- $(ip -n f -s link show dev port | sed -n '/TX:/{n;p}')
+	[ $(($1 / $2)) -gt 1600 ] || { echo "bytes $1 packets $2"; false; }
+	end
+}
+
+test_carrier_follows_both() {
+	switchdev_pair
+	is 1 ip netns exec f cat /sys/class/net/port/carrier
+	ip -n r link set port down
+	is 0 ip netns exec f cat /sys/class/net/port/carrier
+	ip -n r link set port up
+	is 1 ip netns exec f cat /sys/class/net/port/carrier
+	ip -n f link set port down
+	is 0 ip netns exec r cat /sys/class/net/port/carrier
+	end
+}
+
+test_reload_and_remove_under_traffic() {
+	switchdev_pair
+	ip netns exec f ping -f -w 20 10.0.0.2 >/dev/null &
+	ip netns exec r ping -f -w 20 10.0.0.1 >/dev/null &
+	sleep 1
+	devlink dev reload mdev/$uuid1
+	station g "$(netdev mdev/$uuid1/0)" 10.0.0.3
+	ip netns exec r ping -f -w 20 10.0.0.3 >/dev/null &
+	sleep 1
+	devlink dev reload subdev/nic0
+	sleep 1
+	end
+	kill $(jobs -p) || :
+	wait
+}
+
+test_bridged_representors() {
+	new nic0
+	mode nic0 switchdev
+	sf_full 1
+	mdev_full $uuid1
+	ip link add br0 type bridge
+	for rep in "$(netdev "$full")" "$(netdev "$(mdev_port $uuid1)")"; do
+		ip link set "$rep" master br0
+		ip link set "$rep" up
+	done
+	ip link set br0 up
+	station a "$(netdev "auxiliary/$(sf_dev 1)/0")" 10.0.0.1
+	station b "$(netdev mdev/$uuid1/0)" 10.0.0.2
+	pings a 10.0.0.2
+	tcp a b 10.0.0.1
+	ip link delete br0
+	end
+}
+
+test_legacy_veb() {
+	new nic0
+	mdev_full $uuid1
+	mdev_full $uuid2
+	station a "$(netdev mdev/$uuid1/0)" 10.0.0.1
+	station b "$(netdev mdev/$uuid2/0)" 10.0.0.2
+	station u "$(netdev subdev/nic0/0)" 10.0.0.3
+	pings a 10.0.0.2
+	pings b 10.0.0.3
+	pings u 10.0.0.1
+	tcp a b 10.0.0.1
+	end
+}
+
+test_legacy_spoof_check() {
+	new nic0
+	mdev_full $uuid1
+	mdev_full $uuid2
+	station a "$(netdev mdev/$uuid1/0)" 10.0.0.1
+	station u "$(netdev subdev/nic0/0)" 10.0.0.3
+	pings a 10.0.0.3
+	ip -n a link set port address 02:00:00:00:00:99
+	ip -n a neigh flush all
+	ip -n u neigh flush all
+	fails '' pings a 10.0.0.3
+	hasnt 02:00:00:00:00:99 ip -n u neigh show
+	# Answers go to the function's own address only, but the question arrives.
+	devlink dev param set subdev/nic0 name spoof_check value false cmode runtime
+	ip -n a neigh flush all
+	fails '' pings a 10.0.0.3
+	has 02:00:00:00:00:99 ip -n u neigh show
+	end
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The switch of legacy mode: by MAC address of the function, as in the NICs
+ * that have a virtual Ethernet bridge. It does not learn. The uplink's netdev
+ * is one more station.
+ */
+#include <linux/etherdevice.h>
+#include <linux/rculist.h>
+#include <linux/rtnetlink.h>
+
+#include "subdev.h"
+
+void sd_veb_add(struct net_device *dev)
+{
+	struct sd_netdev *priv = netdev_priv(dev);
+	struct sd_parent *parent = priv->parent;
+
+	ASSERT_RTNL();
+	priv->veb_addr = READ_ONCE(priv->fn->hw_addr);
+	hash_add_rcu(parent->veb, &priv->veb_mac, priv->veb_addr);
+	hlist_add_head_rcu(&priv->veb_all, &parent->veb_all);
+}
+
+/* Harmless for a netdev that is not in. */
+void sd_veb_del(struct net_device *dev)
+{
+	struct sd_netdev *priv = netdev_priv(dev);
+
+	ASSERT_RTNL();
+	if (hlist_unhashed(&priv->veb_all))
+		return;
+	hlist_del_init_rcu(&priv->veb_mac);
+	hlist_del_init_rcu(&priv->veb_all);
+}
+
+static struct net_device *sd_veb_dev(struct sd_netdev *priv)
+{
+	return rcu_dereference(priv->fn->nd_up[SD_SIDE_FN]);
+}
+
+static struct net_device *sd_veb_find(struct sd_parent *parent, const u8 *dest)
+{
+	struct net_device *uplink = rcu_dereference(parent->uplink_up);
+	u64 addr = ether_addr_to_u64(dest);
+	struct sd_netdev *priv;
+
+	hash_for_each_possible_rcu(parent->veb, priv, veb_mac, addr)
+		if (priv->veb_addr == addr)
+			return sd_veb_dev(priv);
+	if (uplink && ether_addr_equal(uplink->dev_addr, dest))
+		return uplink;
+	return NULL;
+}
+
+static void sd_veb_clone(struct net_device *from, struct net_device *to,
+			 struct sk_buff *skb)
+{
+	struct sd_netdev *priv;
+
+	if (!to || to == from)
+		return;
+	skb = skb_clone(skb, GFP_ATOMIC);
+	if (!skb || __dev_forward_skb(to, skb)) {
+		dev_core_stats_rx_dropped_inc(to);
+		return;
+	}
+	priv = netdev_priv(to);
+	dev_sw_netstats_rx_add(to, skb->len + ETH_HLEN);
+	gro_cells_receive(&priv->cells, skb);
+}
+
+static void sd_veb_flood(struct sd_parent *parent, struct net_device *from,
+			 struct sk_buff *skb)
+{
+	struct sd_netdev *priv;
+
+	sd_veb_clone(from, rcu_dereference(parent->uplink_up), skb);
+	hlist_for_each_entry_rcu(priv, &parent->veb_all, veb_all)
+		sd_veb_clone(from, sd_veb_dev(priv), skb);
+	dev_sw_netstats_tx_add(from, 1, skb->len);
+	consume_skb(skb);
+}
+
+netdev_tx_t sd_veb_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	struct sd_netdev *priv = netdev_priv(dev);
+	struct sd_parent *parent = priv->parent;
+	struct net_device *to = NULL;
+	netdev_tx_t ret = NETDEV_TX_OK;
+	struct ethhdr *eth;
+
+	rcu_read_lock();
+	if (unlikely(!pskb_may_pull(skb, ETH_HLEN)))
+		goto out_forward;
+	eth = (struct ethhdr *)skb->data;
+
+	if (priv->fn && READ_ONCE(parent->spoof_check) &&
+	    ether_addr_to_u64(eth->h_source) != priv->veb_addr)
+		goto out_forward;
+
+	if (is_multicast_ether_addr(eth->h_dest)) {
+		sd_veb_flood(parent, dev, skb);
+		goto out_unlock;
+	}
+	to = sd_veb_find(parent, eth->h_dest);
+	/* What is for nobody here goes out by the wire, of which there is none. */
+	if (to == dev)
+		to = NULL;
+out_forward:
+	ret = sd_netdev_forward(dev, to, skb);
+out_unlock:
+	rcu_read_unlock();
+	return ret;
+}
