@@ -307,6 +307,9 @@ impl Planner<'_, '_> {
                     self.delete(&function, &address, &because, rules::REPLACE);
                 }
             }
+            if let (Setting::EswitchMode(mode), Some(now)) = (&setting, &mut self.now) {
+                now.eswitch.mode = Some(*mode);
+            }
             let step = self.set(setting, &found);
             self.lane.parent.push(step);
         }
@@ -379,6 +382,9 @@ impl Planner<'_, '_> {
         target.settings.extend(desired.wanted.settings.iter().cloned());
         if function::netdev_is_off(&target.settings, self.catalogue) {
             target.settings.retain(|attribute| attribute.side() != Some(Side::Netdev));
+        }
+        if self.now.as_ref().is_some_and(|parent| parent.eswitch.mode == Some(EswitchMode::Legacy)) {
+            target.settings.retain(|attribute| attribute.side() != Some(Side::Representor));
         }
         self.check_names(desired, origin);
         let retyped = found.as_ref().is_some_and(|found| found.mdev_type != desired.mdev_type);

@@ -1,0 +1,159 @@
+//! Properties of plan and apply over random hosts: a plan converges, an applied plan is empty, nothing in it is
+//! redundant, and a failure at any operation leaves the host as it was.
+
+mod support;
+
+use std::fmt::Write as _;
+
+use proptest::collection::vec;
+use proptest::option::of;
+use proptest::prelude::*;
+use subdevcfg_reconciler::apply::{Outcome, differences};
+use support::{Host, desired};
+
+#[derive(Debug, Clone)]
+struct Parent {
+    capacity: u32,
+    switchdev: bool,
+    spoof_check: Option<bool>,
+    functions: Vec<Option<Function>>,
+}
+
+#[derive(Debug, Clone)]
+struct Function {
+    mdev: bool,
+    mac: Option<u8>,
+    queues: Option<u32>,
+    netdev: Option<(Option<u32>, Option<bool>)>,
+    representor: Option<(Option<u32>, Option<bool>)>,
+}
+
+fn parent() -> impl Strategy<Value = Option<Parent>> {
+    let parent =
+        (prop_oneof![Just(8_u32), Just(16)], any::<bool>(), of(any::<bool>()), vec(of(function()), 0..4));
+    of(parent.prop_map(|(capacity, switchdev, spoof_check, functions)| Parent {
+        capacity,
+        switchdev,
+        spoof_check,
+        functions,
+    }))
+}
+
+fn function() -> impl Strategy<Value = Function> {
+    let interface = || of((of(prop_oneof![Just(1400_u32), Just(1500)]), of(any::<bool>())));
+    (any::<bool>(), of(0_u8..2), of(1_u32..3), interface(), interface()).prop_map(
+        |(mdev, mac, queues, netdev, representor)| Function { mdev, mac, queues, netdev, representor },
+    )
+}
+
+/// The text of a host. Whatever needs switchdev mode is left out on parents without.
+fn text(parents: &[Option<Parent>]) -> String {
+    let mut text = "subdevcfg version=1\nhost \"*\"\n".to_owned();
+    for (at, parent) in parents.iter().enumerate().filter_map(|(at, parent)| Some((at, parent.as_ref()?))) {
+        let mode = if parent.switchdev { "switchdev" } else { "legacy" };
+        let _ = writeln!(
+            text,
+            "device \"subdev/p{at}\" {{\n create max-subdevices={}\n eswitch mode={mode}",
+            parent.capacity
+        );
+        if let Some(spoof_check) = parent.spoof_check {
+            let _ = writeln!(text, " param spoof_check #{spoof_check}");
+        }
+        for (number, function) in parent.functions.iter().enumerate() {
+            let Some(function) = function else { continue };
+            if !parent.switchdev && !function.mdev {
+                continue;
+            }
+            let lifecycle = if function.mdev { "mdev type=eth".to_owned() } else { format!("sf {number}") };
+            let _ = writeln!(text, " subdevice s{number} {{\n  {lifecycle}");
+            if let Some(mac) = function.mac {
+                let _ = writeln!(text, "  function mac=\"02:00:00:{at:02x}:{number:02x}:{mac:02x}\"");
+            }
+            if let Some(queues) = function.queues {
+                let _ = writeln!(text, "  param queues {queues}");
+            }
+            let sides = [("netdev", "n", &function.netdev), ("representor", "r", &function.representor)];
+            for (node, letter, interface) in sides {
+                let Some((mtu, up)) = interface.filter(|_| node == "netdev" || parent.switchdev) else {
+                    continue;
+                };
+                let mtu = mtu.map(|mtu| format!(" mtu={mtu}")).unwrap_or_default();
+                let up = up.map(|up| format!(" up=#{up}")).unwrap_or_default();
+                let _ = writeln!(text, "  {node} {letter}{at}x{number}{mtu}{up}");
+            }
+            text.push_str(" }\n");
+        }
+        text.push_str("}\n");
+    }
+    text
+}
+
+fn hosts() -> impl Strategy<Value = String> {
+    vec(parent(), 2).prop_map(|parents| text(&parents))
+}
+
+/// A host that came about by applying one file after the other.
+fn host_after(release: &str, texts: &[String]) -> Host {
+    let mut host = Host::with_kernel(release);
+    for text in texts {
+        let outcome = host.apply(&desired(text));
+        assert!(matches!(outcome, Outcome::Converged), "{outcome:?}\n{text}");
+    }
+    host
+}
+
+fn release() -> impl Strategy<Value = &'static str> {
+    prop_oneof![Just("6.1.0"), Just("6.12.0")]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_plan_converges_and_the_next_one_is_empty(release in release(), first in hosts(), second in hosts()) {
+        let mut host = host_after(release, &[first]);
+        let wanted = desired(&second);
+        let outcome = host.apply(&wanted);
+        prop_assert!(matches!(outcome, Outcome::Converged), "{outcome:?}");
+        prop_assert!(host.plan(&wanted).is_empty());
+        prop_assert!(host.plan(&wanted).notes.iter().all(|note| note.kind != subdevcfg_reconciler::plan::NoteKind::Adopted));
+    }
+
+    #[test]
+    fn a_failure_at_any_operation_leaves_the_host_as_it_was(
+        release in release(), first in hosts(), second in hosts(), at in any::<prop::sample::Index>(),
+    ) {
+        let mut host = host_after(release, &[first]);
+        let wanted = desired(&second);
+        let before = host.clone();
+        let operations = host.plan(&wanted).operations.len();
+        prop_assume!(operations > 0);
+        let fault = at.index(operations) + 1;
+        let outcome = host.apply_with_fault(&wanted, Some(fault));
+        prop_assert!(matches!(outcome, Outcome::Undone(_)), "at {fault}: {outcome:?}");
+        prop_assert_eq!(differences(&before.state(), &host.state()), Vec::<String>::new());
+        prop_assert_eq!(&host.record, &before.record);
+        prop_assert!(matches!(host.apply(&wanted), Outcome::Converged));
+    }
+
+    #[test]
+    fn destroy_returns_the_host_to_what_it_was(release in release(), first in hosts(), second in hosts()) {
+        let empty = Host::with_kernel(release).state();
+        let mut host = host_after(release, &[first, second]);
+        // What a file leaves out is released, not deleted: the record still knows it.
+        let outcome = host.destroy();
+        prop_assert!(matches!(outcome, Outcome::Converged), "{outcome:?}");
+        prop_assert_eq!(differences(&empty, &host.state()), Vec::<String>::new());
+        prop_assert!(host.record.made.is_empty());
+    }
+
+    #[test]
+    fn the_same_input_gives_the_same_plan(first in hosts(), second in hosts()) {
+        let host = host_after("6.12.0", &[first]);
+        let wanted = desired(&second);
+        prop_assert_eq!(
+            serde_json::to_string(&host.plan(&wanted)).unwrap(),
+            serde_json::to_string(&host.plan(&wanted)).unwrap()
+        );
+    }
+}

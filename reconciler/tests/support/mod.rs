@@ -1,0 +1,146 @@
+//! What the tests of plan and apply share: host texts, a kernel that fails on demand, an apply in one call.
+
+use std::time::Duration;
+
+use camino::Utf8Path;
+use nix::errno::Errno;
+use subdevcfg_compiler::compile;
+use subdevcfg_compiler::source::SourceLoader;
+use subdevcfg_reconciler::apply::{Apply, KeepError, Outcome, Progress, RecordKeeper, apply};
+use subdevcfg_reconciler::desired::Desired;
+use subdevcfg_reconciler::kernel::{Effect, Kernel, ObserveError, Request, RequestError};
+use subdevcfg_reconciler::plan::{Input, Operation, Plan, Scope, destroy, plan};
+use subdevcfg_reconciler::record::Record;
+use subdevcfg_reconciler::resource::Subject;
+use subdevcfg_reconciler::simulated::SimulatedHost;
+use subdevcfg_reconciler::state::State;
+
+struct Text<'a>(&'a str);
+
+impl SourceLoader for Text<'_> {
+    fn load(&self, _: &Utf8Path) -> std::io::Result<String> {
+        Ok(self.0.to_owned())
+    }
+}
+
+/// Compiles a host text that has no errors.
+pub fn desired(text: &str) -> Desired {
+    let compiled = compile(Utf8Path::new("host.kdl"), &Text(text));
+    let host = compiled.host.unwrap_or_else(|| panic!("{:#?}\n{text}", compiled.diagnostics));
+    Desired::of(&host.model, &compiled.sources)
+}
+
+/// A simulated host with its record.
+#[derive(Clone)]
+pub struct Host {
+    pub kernel: SimulatedHost,
+    pub record: Record,
+}
+
+impl Host {
+    pub fn new() -> Self {
+        Self::with_kernel("6.12.0")
+    }
+
+    pub fn with_kernel(release: &str) -> Self {
+        Self { kernel: SimulatedHost::new(release), record: Record::default() }
+    }
+
+    pub fn state(&self) -> State {
+        self.kernel.state()
+    }
+
+    pub fn plan(&self, desired: &Desired) -> Plan {
+        plan(Input { desired, state: &self.state(), record: &self.record })
+    }
+
+    /// Applies with the k-th request failing, if one is given; requests are counted from 1.
+    pub fn apply_with_fault(&mut self, desired: &Desired, fault: Option<usize>) -> Outcome {
+        let planner = |state: &State, record: &Record| plan(Input { desired, state, record });
+        self.carry_out(&planner, fault)
+    }
+
+    pub fn apply(&mut self, desired: &Desired) -> Outcome {
+        self.apply_with_fault(desired, None)
+    }
+
+    pub fn destroy(&mut self) -> Outcome {
+        let desired = Desired::default();
+        let planner = |state: &State, record: &Record| {
+            destroy(Input { desired: &desired, state, record }, Scope::Everything)
+        };
+        self.carry_out(&planner, None)
+    }
+
+    fn carry_out(&mut self, planner: &dyn Fn(&State, &Record) -> Plan, fault: Option<usize>) -> Outcome {
+        let before = self.state();
+        let plan = planner(&before, &self.record);
+        assert!(plan.refusals.is_empty(), "{:#?}", plan.refusals);
+        let mut kernel = Faulty { inner: self.kernel.clone(), left: fault, refused: Vec::new() };
+        let mut kept = Kept(self.record.clone());
+        let outcome = apply(
+            Apply {
+                kernel: &mut kernel,
+                keeper: &mut kept,
+                progress: &mut Quiet,
+                before: &before,
+                record: &self.record,
+                replan: planner,
+            },
+            &plan,
+        )
+        .unwrap();
+        self.kernel = kernel.inner;
+        self.record = kept.0;
+        outcome
+    }
+}
+
+/// Sends everything to the simulated kernel, but for one request.
+pub struct Faulty {
+    inner: SimulatedHost,
+    left: Option<usize>,
+    refused: Vec<String>,
+}
+
+impl Kernel for Faulty {
+    fn observe(&mut self) -> Result<State, ObserveError> {
+        self.inner.observe()
+    }
+
+    fn perform(&mut self, request: &Request) -> Result<(), RequestError> {
+        if let Some(left) = &mut self.left {
+            *left -= 1;
+            if *left == 0 {
+                self.left = None;
+                let message = Some("made to fail".to_owned());
+                return Err(RequestError::Refused { errno: Errno::EIO, message, file: None });
+            }
+        }
+        let result = self.inner.perform(request);
+        if let Err(error) = &result {
+            self.refused.push(format!("{request}: {error}"));
+        }
+        result
+    }
+
+    fn wait(&mut self, subject: &Subject, effect: Effect, deadline: Duration) -> Result<(), RequestError> {
+        self.inner.wait(subject, effect, deadline)
+    }
+}
+
+struct Kept(Record);
+
+impl RecordKeeper for Kept {
+    fn keep(&mut self, record: &Record) -> Result<(), KeepError> {
+        self.0 = record.clone();
+        Ok(())
+    }
+}
+
+struct Quiet;
+
+impl Progress for Quiet {
+    fn begins(&mut self, _: &Operation, _: usize) {}
+    fn undoes(&mut self, _: &Operation) {}
+}
