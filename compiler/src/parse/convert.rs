@@ -105,9 +105,12 @@ pub(super) fn errors(source: SourceId, text: &str, error: &KdlError) -> Vec<Diag
             continue;
         }
         let written = &text[span.start..span.end];
+        let many_lines =
+            |other: &Diagnostic| text[other.primary.span.start..other.primary.span.end].contains("\"\"\"");
         let diagnostic = malformed(written, span);
         // Braces have been counted before, and so have quotes: the parser is out of step after a mistake before.
-        let is_follow_on = matches!(written, "{" | "}" | "") || written == "\"\"\"" && !kept.is_empty();
+        let is_follow_on =
+            matches!(written, "{" | "}" | "") || written == "\"\"\"" && kept.iter().any(many_lines);
         if is_follow_on {
             follow_on.push(diagnostic);
         } else {
