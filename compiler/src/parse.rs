@@ -5,6 +5,7 @@
 //! people make most; the crate sees only text that passed.
 
 mod convert;
+mod grammar;
 mod lexer;
 mod traps;
 
@@ -16,6 +17,9 @@ use crate::syntax::Document;
 
 /// Largest file, in bytes. A host with ten thousand subdevices needs about one mebibyte.
 const MAX_BYTES: usize = 16 << 20;
+
+/// Deepest nesting of blocks, and of comments. The language itself needs six levels.
+const MAX_DEPTH: usize = 64;
 
 /// Parses one file. With any syntax error there is no document.
 pub(crate) fn parse(source: SourceId, text: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Document> {
@@ -33,6 +37,9 @@ pub(crate) fn parse(source: SourceId, text: &str, diagnostics: &mut Vec<Diagnost
     // Braces after a string without an end cannot be told from text.
     let whole = !any_error(&found);
     traps::check(source, text, &tokens, whole, &mut found);
+    if !any_error(&found) {
+        grammar::check(source, text, &tokens, &mut found);
+    }
     if any_error(&found) {
         diagnostics.append(&mut found);
         return None;

@@ -44,14 +44,17 @@ struct Report<'a> {
     message: String,
     /// `None` for what only belongs to another report.
     severity: Option<Severity>,
-    help: Option<&'a str>,
-    source: Excerpts<'a>,
+    help: Option<String>,
+    source: Option<Excerpts<'a>>,
     labels: Vec<LabeledSpan>,
     related: Vec<Self>,
 }
 
 impl<'a> Report<'a> {
-    fn new(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Self {
+    fn new(diagnostic: &Diagnostic, sources: &'a SourceMap) -> Self {
+        if labels(diagnostic).any(|label| beyond_showing(sources.get(label.span.source), label.span)) {
+            return Self::without_excerpt(diagnostic, sources);
+        }
         let home = diagnostic.primary.span.source;
         let (here, elsewhere): (Vec<&Label>, Vec<&Label>) =
             diagnostic.secondary.iter().partition(|label| label.span.source == home);
@@ -66,10 +69,30 @@ impl<'a> Report<'a> {
             code: Some(diagnostic.code.to_string()),
             message: diagnostic.message.clone(),
             severity: Some(diagnostic.severity),
-            help: diagnostic.help.as_deref(),
-            source: Excerpts(sources.get(home)),
+            help: diagnostic.help.clone(),
+            source: Some(Excerpts(sources.get(home))),
             labels: std::iter::once(primary).chain(secondary).collect(),
             related: elsewhere.into_iter().map(|label| Self::elsewhere(label, sources)).collect(),
+        }
+    }
+
+    /// The message with its places as text.
+    fn without_excerpt(diagnostic: &Diagnostic, sources: &SourceMap) -> Self {
+        let mut message = diagnostic.message.clone();
+        for label in labels(diagnostic) {
+            let source = sources.get(label.span.source);
+            let (line, column) = source.position(label.span.start);
+            // Writing to a string cannot fail.
+            let _ = write!(message, "\n{}:{line}:{column}: {}", source.path(), label.text);
+        }
+        Self {
+            code: Some(diagnostic.code.to_string()),
+            message,
+            severity: Some(diagnostic.severity),
+            help: diagnostic.help.clone(),
+            source: None,
+            labels: Vec::new(),
+            related: Vec::new(),
         }
     }
 
@@ -79,11 +102,26 @@ impl<'a> Report<'a> {
             message: label.text.clone(),
             severity: None,
             help: None,
-            source: Excerpts(sources.get(label.span.source)),
+            source: Some(Excerpts(sources.get(label.span.source))),
             labels: vec![LabeledSpan::new_primary_with_span(None, place(label.span))],
             related: Vec::new(),
         }
     }
+}
+
+/// Longest line that is shown, in bytes: nobody reads a longer one, and miette panics above 65535 columns.
+const LONGEST_LINE: usize = 1000;
+
+/// Whether a line of that place, or one beside it, is too long to be shown.
+fn beyond_showing(source: &Source, span: Span) -> bool {
+    let (first, last) = (source.position(span.start).0, source.position(span.end).0);
+    let lines = first.saturating_sub(1).max(1)..=(last + 1).min(source.line_count());
+    lines.into_iter().any(|line| source.line(line).len() > LONGEST_LINE)
+}
+
+/// All labels, the primary one first.
+fn labels(diagnostic: &Diagnostic) -> impl Iterator<Item = &Label> {
+    std::iter::once(&diagnostic.primary).chain(&diagnostic.secondary)
 }
 
 fn place(span: Span) -> SourceSpan {
@@ -112,11 +150,11 @@ impl miette::Diagnostic for Report<'_> {
     }
 
     fn help<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
-        self.help.map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        Some(&self.source)
+        self.source.as_ref().map(|source| source as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {

@@ -27,8 +27,6 @@ pub struct Node {
     pub properties: Vec<Property>,
     /// The nodes in its block.
     pub children: Vec<Self>,
-    /// The place of a type annotation, which the language does not use.
-    pub annotation: Option<Span>,
     /// Whether a stage refused something in it, so that absence proves nothing.
     pub incomplete: bool,
 }
@@ -58,8 +56,6 @@ pub struct Value {
     pub datum: Datum,
     /// Its place: of the value alone, not of the property.
     pub span: Span,
-    /// The place of a type annotation, which the language does not use.
-    pub annotation: Option<Span>,
 }
 
 /// What KDL can say.

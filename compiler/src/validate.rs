@@ -88,9 +88,6 @@ impl<'a> Validator<'a> {
     }
 
     fn node(&mut self, spec: &'a NodeSpec, node: &mut Node) {
-        if let Some(annotation) = node.annotation {
-            self.report(annotated(annotation));
-        }
         self.arguments(spec, node);
         self.properties(spec, node);
         let block = Block { name: &spec.name, head: node.span, spec: Some(spec) };
@@ -310,10 +307,4 @@ fn help_for_extra(schema: &Schema, spec: &NodeSpec, extra: &Value) -> Option<Str
     }
     let is_node = schema.node(text).is_some();
     is_node.then(|| format!("if `{text}` begins the next node, a `;` or a new line is missing before it"))
-}
-
-fn annotated(span: Span) -> Diagnostic {
-    let message = "type annotations mean nothing here";
-    Diagnostic::new(Code::TypeAnnotation, message, span, "an annotation")
-        .help("remove it with its parentheses")
 }

@@ -1,4 +1,4 @@
-//! The value types of host files: what a word means once it has been read. Past [`crate::lower`] nothing is a bare string.
+//! The value types of host files: what a word means once it has been read. Past the compiler's lowering nothing is a bare string.
 
 use std::fmt;
 use std::str::FromStr;

@@ -7,7 +7,7 @@ use crate::catalogue::{Catalogue, ParamOwner};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{Device, Eswitch, SoftParent, Sourced};
 use crate::nearest::listed;
-use crate::syntax::Node;
+use crate::syntax::{Node, Value};
 use crate::values::DevlinkHandle;
 
 /// Lowers one device. One whose handle is refused is not in the model, but what is wrong in it is reported.
@@ -21,17 +21,16 @@ pub(super) fn device(node: &Node, seed: &str, diagnostics: &mut Vec<Diagnostic>)
     if let (Some(create), Some(handle), None) = (&create, &handle, &soft) {
         diagnostics.push(not_soft(create, handle));
     }
-    let knows_driver = handle.is_some();
     let param_context = ParamContext {
         owner: ParamOwner::Parent,
         catalogue: catalogue.as_deref(),
         // Of a device without a handle nobody knows whether it has a catalogue.
-        judge: knows_driver,
+        judge: handle.is_some(),
     };
     let params = params(node, &param_context, diagnostics);
     let subdevice_context = SubdeviceContext {
         seed,
-        device: node.argument(0).and_then(crate::syntax::Value::text).unwrap_or_default(),
+        device: node.argument(0).and_then(Value::text).unwrap_or_default(),
         params: ParamContext { owner: ParamOwner::Function, ..param_context },
     };
     let mut subdevices: Vec<_> =

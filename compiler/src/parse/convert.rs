@@ -47,7 +47,6 @@ impl Convert<'_> {
                 .flat_map(|block| block.nodes())
                 .map(|child| self.node(child))
                 .collect(),
-            annotation: node.ty().map(|annotation| self.span(annotation.span())),
             incomplete: false,
             name,
         }
@@ -65,11 +64,7 @@ impl Convert<'_> {
             KdlValue::Bool(value) => Datum::Bool(*value),
             KdlValue::Null => Datum::Null,
         };
-        Value {
-            datum,
-            span: self.value_span(entry),
-            annotation: entry.ty().map(|annotation| self.span(annotation.span())),
-        }
+        Value { datum, span: self.value_span(entry) }
     }
 
     /// The place of the value within its entry: the crate gives the place of the entry, which ends where the value
@@ -94,7 +89,8 @@ fn clamp(source: SourceId, text: &str, span: SourceSpan) -> Span {
 /// How many of the crate's errors are looked at: comparing each with all others takes quadratic time.
 const MAX_ERRORS: usize = 500;
 
-/// The crate's syntax errors in our words. One mistake can make it report several at one place: the first is kept.
+/// The crate's syntax errors in our words. The tokens are in order, so what is left is the inside of strings, which the
+/// crate has no words for; one mistake can make it report several, at one place and after it.
 pub(super) fn errors(source: SourceId, text: &str, error: &KdlError) -> Vec<Diagnostic> {
     let mut kept: Vec<Diagnostic> = Vec::new();
     let mut follow_on: Vec<Diagnostic> = Vec::new();
@@ -108,11 +104,14 @@ pub(super) fn errors(source: SourceId, text: &str, error: &KdlError) -> Vec<Diag
         if kept.iter().any(near) {
             continue;
         }
-        let words = words(found.message.as_deref().unwrap_or_default(), found.help.as_deref());
-        let diagnostic = Diagnostic::new(Code::Syntax, words.message, span, words.label).help(words.help);
-        // Braces have been counted before: that one has no partner is the parser's confusion.
-        let is_brace = matches!(&text[span.start..span.end], "{" | "}" | "");
-        if is_brace && !words.own {
+        let written = &text[span.start..span.end];
+        let many_lines =
+            |other: &Diagnostic| text[other.primary.span.start..other.primary.span.end].contains("\"\"\"");
+        let diagnostic = malformed(written, span);
+        // Braces have been counted before, and so have quotes: the parser is out of step after a mistake before.
+        let is_follow_on =
+            matches!(written, "{" | "}" | "") || written == "\"\"\"" && kept.iter().any(many_lines);
+        if is_follow_on {
             follow_on.push(diagnostic);
         } else {
             kept.push(diagnostic);
@@ -121,32 +120,23 @@ pub(super) fn errors(source: SourceId, text: &str, error: &KdlError) -> Vec<Diag
     if kept.is_empty() { follow_on } else { kept }
 }
 
-struct Words {
-    message: &'static str,
-    label: &'static str,
-    help: &'static str,
-    /// Whether it is a mistake of its own even where it points at a brace.
-    own: bool,
-}
-
-/// Our words for what the crate says. It has one sentence for many mistakes.
-fn words(message: &str, help: Option<&str>) -> Words {
-    let words = |message, label, help| Words { message, label, help, own: false };
-    if message.starts_with("Found child block instead of node name") {
-        let help = "a `;` or a line end finished the node above: write the `{` on the node's own line";
-        return Words { own: true, ..words("this block belongs to no node", "no node before it", help) };
-    }
-    if help.is_some_and(|help| help.contains("value terminator")) {
-        let help = "write a space between two values, or quotes around one that holds such a character";
-        return words("this value runs into what follows it", "not ended by a space", help);
-    }
-    if message.starts_with("Found invalid node name") {
-        let help = "a line begins with the name of a node; continue the line above with a `\\` at its end";
-        return words("this cannot be the name of a node", "not a name", help);
-    }
-    words(
-        "this cannot be read: it is not KDL",
-        "not understood",
-        "a node is a name, its values and properties, and perhaps a block; other characters need quotes",
-    )
+fn malformed(written: &str, span: Span) -> Diagnostic {
+    let (message, help) = if written.contains("\"\"\"") {
+        (
+            "this text of several lines is not well-formed",
+            "the quotes stand alone at the ends of their lines, and each line begins with the white space that stands \
+             before the closing quotes",
+        )
+    } else if written.contains('"') {
+        (
+            "this text is not well-formed",
+            "`\\` begins an escape: `\\\\` is a backslash, `\\\"` a quote, `\\n` a line end; #\"...\"# takes all as it stands",
+        )
+    } else {
+        (
+            "this cannot be read: it is not KDL",
+            "a node is a name, its values and properties, and perhaps a block; other characters need quotes",
+        )
+    };
+    Diagnostic::new(Code::Syntax, message, span, "not understood").help(help)
 }

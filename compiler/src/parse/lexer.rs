@@ -1,6 +1,7 @@
 //! The tokens of KDL 2.0, as far as the checks before the parser need them: where strings and comments begin and end,
 //! and what stands between them. One pass, no recursion.
 
+use super::MAX_DEPTH;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{SourceId, Span};
 
@@ -129,10 +130,13 @@ impl Lexer<'_> {
         let quotes = if many { "\"\"\"" } else { "\"" };
         let end = format!("{quotes}{}", "#".repeat(hashes));
         let body = &after[quotes.len()..];
-        let within = if many { body } else { &body[..body.find(is_newline).unwrap_or(body.len())] };
-        let length = within.find(&end);
+        // Character by character on one line: to look for the line's end first would read a long line again and again.
+        let is_end = |at: usize| body[at..].starts_with(&end);
+        let stop = body.char_indices().find(|&(at, c)| is_end(at) || !many && is_newline(c));
+        let length = stop.filter(|&(at, _)| is_end(at)).map(|(at, _)| at);
+        let stop = stop.map_or(body.len(), |(at, _)| at);
         let opening = self.at..self.at + hashes + quotes.len();
-        self.at = opening.end + length.map_or(within.len(), |length| length + end.len());
+        self.at = opening.end + length.map_or(stop, |length| length + end.len());
         if length.is_none() {
             self.unterminated(opening.start, opening.end, "raw string", &end, many);
         }
@@ -186,6 +190,17 @@ impl Lexer<'_> {
             let rest = self.rest();
             if rest.starts_with("/*") {
                 open += 1;
+                // The parser calls itself for each level.
+                if open == MAX_DEPTH + 1 {
+                    let span = Span { source: self.source, start: self.at, end: self.at + 2 };
+                    let message = format!("comments are nested more than {MAX_DEPTH} deep");
+                    self.diagnostics.push(Diagnostic::new(
+                        Code::TooDeep,
+                        message,
+                        span,
+                        "too deep from here on",
+                    ));
+                }
                 self.at += 2;
             } else if rest.starts_with("*/") {
                 open -= 1;

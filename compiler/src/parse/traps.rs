@@ -1,11 +1,9 @@
 //! The mistakes that KDL invites, found on the tokens: in our own words, several a run, and before a parser could stumble.
 
+use super::MAX_DEPTH;
 use super::lexer::{Kind, Token};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{SourceId, Span};
-
-/// Deepest nesting of blocks. The language itself needs six.
-const MAX_DEPTH: usize = 64;
 
 /// Checks the tokens of one file; its blocks only if every string and comment is `whole`.
 pub(super) fn check(
@@ -35,8 +33,9 @@ impl Traps<'_> {
 
     /// Braces: partners, depth, and blocks that are switched off inside such a block.
     fn blocks(&self, diagnostics: &mut Vec<Diagnostic>) {
-        // Each open block: its brace, and the `/-` right before the block, or before one around it.
-        let mut open: Vec<(Token, Option<Token>)> = Vec::new();
+        // Each open block: its brace, the `/-` right before the block or before one around it, and its line's indent.
+        let mut open: Vec<(Token, Option<Token>, usize)> = Vec::new();
+        let mut lines = Lines::new(self.text);
         // The `/-` whose target comes next.
         let mut slashdash: Option<Token> = None;
         let mut too_deep = false;
@@ -46,7 +45,7 @@ impl Traps<'_> {
             match token.kind {
                 Kind::Slashdash => slashdash = Some(token),
                 Kind::Open => {
-                    let outer = open.last().and_then(|&(_, off)| off);
+                    let outer = open.last().and_then(|&(_, off, _)| off);
                     if let (Some(inner), Some(outer)) = (slashdash, outer) {
                         diagnostics.push(self.nested_slashdash(inner, outer));
                     }
@@ -54,15 +53,18 @@ impl Traps<'_> {
                         too_deep = true;
                         diagnostics.push(self.too_deep(token));
                     }
-                    open.push((token, slashdash.or(outer)));
+                    open.push((token, slashdash.or(outer), lines.indent(token.start)));
                     slashdash = None;
                 }
                 Kind::Close => {
                     slashdash = None;
+                    let indent = lines.indent(token.start);
                     match open.pop() {
                         None => diagnostics.push(self.closes_nothing(token)),
-                        Some((brace, _)) if suspect.is_none() && self.outdented(brace, token) => {
-                            suspect = Some(brace);
+                        // A block that ends further to the left than it begins lacks its own `}`: this one was meant
+                        // for a block around it.
+                        Some((brace, _, begun)) if lines.start + indent == token.start && indent < begun => {
+                            suspect = suspect.or(Some(brace));
                         }
                         Some(_) => {}
                     }
@@ -72,7 +74,7 @@ impl Traps<'_> {
                 _ => slashdash = None,
             }
         }
-        if let Some(&(brace, _)) = open.first() {
+        if let Some(&(brace, ..)) = open.first() {
             let brace = suspect.unwrap_or(brace);
             let message = "this block is never closed";
             diagnostics.push(
@@ -80,18 +82,6 @@ impl Traps<'_> {
                     .help("write `}` where the block ends; if there is one, a block inside it is open"),
             );
         }
-    }
-
-    /// Whether a block ends further to the left than it begins: then its own `}` was forgotten, and this one was meant
-    /// for a block around it.
-    fn outdented(&self, open: Token, close: Token) -> bool {
-        let indent = |token: Token| {
-            let before = &self.text[..token.start];
-            let line = &before[before.rfind('\n').map_or(0, |end| end + 1)..];
-            (line.len() - line.trim_start().len(), line.trim_start().is_empty())
-        };
-        let (opened, (closed, first_in_line)) = (indent(open).0, indent(close));
-        first_in_line && closed < opened
     }
 
     fn closes_nothing(&self, token: Token) -> Diagnostic {
@@ -118,7 +108,7 @@ impl Traps<'_> {
         let mut at_node = true;
         for (index, &token) in self.tokens.iter().enumerate() {
             match token.kind {
-                Kind::Word if !at_node => diagnostics.extend(self.word(index)),
+                Kind::Word => diagnostics.extend(self.word(index, at_node)),
                 Kind::Keyword => diagnostics.extend(self.keyword(token)),
                 Kind::Equals => diagnostics.extend(self.no_value(index)),
                 _ => {}
@@ -161,7 +151,7 @@ impl Traps<'_> {
         Some(Diagnostic::new(Code::UnknownKeyword, message, self.span(token), "not a keyword").help(help))
     }
 
-    fn word(&self, index: usize) -> Option<Diagnostic> {
+    fn word(&self, index: usize, at_node: bool) -> Option<Diagnostic> {
         let token = self.tokens[index];
         let is_key = self.tokens.get(index + 1).is_some_and(|next| next.kind == Kind::Equals);
         let word = &self.text[token.start..token.end];
@@ -172,21 +162,52 @@ impl Traps<'_> {
                 Diagnostic::new(Code::BareKeyword, message, self.span(token), "without `#`").help(help),
             );
         }
-        if is_key || !(word.contains('/') || (looks_numeric(word) && !is_number(word))) {
-            return None;
-        }
-        let what = if word.contains('/') {
-            "a bare word cannot hold a `/`"
+        let what = if let Some(character) = word.chars().find(|c| matches!(c, '/' | '[' | ']')) {
+            format!("a bare word cannot hold a `{character}`")
+        } else if looks_numeric(word) && (at_node || is_key || !is_number(word)) {
+            "a bare word cannot begin with a digit, and this is not a number".to_owned()
         } else {
-            "a bare word cannot begin with a digit, and this is not a number"
+            return None;
         };
         let message = format!("`{word}` needs quotes: {what}");
-        let help = if word.contains([':', '/']) {
+        let help = if word.contains([':', '/', '[']) {
             format!("write \"{word}\"")
         } else {
             format!("write \"{word}\" if the text is meant")
         };
         Some(Diagnostic::new(Code::NeedsQuotes, message, self.span(token), "needs quotes").help(help))
+    }
+}
+
+/// The lines of a text, for places that only move forward: each line is read once, however long it is.
+struct Lines<'a> {
+    text: &'a str,
+    start: usize,
+    indent: usize,
+    /// Up to where line ends have been looked for.
+    seen: usize,
+}
+
+impl<'a> Lines<'a> {
+    fn new(text: &'a str) -> Self {
+        let mut lines = Self { text, start: 0, indent: 0, seen: 0 };
+        lines.begin(0);
+        lines
+    }
+
+    fn begin(&mut self, start: usize) {
+        let rest = &self.text[start..];
+        self.start = start;
+        self.indent = rest.len() - rest.trim_start_matches([' ', '\t']).len();
+    }
+
+    /// The width of the white space before the line of that byte.
+    fn indent(&mut self, at: usize) -> usize {
+        if let Some(end) = self.text[self.seen..at].rfind('\n') {
+            self.begin(self.seen + end + 1);
+        }
+        self.seen = at;
+        self.indent
     }
 }
 

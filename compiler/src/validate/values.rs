@@ -1,6 +1,5 @@
 //! Values against what the schema says of them.
 
-use super::annotated;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::nearest::{listed, nearest};
 use crate::schema::{Kind, NodeSpec, ValueSpec};
@@ -8,9 +7,6 @@ use crate::syntax::{Datum, Value};
 
 /// Why the value is refused, if it is. The forms of addresses and names are read later, where their types are.
 pub(super) fn refusal(subject: &str, spec: &ValueSpec, value: &Value) -> Option<Diagnostic> {
-    if let Some(annotation) = value.annotation {
-        return Some(annotated(annotation));
-    }
     if let Some(word) =
         value.text().filter(|text| text.contains('$') || spec.later.iter().any(|word| word == text))
     {
