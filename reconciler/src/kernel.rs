@@ -13,7 +13,7 @@ use crate::state::{SoftSpec, State};
 
 /// One request to the kernel: one message, or one write to a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "request", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Request {
     /// Make a soft parent.
     NewParent {

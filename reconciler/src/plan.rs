@@ -138,7 +138,6 @@ pub struct Operation {
     /// The resource it is about.
     pub address: String,
     /// The request.
-    #[serde(flatten)]
     pub request: Request,
     /// The value before, where the operation changes one.
     #[serde(skip_serializing_if = "Option::is_none")]

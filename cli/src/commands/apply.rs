@@ -10,7 +10,7 @@ use subdevcfg_reconciler::state::State;
 
 use crate::args::{self, Change, Format, Output};
 use crate::confirm::{self, Decision};
-use crate::error::CliError;
+use crate::error::{CliError, counted};
 use crate::exit::Exit;
 use crate::machine::{self, Access, Machine};
 use crate::progress::Lines;
@@ -29,10 +29,8 @@ pub fn apply(
     output: Output,
 ) -> Result<Exit, CliError> {
     let (host, sources) = sources::compile_host(file)?;
+    machine::check_host(&host.model, file, options)?;
     let machine = machine::open(options, Access::Change)?;
-    if machine.is_this_one {
-        machine::check_host(&host.model, file)?;
-    }
     let desired = Desired::of(&host.model, &sources);
     let heading = Heading {
         command: "apply",
@@ -53,10 +51,10 @@ pub fn destroy(
     output: Output,
 ) -> Result<Exit, CliError> {
     let compiled = file.map(sources::compile_host).transpose()?;
-    let machine = machine::open(options, Access::Change)?;
-    if let (Some(file), Some((host, _)), true) = (file, &compiled, machine.is_this_one) {
-        machine::check_host(&host.model, file)?;
+    if let (Some(file), Some((host, _))) = (file, &compiled) {
+        machine::check_host(&host.model, file, options)?;
     }
+    let machine = machine::open(options, Access::Change)?;
     let desired =
         compiled.as_ref().map(|(host, sources)| Desired::of(&host.model, sources)).unwrap_or_default();
     let scope = if file.is_some() { Scope::Named } else { Scope::Everything };
@@ -158,7 +156,9 @@ fn report(
                 // The plan's own last lines say what is refused and how to allow it.
                 Ending::Refused => "Nothing was changed.\n".to_owned(),
                 Ending::Converged if plan.is_empty() => String::new(),
-                Ending::Converged => format!("Done: {} operations, verified.\n", plan.operations.len()),
+                Ending::Converged => {
+                    format!("Done: {}, verified.\n", counted(plan.operations.len(), "operation"))
+                }
                 Ending::Undone => "Everything was undone: the host is as it was before.\n".to_owned(),
                 Ending::Incomplete => {
                     let lines: Vec<String> = left.iter().map(|line| format!("  {line}\n")).collect();

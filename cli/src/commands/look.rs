@@ -36,10 +36,8 @@ pub fn plan(file: &Utf8Path, options: &PlanOptions<'_>) -> Result<Exit, CliError
     let (state, record, words) = if let Some(path) = options.state {
         (machine::read_state(path)?, Record::default(), format!("the state in {path}"))
     } else {
+        machine::check_host(&host.model, file, options.machine)?;
         let mut machine = machine::open(options.machine, Access::Look)?;
-        if machine.is_this_one {
-            machine::check_host(&host.model, file)?;
-        }
         (machine.kernel.observe()?, machine.record, machine::words(options.machine))
     };
     let desired = Desired::of(&host.model, &sources);

@@ -11,6 +11,7 @@ use subdevcfg_reconciler::kernel::Request;
 use subdevcfg_reconciler::plan::{Action, NoteKind, Operation, Plan, Reason, ResourceChange, Reversible};
 
 use crate::args;
+use crate::error::counted;
 
 /// The longest line.
 const WIDTH: usize = 120;
@@ -86,6 +87,7 @@ fn resource(text: &mut String, plan: &Plan, change: &ResourceChange, all: bool) 
     columns(text, &format!("{mark} {}{kind}", change.address), impact, &why(&change.action_reason));
     match change.actions.as_slice() {
         [Action::Create] => created(text, change, &operations, all),
+        [Action::Delete] if operations.is_empty() => {}
         [Action::Delete] if !all => line(text, &format!("     {}", numbers(&operations))),
         _ => changed(text, change, &operations),
     }
@@ -190,10 +192,10 @@ fn notes(text: &mut String, plan: &Plan) {
             NoteKind::Deferred => "DEFERRED",
             NoteKind::Withheld => "WITHHELD",
         };
-        line(text, &format!("{word:<10} {}: {}", note.about, note.text));
+        wrapped(text, &format!("{word:<10} {}: {}", note.about, note.text));
     }
     for unread in &plan.unread {
-        line(text, &format!("NOT READ   {}: {}", unread.what, unread.why));
+        wrapped(text, &format!("NOT READ   {}: {}", unread.what, unread.why));
     }
 }
 
@@ -225,16 +227,16 @@ fn verdict(text: &mut String, plan: &Plan, heading: &Heading<'_>, allow: &[Allow
     line(
         text,
         &format!(
-            "Plan: {} to create, {changed} to change, {} to replace, {} to delete.   {} operations.   Impact: {}.",
+            "Plan: {} to create, {changed} to change, {} to replace, {} to delete.   {}.   Impact: {}.",
             count(&[Action::Create]),
             count(&[Action::Delete, Action::Create]),
             count(&[Action::Delete]),
-            plan.operations.len(),
+            counted(plan.operations.len(), "operation"),
             greatest(plan),
         ),
     );
     for refusal in &plan.refusals {
-        line(text, &format!("REFUSED {}: {} (no flag changes that)", refusal.address, refusal.text));
+        wrapped(text, &format!("REFUSED    {}: {} (no flag changes that)", refusal.address, refusal.text));
     }
     let above = guard::above_ceiling(plan, allow);
     if !above.is_empty() {
@@ -286,7 +288,7 @@ fn why(reason: &Reason) -> String {
 
 fn numbers(operations: &[&Operation]) -> String {
     match operations {
-        [] => "goes with its parent".to_owned(),
+        [] => "no operations".to_owned(),
         [one] => format!("operation {}", one.id),
         [first, .., last] => format!("operations {} to {}", first.id, last.id),
     }
@@ -318,6 +320,22 @@ fn columns(text: &mut String, what: &str, impact: &str, why: &str) {
     }
     line(text, &format!("{what:<64} {impact}"));
     line(text, &format!("         {why}"));
+}
+
+/// A sentence, broken between words at the width; what follows is indented.
+fn wrapped(text: &mut String, sentence: &str) {
+    let mut current = String::new();
+    for word in sentence.split(' ') {
+        if current.len() + 1 + word.len() > WIDTH && !current.trim().is_empty() {
+            line(text, &current);
+            current = " ".repeat(10);
+        }
+        if !current.is_empty() {
+            current.push(' ');
+        }
+        current.push_str(word);
+    }
+    line(text, &current);
 }
 
 fn line(text: &mut String, words: &str) {

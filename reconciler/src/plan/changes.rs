@@ -47,14 +47,15 @@ pub(super) fn between(
     }
 }
 
-/// Links resource changes and the operations of the same address.
+/// Links resource changes and the operations on the same subject. By subject and not by address: one address can stand
+/// for a function that goes and for another one that comes.
 pub(super) fn attach(changes: &mut [ResourceChange], operations: &[Operation]) {
-    let mut by_address: BTreeMap<&str, Vec<&Operation>> = BTreeMap::new();
+    let mut by_subject: BTreeMap<Subject, Vec<&Operation>> = BTreeMap::new();
     for operation in operations {
-        by_address.entry(&operation.address).or_default().push(operation);
+        by_subject.entry(operation.request.subject()).or_default().push(operation);
     }
     for change in changes {
-        let operations = by_address.get(change.address.as_str()).map(Vec::as_slice).unwrap_or_default();
+        let operations = by_subject.get(&change.subject).map(Vec::as_slice).unwrap_or_default();
         change.operations = operations.iter().map(|operation| operation.id).collect();
         change.impact = operations.iter().map(|operation| operation.impact).max().unwrap_or_default();
         if change.actions == [Action::NoOp] && !change.operations.is_empty() {

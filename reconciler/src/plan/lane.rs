@@ -148,7 +148,7 @@ impl<'a> Draft<'a> {
 
     pub fn finish(mut self) -> Plan {
         let impact = self.operations.iter().map(|operation| operation.impact).max().unwrap_or_default();
-        self.changes.sort_by(|a, b| a.address.cmp(&b.address));
+        self.changes.sort_by(|a, b| (&a.address, &a.subject).cmp(&(&b.address, &b.subject)));
         changes::attach(&mut self.changes, &self.operations);
         self.notes.sort_by(|a, b| (a.kind, &a.about).cmp(&(b.kind, &b.about)));
         Plan {

@@ -1,0 +1,189 @@
+//! A host's life: apply, apply again, change, remove, adopt, destroy.
+
+use serde_json::Value;
+
+use crate::run::{Host, example, snapshot};
+
+const PARENT: &str = "device \"subdev/nic0\" { create max-subdevices=4; eswitch mode=switchdev; BODY }";
+
+fn host_with(body: &str) -> String {
+    format!("subdevcfg version=1\nhost \"*\"\n{}\n", PARENT.replace("BODY", body))
+}
+
+/// The addresses that change, with their actions.
+fn changes(plan: &Value) -> Vec<(String, String)> {
+    plan["resource_changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|change| change["actions"] != serde_json::json!(["no-op"]))
+        .map(|change| (change["address"].as_str().unwrap().to_owned(), change["actions"].to_string()))
+        .collect()
+}
+
+fn change(address: &str, actions: &str) -> (String, String) {
+    (address.to_owned(), actions.to_owned())
+}
+
+#[test]
+fn an_applied_file_plans_nothing() {
+    for name in ["quickstart.kdl", "legacy.kdl", "two-parents.kdl"] {
+        let host = Host::new();
+        host.apply(&example(name));
+        let plan = host.plan(&example(name));
+        assert_eq!(plan.code, 0, "{}", plan.all());
+        assert!(plan.stdout.contains("Nothing to do"), "{}", plan.all());
+    }
+}
+
+#[test]
+fn one_changed_attribute_plans_one_change_with_the_steps_that_the_kernel_forces() {
+    let host = Host::new();
+    host.apply(&example("quickstart.kdl"));
+    for (name, old, new, address) in [
+        ("mac", "02:00:00:00:00:58", "02:00:00:00:00:99", "subdev/nic0#db0"),
+        ("driverinit-param", "queues 4", "queues 8", "subdev/nic0#web0"),
+        ("mtu", "representor web0_r mtu=1400", "representor web0_r mtu=1300", "subdev/nic0#web0"),
+        ("rename", "netdev db1", "netdev db9", "subdev/nic0#db1"),
+        ("mdev-identity", "6c0f5d8e", "6c0f5d8f", "subdev/nic0#web1"),
+    ] {
+        let text = example("quickstart.kdl").replace(old, new);
+        let found = changes(&host.plan_json(&text));
+        if name == "mdev-identity" {
+            // Another UUID is another function: the old one goes, the new one comes.
+            assert_eq!(found.len(), 2, "{found:?}");
+        } else {
+            assert_eq!(found, [change(address, "[\"update\"]")], "{name}");
+        }
+        snapshot("cli", &format!("change-{name}"), &host.plan(&text).all());
+    }
+}
+
+#[test]
+fn a_subdevice_that_is_not_named_any_more_is_removed_and_nothing_else() {
+    let host = Host::new();
+    let both = host_with("subdevice a { sf 1; netdev a0; }; subdevice b { sf 2; netdev b0; }");
+    let one = host_with("subdevice b { sf 2; netdev b0; }");
+    host.apply(&both);
+    assert_eq!(changes(&host.plan_json(&one)), [change("subdev/nic0#a", "[\"delete\"]")]);
+    snapshot("cli", "removed-subdevice", &host.plan(&one).all());
+    host.apply(&one);
+    assert_eq!(host.config()["parents"]["subdev/nic0"]["functions"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_above_the_ceiling_is_refused_and_nothing_changes() {
+    let host = Host::new();
+    host.apply(&example("quickstart.kdl"));
+    let before = host.config();
+    host.write("host.kdl", &example("quickstart.kdl").replace("queues 4", "queues 8"));
+    let refused = host.run(&["apply", "host.kdl", "--yes"]);
+    assert_eq!(refused.code, 3);
+    snapshot("cli", "above-the-ceiling", &refused.all());
+    assert_eq!(host.config(), before);
+    // The command that the refusal shows does it.
+    let allowed = host.run(&["apply", "host.kdl", "--yes", "--allow", "subdevice-restart@subdev/nic0#web0"]);
+    assert_eq!(allowed.code, 0, "{}", allowed.all());
+}
+
+#[test]
+fn destroy_takes_everything_away() {
+    let host = Host::new();
+    host.run(&["state"]);
+    let before = host.config();
+    host.apply(&example("two-parents.kdl"));
+    let refused = host.run(&["destroy", "--yes"]);
+    assert_eq!(refused.code, 3, "{}", refused.all());
+    snapshot("cli", "destroy-refused", &refused.all());
+    let done = host.run(&["destroy", "--yes", "--allow", "parent-wide"]);
+    assert_eq!(done.code, 0, "{}", done.all());
+    assert_eq!(host.config(), before);
+    let again = host.run(&["destroy", "--yes"]);
+    assert_eq!(again.code, 0, "{}", again.all());
+}
+
+#[test]
+fn destroy_with_a_file_takes_away_what_the_file_names() {
+    let host = Host::new();
+    host.apply(&example("two-parents.kdl"));
+    let north = example("two-parents.kdl").split("\ndevice \"subdev/south\"").next().unwrap().to_owned();
+    host.write("north.kdl", &north);
+    let done = host.run(&["destroy", "north.kdl", "--yes", "--allow", "parent-wide"]);
+    assert_eq!(done.code, 0, "{}", done.all());
+    let parents = host.config()["parents"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(parents, ["subdev/south"]);
+}
+
+#[test]
+fn values_that_were_found_are_put_back() {
+    let host = Host::new();
+    host.apply(&host_with("param spoof_check #false"));
+    host.forget_record();
+    host.apply(&host_with("param spoof_check #true; subdevice a { sf 1; }"));
+    let done = host.run(&["destroy", "--yes", "--allow", "parent-wide"]);
+    assert_eq!(done.code, 0, "{}", done.all());
+    let parent = &host.config()["parents"]["subdev/nic0"];
+    assert_eq!(parent["params"]["spoof_check"]["runtime"], Value::Bool(false));
+    assert_eq!(parent["functions"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn a_function_made_by_hand_is_adopted_changed_in_place_and_never_deleted() {
+    let host = Host::new();
+    let text = host_with("subdevice a { sf 88; representor a_r up=#true; }");
+    host.apply(&text);
+    host.forget_record();
+    let changed = text.replace("up=#true", "up=#false");
+    let plan = host.plan(&changed);
+    snapshot("cli", "adopted", &plan.all());
+    host.apply(&changed);
+    let plan = host.plan(&changed);
+    assert!(plan.stdout.contains("Nothing to do") && !plan.stdout.contains("ADOPTED"), "{}", plan.all());
+    // No longer named, it is released: it was never subdevcfg's to delete.
+    let plan = host.plan(&host_with(""));
+    assert_eq!(plan.code, 0, "{}", plan.all());
+}
+
+#[test]
+fn a_number_that_a_mediated_device_has_is_refused_at_plan_time() {
+    let host = Host::new();
+    host.apply(&host_with("subdevice m { mdev type=eth; }"));
+    let text = host_with("subdevice m { mdev type=eth; }; subdevice a { sf 1000; }");
+    host.write("host.kdl", &text);
+    let refused = host.run(&["apply", "host.kdl", "--yes"]);
+    assert_eq!(refused.code, 3);
+    snapshot("cli", "number-taken", &refused.all());
+}
+
+#[test]
+fn drift_is_told_from_a_changed_file() {
+    let host = Host::new();
+    let text = host_with("subdevice a { sf 88; representor a_r up=#true; }");
+    host.apply(&text);
+    host.edit(|host| {
+        let function = &mut host["parents"]["nic0"]["functions"][0];
+        function["representor"]["up"] = Value::Bool(false);
+    });
+    snapshot("cli", "drift", &host.plan(&text).all());
+}
+
+#[test]
+fn an_attribute_that_the_file_does_not_mention_any_more_is_released() {
+    let host = Host::new();
+    host.apply(&host_with("subdevice a { sf 88; representor a_r mtu=1300 up=#true; }"));
+    let text = host_with("subdevice a { sf 88; representor a_r up=#true; }");
+    snapshot("cli", "released", &host.plan(&text).all());
+    host.apply(&text);
+    assert!(!host.plan(&text).stdout.contains("RELEASED"));
+    assert_eq!(host.config()["parents"]["subdev/nic0"]["functions"][0]["representor"]["mtu"], 1300);
+}
+
+#[test]
+fn too_many_subdevices_are_refused_before_anything_is_made() {
+    let host = Host::new();
+    host.apply(&host_with("subdevice a { sf 1; }; subdevice b { sf 2; }; subdevice c { sf 3; }"));
+    host.forget_record();
+    let text = host_with("subdevice d { sf 4; }; subdevice e { sf 5; }");
+    let plan = host.plan(&text);
+    snapshot("cli", "no-room", &plan.all());
+}
