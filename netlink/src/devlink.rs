@@ -151,6 +151,17 @@ impl<D: Datagrams> Devlink<D> {
         self.dump("devlink dev param get", CMD_PARAM_GET, decode::param)
     }
 
+    /// One parameter of one instance.
+    ///
+    /// # Errors
+    /// See [`Self::instances`]; `EINVAL` when the instance has no such parameter (`devlink_param_get_from_info`).
+    pub fn param(&mut self, handle: &Handle, name: &str) -> Result<Param, NetlinkError> {
+        let mut payload = Vec::new();
+        push_handle(dl::OpParamGetDo::encode_request(&mut payload), handle)
+            .push_param_name_bytes(name.as_bytes());
+        self.one::<dl::OpParamGetDo<'_>, _>("devlink dev param get", payload, decode::param)
+    }
+
     /// The eswitch attributes of an instance. Needs `CAP_NET_ADMIN`.
     ///
     /// # Errors

@@ -82,8 +82,10 @@ impl Datagrams for Socket {
     fn receive(&mut self, deadline: Instant) -> Result<Option<&[u8]>, NetlinkError> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            // Rounded up: a poll of 0 ms for the last fraction of a millisecond would spin.
-            let timeout = PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
+            // Rounded up: a poll of 0 ms for the last fraction of a millisecond would spin. A deadline that is past
+            // asks what is there already, and waits for nothing.
+            let patience = if left.is_zero() { left } else { left + Duration::from_millis(1) };
+            let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
             let mut fds = [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)];
             match nix::poll::poll(&mut fds, timeout) {
                 Ok(0) if Instant::now() >= deadline => return Ok(None),

@@ -8,6 +8,7 @@ pub mod apply;
 pub mod desired;
 pub mod guard;
 pub mod kernel;
+pub mod live;
 pub mod plan;
 pub mod record;
 pub mod resource;

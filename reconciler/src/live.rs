@@ -1,0 +1,208 @@
+//! The live kernel: devlink and rtnetlink by netlink, mediated devices and soft parents by sysfs.
+//!
+//! It keeps a mirror of the kernel's objects. [`Kernel::observe`] fills it with a constant number of dumps, however many
+//! functions there are; notifications keep it current, so that a request or a wait costs no dump. The socket that hears
+//! notifications has joined its group before the first dump: what happens meanwhile is heard.
+//!
+//! Architecture invariant: only `sysfs.rs` touches files here.
+
+mod mirror;
+mod observe;
+mod perform;
+mod sysfs;
+mod wire;
+
+use std::time::{Duration, Instant};
+
+use camino::Utf8PathBuf;
+use nix::errno::Errno;
+use subdevcfg_netlink::NetlinkError;
+use subdevcfg_netlink::conversation::Datagrams;
+use subdevcfg_netlink::devlink::{Devlink, Event, Events};
+use subdevcfg_netlink::route::Route;
+use subdevcfg_netlink::socket::Socket;
+
+use crate::kernel::{Effect, Kernel, ObserveError, Request, RequestError};
+use crate::resource::{Setting, Side, Subject};
+use crate::state::State;
+use mirror::Mirror;
+use sysfs::Sysfs;
+
+/// How often an effect is looked for without being told of it: drivers forget notifications (going to legacy mode
+/// deletes the subfunctions of mlx5 in silence).
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// The kernel that this program runs on.
+#[derive(Debug)]
+pub struct LiveKernel<D = Socket> {
+    devlink: Devlink<D>,
+    route: Route<D>,
+    events: Events<D>,
+    sysfs: Sysfs,
+    mirror: Mirror,
+    /// The mirror may lack something that no notification tells.
+    stale: bool,
+}
+
+impl LiveKernel<Socket> {
+    /// Opens the conversation with the kernel.
+    ///
+    /// # Errors
+    /// [`NetlinkError::NoFamily`] when the kernel has no devlink; [`NetlinkError::Socket`].
+    pub fn open() -> Result<Self, NetlinkError> {
+        let devlink = Devlink::open()?;
+        let events = devlink.subscribe()?;
+        Ok(Self::new(devlink, Route::open()?, events, "/"))
+    }
+}
+
+impl<D: Datagrams> LiveKernel<D> {
+    /// Talks over these conversations; sysfs and procfs are below `root`.
+    pub fn new(
+        devlink: Devlink<D>,
+        route: Route<D>,
+        events: Events<D>,
+        root: impl Into<Utf8PathBuf>,
+    ) -> Self {
+        let sysfs = Sysfs::new(root);
+        Self { devlink, route, events, sysfs, mirror: Mirror::default(), stale: true }
+    }
+
+    /// `/proc/sys/kernel/random/boot_id`: another one after each boot.
+    ///
+    /// # Errors
+    /// [`ObserveError::File`].
+    pub fn boot_id(&self) -> Result<String, ObserveError> {
+        self.sysfs.boot_id()
+    }
+
+    /// Fills the mirror with dumps.
+    fn refill(&mut self) -> Result<(), ObserveError> {
+        let instances = self.devlink.instances()?;
+        let ports = self.devlink.ports()?;
+        self.mirror.refill(instances, ports, self.sysfs.mdevs()?, &self.sysfs);
+        self.stale = false;
+        Ok(())
+    }
+
+    /// Takes notifications in: those that are there and, when there are none, the first that comes before the deadline.
+    /// Tells how many there were.
+    fn absorb(&mut self, deadline: Instant) -> Result<usize, NetlinkError> {
+        let mut deadline = deadline;
+        let mut count = 0;
+        loop {
+            let events = self.events.next(deadline)?;
+            if events.is_empty() {
+                return Ok(count);
+            }
+            count += events.len();
+            for event in events {
+                self.apply(event);
+            }
+            deadline = Instant::now();
+        }
+    }
+
+    fn apply(&mut self, event: Event) {
+        self.stale |= !self.mirror.apply(event, &self.sysfs);
+    }
+
+    /// The mirror as it is now.
+    fn current(&mut self) -> Result<&Mirror, RequestError> {
+        self.absorb(Instant::now())?;
+        if self.stale {
+            self.refresh()?;
+        }
+        Ok(&self.mirror)
+    }
+
+    fn refresh(&mut self) -> Result<(), RequestError> {
+        self.refill().map_err(|error| match error {
+            ObserveError::Netlink(error) => RequestError::Conversation(error),
+            ObserveError::File { .. } => RequestError::Vanished(error.to_string()),
+        })
+    }
+
+    /// Looks something up; what is not there is looked for once more in new dumps.
+    fn find<T>(
+        &mut self,
+        look: impl Fn(&Mirror) -> Option<T>,
+        missing: impl Fn() -> String,
+    ) -> Result<T, RequestError> {
+        if let Some(found) = look(self.current()?) {
+            return Ok(found);
+        }
+        self.refresh()?;
+        look(&self.mirror).ok_or_else(|| RequestError::Vanished(missing()))
+    }
+
+    fn seen(&mut self, subject: &Subject, effect: Effect) -> Result<bool, RequestError> {
+        let mirror = self.current()?;
+        Ok(match effect {
+            Effect::Gone => !mirror.has(subject),
+            Effect::Detached => mirror
+                .port(subject)
+                .and_then(|port| port.function.as_ref())
+                .is_none_or(|function| function.attached != Some(true)),
+            Effect::Instance => mirror.instance(subject).is_some(),
+            Effect::Netdev => mirror.interface(subject, Side::Netdev).is_some(),
+            Effect::Representor => mirror.interface(subject, Side::Representor).is_some(),
+        })
+    }
+
+    /// Reads again what an effect is seen on: one port where that is enough.
+    fn look_again(&mut self, subject: &Subject, effect: Effect) -> Result<(), RequestError> {
+        let port = self.mirror.port(subject).map(|port| (port.handle.clone(), port.index));
+        if let (Some((handle, index)), Effect::Detached | Effect::Representor) = (port, effect)
+            && let Ok(port) = self.devlink.port(&handle, index)
+        {
+            self.apply(Event::Port(Box::new(port)));
+            return Ok(());
+        }
+        self.refresh()
+    }
+}
+
+impl<D: Datagrams> Kernel for LiveKernel<D> {
+    fn observe(&mut self) -> Result<State, ObserveError> {
+        self.read_everything()
+    }
+
+    fn perform(&mut self, request: &Request) -> Result<(), RequestError> {
+        let result = self.send(request);
+        // What the kernel says is not there, the mirror should not have had; and some requests take other objects with
+        // them without a notification for each.
+        let missing =
+            matches!(&result, Err(RequestError::Refused { errno: Errno::ENODEV | Errno::ENOENT, .. }));
+        self.stale |= missing || takes_others_along(request);
+        result
+    }
+
+    fn wait(&mut self, subject: &Subject, effect: Effect, deadline: Duration) -> Result<(), RequestError> {
+        let start = Instant::now();
+        let mut looked = start;
+        loop {
+            if self.seen(subject, effect)? {
+                return Ok(());
+            }
+            let left = deadline.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                return Err(RequestError::NoEffect { effect, waited: deadline });
+            }
+            self.absorb(Instant::now() + left.min(LOOK_AGAIN))?;
+            if looked.elapsed() >= LOOK_AGAIN {
+                self.look_again(subject, effect)?;
+                looked = Instant::now();
+            }
+        }
+    }
+}
+
+fn takes_others_along(request: &Request) -> bool {
+    match request {
+        Request::NewParent { .. } | Request::DelParent { .. } => true,
+        Request::Set { setting, .. } => matches!(setting, Setting::EswitchMode(_)),
+        Request::Reload { subject } => subject.function.is_none(),
+        Request::Create { .. } | Request::Delete { .. } | Request::SetActive { .. } => false,
+    }
+}

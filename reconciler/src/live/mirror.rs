@@ -1,0 +1,280 @@
+//! What is known of the kernel's objects between two dumps: filled by dumps, kept current by notifications, so that
+//! requests and waits need no dump each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use subdevcfg_compiler::values::DevlinkHandle;
+use subdevcfg_netlink::devlink::{Event, Flavour, Handle, Instance, ParamType, Port};
+use uuid::Uuid;
+
+use super::sysfs::{Mdev, Sysfs};
+use super::wire;
+use crate::resource::{FunctionId, Side, Subject};
+
+/// The objects. Handles are netlink's here.
+#[derive(Debug, Default)]
+pub(super) struct Mirror {
+    instances: BTreeSet<Handle>,
+    ports: BTreeMap<(Handle, u32), Port>,
+    mdevs: BTreeMap<Uuid, Mdev>,
+    /// The mediated device that a port belongs to, where the device says so.
+    mdev_ports: BTreeMap<(Handle, u32), Uuid>,
+    /// The device that an auxiliary instance is on.
+    above: BTreeMap<Handle, Handle>,
+    /// The instance of a subfunction, by parent and number, from the auxiliary device. Kernels before 6.7 do not say
+    /// it in the port (`DEVLINK_PORT_FN_ATTR_DEVLINK`).
+    owners: BTreeMap<(Handle, u32), Handle>,
+    types: BTreeMap<TypeKey, ParamType>,
+}
+
+/// Parameters of one name have one wire type on all instances that one driver makes below one parent.
+pub(super) type TypeKey = (DevlinkHandle, String, String);
+
+/// The key of a subject's parameter in [`Mirror::types`].
+pub(super) fn type_key(subject: &Subject, instance: &Handle, name: &str) -> TypeKey {
+    (subject.parent.clone(), instance.bus.clone(), name.to_owned())
+}
+
+impl Mirror {
+    /// Puts the results of dumps in place of what was known. Wire types stay: they do not change.
+    pub fn refill(
+        &mut self,
+        instances: Vec<Instance>,
+        ports: Vec<Port>,
+        mdevs: BTreeMap<Uuid, Mdev>,
+        sysfs: &Sysfs,
+    ) {
+        *self = Self { types: std::mem::take(&mut self.types), ..Self::default() };
+        for (uuid, mdev) in mdevs {
+            self.insert_mdev(uuid, mdev);
+        }
+        for instance in instances {
+            self.appeared(instance.handle, sysfs);
+        }
+        self.ports = ports.into_iter().map(|port| ((port.handle.clone(), port.index), port)).collect();
+    }
+
+    /// Takes a notification in. False when notifications were lost, and only a refill helps.
+    pub fn apply(&mut self, event: Event, sysfs: &Sysfs) -> bool {
+        match event {
+            Event::Instance(instance) => {
+                if let Some(uuid) = mdev_uuid(&instance.handle) {
+                    self.reread_mdev(uuid, sysfs);
+                }
+                self.appeared(instance.handle, sysfs);
+            }
+            Event::InstanceGone(handle) => {
+                if let Some(uuid) = mdev_uuid(&handle) {
+                    self.reread_mdev(uuid, sysfs);
+                }
+                self.vanished(&handle);
+            }
+            Event::Port(port) => {
+                self.ports.insert((port.handle.clone(), port.index), *port);
+            }
+            Event::PortGone(handle, index) => {
+                self.ports.remove(&(handle, index));
+            }
+            Event::Other => {}
+            Event::Lost => return false,
+        }
+        true
+    }
+
+    fn appeared(&mut self, handle: Handle, sysfs: &Sysfs) {
+        if handle.bus == "auxiliary"
+            && let Some(place) = sysfs.auxiliary(&handle.device)
+        {
+            let parent = wire::netlink_handle(&place.parent);
+            if let Some(number) = place.sf_number {
+                self.owners.insert((parent.clone(), number), handle.clone());
+            }
+            self.above.insert(handle.clone(), parent);
+        }
+        self.instances.insert(handle);
+    }
+
+    fn vanished(&mut self, handle: &Handle) {
+        self.instances.remove(handle);
+        self.ports.retain(|(instance, _), _| instance != handle);
+        self.above.remove(handle);
+        self.owners.retain(|_, owner| owner != handle);
+    }
+
+    /// Looks one mediated device up in sysfs again.
+    pub fn reread_mdev(&mut self, uuid: Uuid, sysfs: &Sysfs) {
+        if let Some(Mdev { parent, port_index: Some(index), .. }) = self.mdevs.remove(&uuid) {
+            self.mdev_ports.remove(&(wire::netlink_handle(&parent), index));
+        }
+        if let Some(mdev) = sysfs.mdev(uuid) {
+            self.insert_mdev(uuid, mdev);
+        }
+    }
+
+    fn insert_mdev(&mut self, uuid: Uuid, mdev: Mdev) {
+        if let Some(index) = mdev.port_index {
+            self.mdev_ports.insert((wire::netlink_handle(&mdev.parent), index), uuid);
+        }
+        self.mdevs.insert(uuid, mdev);
+    }
+
+    /// Looks the mediated devices without a port up again: a driver's attributes appear in sysfs after its devlink
+    /// instance (`really_probe`, drivers/base/dd.c). Tells whether one has a port now.
+    pub fn reread_portless(&mut self, sysfs: &Sysfs) -> bool {
+        let portless = self.mdevs.iter().filter(|(_, mdev)| mdev.port_index.is_none());
+        let portless: Vec<Uuid> = portless.map(|(&uuid, _)| uuid).collect();
+        let known = self.mdev_ports.len();
+        for uuid in portless {
+            self.reread_mdev(uuid, sysfs);
+        }
+        self.mdev_ports.len() != known
+    }
+
+    /// A mediated device.
+    pub fn mdev(&self, uuid: Uuid) -> Option<&Mdev> {
+        self.mdevs.get(&uuid)
+    }
+
+    /// The mediated devices on an instance.
+    pub fn mdevs_of(&self, parent: &DevlinkHandle) -> impl Iterator<Item = (Uuid, &Mdev)> {
+        self.mdevs.iter().filter(move |(_, mdev)| mdev.parent == *parent).map(|(&uuid, mdev)| (uuid, mdev))
+    }
+
+    /// Instances that are not a function's own, nor a driver's part of one.
+    pub fn parents(&self) -> Vec<Handle> {
+        let named: BTreeSet<&Handle> =
+            self.ports.values().filter_map(|port| port.function.as_ref()?.instance.as_ref()).collect();
+        let below = |handle: &Handle| {
+            handle.bus == "mdev"
+                || named.contains(handle)
+                || self.above.get(handle).is_some_and(|above| self.instances.contains(above))
+        };
+        self.instances.iter().filter(|handle| !below(handle)).cloned().collect()
+    }
+
+    /// The ports of an instance.
+    pub fn ports_of<'m>(&'m self, handle: &'m Handle) -> impl Iterator<Item = &'m Port> {
+        self.ports.range((handle.clone(), 0)..=(handle.clone(), u32::MAX)).map(|(_, port)| port)
+    }
+
+    /// The mediated device that a parent's port belongs to.
+    fn mdev_of(&self, port: &Port) -> Option<Uuid> {
+        let instance = port.function.as_ref().and_then(|function| function.instance.as_ref());
+        if let Some(uuid) = instance.and_then(mdev_uuid) {
+            return Some(uuid);
+        }
+        self.mdev_ports.get(&(port.handle.clone(), port.index)).copied()
+    }
+
+    /// The function that a parent's port belongs to; `None` for other ports, and for functions of other hosts.
+    pub fn function_of(&self, port: &Port) -> Option<FunctionId> {
+        if port.flavour != Some(Flavour::PciSf) || port.external {
+            return None;
+        }
+        if let Some(uuid) = self.mdev_of(port) {
+            return Some(FunctionId::Mdev { uuid });
+        }
+        Some(FunctionId::Sf {
+            controller: port.controller.unwrap_or(0),
+            pf: port.pf?.into(),
+            number: port.sf?,
+        })
+    }
+
+    /// The port of a function on its parent.
+    pub fn port(&self, subject: &Subject) -> Option<&Port> {
+        let parent = wire::netlink_handle(&subject.parent);
+        match subject.function.as_ref()? {
+            FunctionId::Mdev { uuid } => {
+                let mdev = self.mdevs.get(uuid).filter(|mdev| mdev.parent == subject.parent)?;
+                self.ports.get(&(parent, mdev.port_index?))
+            }
+            FunctionId::Sf { controller, pf, number } => {
+                let found =
+                    self.ports.range((parent.clone(), 0)..=(parent, u32::MAX)).map(|(_, port)| port).find(
+                        |port| {
+                            port.flavour == Some(Flavour::PciSf)
+                                && port.sf == Some(*number)
+                                && port.pf.map(u32::from) == Some(*pf)
+                                && port.controller.unwrap_or(0) == *controller
+                        },
+                    )?;
+                // A mediated device's port has a number, too, and is no subfunction for it.
+                (!found.external && self.mdev_of(found).is_none()).then_some(found)
+            }
+        }
+    }
+
+    /// Whether the subject is there.
+    pub fn has(&self, subject: &Subject) -> bool {
+        match &subject.function {
+            None => self.instances.contains(&wire::netlink_handle(&subject.parent)),
+            Some(FunctionId::Mdev { uuid }) => {
+                self.mdevs.get(uuid).is_some_and(|mdev| mdev.parent == subject.parent)
+            }
+            Some(FunctionId::Sf { .. }) => self.port(subject).is_some(),
+        }
+    }
+
+    /// The devlink instance of a subject: the parent's, or the function's own while it is registered.
+    pub fn instance(&self, subject: &Subject) -> Option<Handle> {
+        let handle = match &subject.function {
+            None => wire::netlink_handle(&subject.parent),
+            Some(FunctionId::Mdev { uuid }) => mdev_handle(*uuid),
+            Some(FunctionId::Sf { controller, number, .. }) => {
+                let named = self.port(subject).and_then(|port| port.function.as_ref()?.instance.clone());
+                let parent = wire::netlink_handle(&subject.parent);
+                // Functions of other controllers run on other hosts: a number seen here is not theirs.
+                let owner =
+                    || (*controller == 0).then(|| self.owners.get(&(parent, *number)).cloned()).flatten();
+                named.or_else(owner)?
+            }
+        };
+        self.instances.contains(&handle).then_some(handle)
+    }
+
+    /// The index of one of a function's interfaces, while it is in this network namespace.
+    pub fn interface(&self, subject: &Subject, side: Side) -> Option<u32> {
+        match side {
+            Side::Representor => self.port(subject)?.netdev_ifindex,
+            Side::Netdev => {
+                let instance = self.instance(subject)?;
+                self.netdev_on(&instance, |_| true)
+            }
+        }
+    }
+
+    /// Whether an uplink of this instance has an interface, and which.
+    pub fn uplink(&self, parent: &Handle) -> Option<u32> {
+        self.netdev_on(parent, |port| port.flavour == Some(Flavour::Physical))
+    }
+
+    /// The netdev of a port on an instance or directly below it: since 6.3 mlx5 gives its Ethernet part an instance of
+    /// its own, `auxiliary/mlx5_core.eth.N` (`mlx5e_create_devlink`).
+    fn netdev_on(&self, instance: &Handle, wanted: impl Fn(&Port) -> bool + Copy) -> Option<u32> {
+        let netdev = |handle: &Handle| {
+            self.ports_of(handle).filter(|port| wanted(port)).find_map(|port| port.netdev_ifindex)
+        };
+        let below = self.above.iter().filter(|(_, above)| *above == instance).map(|(handle, _)| handle);
+        netdev(instance).or_else(|| below.into_iter().find_map(netdev))
+    }
+
+    /// The wire type of a parameter, where it is known.
+    pub fn param_type(&self, key: &TypeKey) -> Option<ParamType> {
+        self.types.get(key).copied()
+    }
+
+    /// Learns one.
+    pub fn learn(&mut self, key: TypeKey, kind: ParamType) {
+        self.types.insert(key, kind);
+    }
+}
+
+/// The instance of a mediated device: `devlink_alloc` on the mdev takes its bus and its name.
+fn mdev_handle(uuid: Uuid) -> Handle {
+    Handle { bus: "mdev".to_owned(), device: uuid.to_string() }
+}
+
+fn mdev_uuid(handle: &Handle) -> Option<Uuid> {
+    if handle.bus == "mdev" { handle.device.parse().ok() } else { None }
+}

@@ -1,0 +1,253 @@
+//! The whole state: a constant number of dumps, one eswitch request a parent, and what only sysfs tells.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use subdevcfg_compiler::values::{Cmode, Scalar};
+use subdevcfg_netlink::conversation::Datagrams;
+use subdevcfg_netlink::devlink::{Handle, Param, Port};
+use subdevcfg_netlink::route::Link;
+
+use super::mirror::type_key;
+use super::{LiveKernel, wire};
+use crate::kernel::ObserveError;
+use crate::resource::{FunctionId, Side, Subject};
+use crate::state::{
+    Eswitch, FORMAT_VERSION, Function, FunctionVolatile, HostVolatile, Interface, InterfaceVolatile, Parent,
+    ParentVolatile, State, Unread, Volatile,
+};
+
+/// How often everything is read again because something changed meanwhile. devlink dumps never say that they were
+/// interrupted (nothing below net/devlink/ calls `nl_dump_check_consistent`); notifications do.
+const ATTEMPTS: u32 = 5;
+
+/// Changes come in bursts; reading again begins when none came for so long.
+const QUIET: Duration = Duration::from_millis(20);
+
+/// What the dumps said.
+struct Dumps {
+    drivers: BTreeMap<Handle, String>,
+    params: BTreeMap<Handle, Vec<Param>>,
+    links: BTreeMap<u32, Link>,
+    unread: Vec<Unread>,
+}
+
+type Params = BTreeMap<String, BTreeMap<Cmode, Scalar>>;
+
+impl<D: Datagrams> LiveKernel<D> {
+    pub(super) fn read_everything(&mut self) -> Result<State, ObserveError> {
+        for _ in 1..ATTEMPTS {
+            self.absorb(Instant::now())?;
+            let (state, moved) = self.read_once()?;
+            if !moved {
+                return Ok(state);
+            }
+            for _ in 0..ATTEMPTS {
+                if self.absorb(Instant::now() + QUIET)? == 0 {
+                    break;
+                }
+            }
+        }
+        let (mut state, moved) = self.read_once()?;
+        if moved {
+            let why = "it kept changing while it was read".to_owned();
+            state.unread.push(Unread { what: "devlink".to_owned(), why });
+        }
+        Ok(state)
+    }
+
+    /// Reads everything, and tells whether something changed meanwhile.
+    fn read_once(&mut self) -> Result<(State, bool), ObserveError> {
+        self.refill()?;
+        let (links, interrupted) = self.route.links()?;
+        let mut unread = Vec::new();
+        let drivers = self.devlink.drivers();
+        let drivers = drivers.unwrap_or_else(|error| {
+            unread.push(Unread { what: "devlink dev info".to_owned(), why: error.to_string() });
+            Vec::new()
+        });
+        let mut params: BTreeMap<Handle, Vec<Param>> = BTreeMap::new();
+        match self.devlink.params() {
+            Ok(found) => {
+                for param in found {
+                    params.entry(param.handle.clone()).or_default().push(param);
+                }
+            }
+            // One driver's error ends the dump for all, and an absent param must not look like one without a value.
+            Err(error) => unread.extend(
+                self.mirror
+                    .parents()
+                    .iter()
+                    .map(|handle| Unread { what: handle.to_string(), why: format!("its params: {error}") }),
+            ),
+        }
+        let volatile = HostVolatile {
+            kernel_release: self.sysfs.kernel_release()?,
+            boot_id: self.sysfs.boot_id()?,
+            interface_names: names(&links),
+        };
+        let mut dumps = Dumps {
+            drivers: drivers.into_iter().filter_map(|(handle, driver)| Some((handle, driver?))).collect(),
+            params,
+            links: links.into_iter().map(|link| (link.index, link)).collect(),
+            unread,
+        };
+        let mut parents = BTreeMap::new();
+        let mut moved = interrupted || self.mirror.reread_portless(&self.sysfs);
+        for handle in self.mirror.parents() {
+            match self.eswitch(&handle, &mut dumps.unread) {
+                Some(eswitch) => {
+                    parents.insert(wire::devlink_handle(&handle), self.parent(&handle, eswitch, &mut dumps)?);
+                }
+                None => moved = true,
+            }
+        }
+        moved |= self.absorb(Instant::now())? > 0;
+        let state = State {
+            format_version: FORMAT_VERSION.to_owned(),
+            parents,
+            unread: dumps.unread,
+            volatile: Volatile(volatile),
+        };
+        Ok((state, moved))
+    }
+
+    /// Four facts apart: not supported is no attributes, not permitted and busy are unread, and gone is `None`.
+    fn eswitch(&mut self, handle: &Handle, unread: &mut Vec<Unread>) -> Option<Eswitch> {
+        let error = match self.devlink.eswitch(handle) {
+            Ok(found) => return Some(wire::eswitch(found)),
+            Err(error) => error,
+        };
+        match error.refusal().map(|refusal| refusal.errno) {
+            Some(Errno::EOPNOTSUPP) => {}
+            Some(Errno::ENODEV) => return None,
+            Some(Errno::EPERM) => unread.push(Unread {
+                what: format!("{handle} eswitch"),
+                why: "not permitted: the kernel tells it only to CAP_NET_ADMIN".to_owned(),
+            }),
+            // A mode switch under way, firmware that does not answer: nothing on this parent is to be relied on.
+            _ => unread.push(Unread { what: handle.to_string(), why: error.to_string() }),
+        }
+        Some(Eswitch::default())
+    }
+
+    fn parent(
+        &mut self,
+        handle: &Handle,
+        eswitch: Eswitch,
+        dumps: &mut Dumps,
+    ) -> Result<Parent, ObserveError> {
+        let name = wire::devlink_handle(handle);
+        let subject = Subject::parent(name.clone());
+        let ports: Vec<(FunctionId, Port)> = self
+            .mirror
+            .ports_of(handle)
+            .filter_map(|port| Some((self.mirror.function_of(port)?, port.clone())))
+            .collect();
+        let params = self.params(&subject, handle, dumps);
+        let mut functions = Vec::new();
+        for (id, port) in &ports {
+            functions.push(self.function(
+                &Subject::function(name.clone(), id.clone()),
+                id,
+                Some(port),
+                dumps,
+            ));
+        }
+        let seen = |uuid| ports.iter().any(|(id, _)| *id == FunctionId::Mdev { uuid });
+        let portless: Vec<_> = self
+            .mirror
+            .mdevs_of(&name)
+            .filter(|(_, mdev)| mdev.port_index.is_none())
+            .map(|(uuid, _)| uuid)
+            .filter(|uuid| !seen(*uuid))
+            .collect();
+        for uuid in portless {
+            let id = FunctionId::Mdev { uuid };
+            functions.push(self.function(&Subject::function(name.clone(), id.clone()), &id, None, dumps));
+        }
+        functions.sort_by(|a, b| a.id.cmp(&b.id));
+        let uplink = self.mirror.uplink(handle).and_then(|index| dumps.links.get(&index));
+        Ok(Parent {
+            driver: dumps.drivers.get(handle).cloned(),
+            soft: self.sysfs.soft(&name),
+            eswitch,
+            params,
+            functions,
+            volatile: Volatile(ParentVolatile {
+                mdev_types: self.sysfs.mdev_types(&name)?,
+                uplink_up: uplink.is_some_and(|link| link.up),
+            }),
+        })
+    }
+
+    fn function(
+        &mut self,
+        subject: &Subject,
+        id: &FunctionId,
+        port: Option<&Port>,
+        dumps: &Dumps,
+    ) -> Function {
+        let instance = self.mirror.instance(subject);
+        let params = instance.as_ref().map(|instance| self.params(subject, instance, dumps));
+        let port_function = port.and_then(|port| port.function.as_ref());
+        let mdev_type = match id {
+            FunctionId::Mdev { uuid } => self.mirror.mdev(*uuid).map(|mdev| mdev.kind.clone()),
+            FunctionId::Sf { .. } => None,
+        };
+        let interface = |side| {
+            let link = dumps.links.get(&self.mirror.interface(subject, side)?)?;
+            Some(self.interface(link))
+        };
+        Function {
+            id: id.clone(),
+            mdev_type,
+            mac: port_function.and_then(|function| function.hw_addr).map(wire::mac),
+            // A driver that does not tell has no inactive functions (`port_fn_state_get` is optional).
+            active: port_function.and_then(|function| function.active).unwrap_or(true),
+            params: params.unwrap_or_default(),
+            netdev: interface(Side::Netdev),
+            representor: interface(Side::Representor),
+            volatile: Volatile(FunctionVolatile {
+                port_index: port.map(|port| port.index),
+                sf_number: port.and_then(|port| port.sf),
+                attached: port_function.and_then(|function| function.attached).unwrap_or(false),
+                instance: instance.as_ref().map(wire::devlink_handle),
+            }),
+        }
+    }
+
+    /// The parameters of an instance; learns their wire types.
+    fn params(&mut self, subject: &Subject, instance: &Handle, dumps: &Dumps) -> Params {
+        let mut values = Params::new();
+        for param in dumps.params.get(instance).into_iter().flatten() {
+            if let Some(kind) = param.kind {
+                self.mirror.learn(type_key(subject, instance, &param.name), kind);
+                values.insert(param.name.clone(), wire::param_values(param).collect());
+            }
+        }
+        values
+    }
+
+    fn interface(&self, link: &Link) -> Interface {
+        let chosen = self.sysfs.name_was_chosen(&link.name);
+        Interface {
+            name: chosen.then(|| link.name.parse().ok()).flatten(),
+            mtu: link.mtu,
+            up: link.up,
+            volatile: Volatile(InterfaceVolatile {
+                name: link.name.clone(),
+                index: link.index,
+                mac: link.address.map(wire::mac),
+            }),
+        }
+    }
+}
+
+fn names(links: &[Link]) -> Vec<String> {
+    let mut names: Vec<String> =
+        links.iter().flat_map(|link| link.altnames.iter().chain([&link.name])).cloned().collect();
+    names.sort();
+    names
+}

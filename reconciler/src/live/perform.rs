@@ -1,0 +1,157 @@
+//! Requests: each is one netlink message or one write to a file.
+
+use nix::errno::Errno;
+use subdevcfg_compiler::values::{Cmode, DevlinkHandle, Scalar};
+use subdevcfg_netlink::conversation::Datagrams;
+use subdevcfg_netlink::devlink::{EswitchChange, FunctionChange, Handle, SfIdentity};
+use subdevcfg_netlink::route::LinkChange;
+
+use super::mirror::type_key;
+use super::{LiveKernel, wire};
+use crate::kernel::{Request, RequestError};
+use crate::resource::{FunctionId, Setting, Side, Subject};
+
+type Answer = Result<(), RequestError>;
+
+impl<D: Datagrams> LiveKernel<D> {
+    pub(super) fn send(&mut self, request: &Request) -> Answer {
+        match request {
+            Request::NewParent { handle, spec } => self.sysfs.new_parent(handle, spec),
+            Request::DelParent { handle } => self.sysfs.del_parent(handle),
+            Request::Create { parent, id, mdev_type } => self.create(parent, id, mdev_type.as_deref()),
+            Request::Delete { parent, id } => self.delete(parent, id),
+            Request::SetActive { parent, id, active } => {
+                let change = FunctionChange { active: Some(*active), ..FunctionChange::default() };
+                self.set_function(&Subject::function(parent.clone(), id.clone()), change)
+            }
+            Request::Set { subject, setting } => self.set(subject, setting),
+            Request::Reload { subject } => {
+                let instance = self.find_instance(subject)?;
+                self.devlink.reload(&instance).map_err(wire::request_error)
+            }
+        }
+    }
+
+    fn create(&mut self, parent: &DevlinkHandle, id: &FunctionId, mdev_type: Option<&str>) -> Answer {
+        match id {
+            FunctionId::Sf { controller, pf, number } => {
+                let pf = u16::try_from(*pf)
+                    .map_err(|_| wire::refused(Errno::EINVAL, format!("{pf} is no PF number")))?;
+                let sf = SfIdentity { controller: *controller, pf, number: *number };
+                let parent = wire::netlink_handle(parent);
+                self.devlink.port_new(&parent, sf).map(drop).map_err(wire::request_error)
+            }
+            FunctionId::Mdev { uuid } => {
+                let mdev_type = mdev_type.ok_or_else(|| {
+                    wire::refused(Errno::EINVAL, "a mediated device is made of a type".to_owned())
+                })?;
+                self.sysfs.create_mdev(parent, mdev_type, *uuid)?;
+                // The driver's attributes appear after its devlink instance was announced (really_probe,
+                // drivers/base/dd.c), and no notification comes after them.
+                self.absorb(std::time::Instant::now())?;
+                self.mirror.reread_mdev(*uuid, &self.sysfs);
+                Ok(())
+            }
+        }
+    }
+
+    fn delete(&mut self, parent: &DevlinkHandle, id: &FunctionId) -> Answer {
+        match id {
+            FunctionId::Sf { .. } => {
+                let (handle, index) = self.find_port(&Subject::function(parent.clone(), id.clone()))?;
+                self.devlink.port_del(&handle, index).map_err(wire::request_error)
+            }
+            FunctionId::Mdev { uuid } => {
+                let subject = Subject::function(parent.clone(), id.clone());
+                self.find(|mirror| mirror.has(&subject).then_some(()), || no_such(&subject))?;
+                self.sysfs.remove_mdev(*uuid)?;
+                self.mirror.reread_mdev(*uuid, &self.sysfs);
+                Ok(())
+            }
+        }
+    }
+
+    fn set(&mut self, subject: &Subject, setting: &Setting) -> Answer {
+        match setting {
+            Setting::EswitchMode(mode) => self.set_eswitch(subject, wire::mode_change(*mode)),
+            Setting::InlineMode(mode) => self.set_eswitch(subject, wire::inline_change(*mode)),
+            Setting::EncapMode(mode) => self.set_eswitch(subject, wire::encap_change(*mode)),
+            Setting::Mac(mac) => {
+                let change = FunctionChange { hw_addr: Some(mac.0), ..FunctionChange::default() };
+                self.set_function(subject, change)
+            }
+            Setting::Param { name, cmode, value } => self.set_param(subject, name, *cmode, value),
+            Setting::Name(side, name) => {
+                let change = LinkChange { name: Some(name.to_string()), ..LinkChange::default() };
+                self.set_interface(subject, *side, &change)
+            }
+            Setting::Mtu(side, mtu) => {
+                let change = LinkChange { mtu: Some(*mtu), ..LinkChange::default() };
+                self.set_interface(subject, *side, &change)
+            }
+            Setting::Up(side, up) => {
+                let change = LinkChange { up: Some(*up), ..LinkChange::default() };
+                self.set_interface(subject, *side, &change)
+            }
+        }
+    }
+
+    fn set_eswitch(&mut self, subject: &Subject, change: EswitchChange) -> Answer {
+        if subject.function.is_some() {
+            return Err(wire::refused(Errno::EOPNOTSUPP, format!("{subject} is no parent")));
+        }
+        let handle = self.find_instance(subject)?;
+        self.devlink.eswitch_set(&handle, change).map_err(wire::request_error)
+    }
+
+    fn set_function(&mut self, subject: &Subject, change: FunctionChange) -> Answer {
+        let (handle, index) = self.find_port(subject)?;
+        self.devlink.function_set(&handle, index, change).map_err(wire::request_error)
+    }
+
+    fn set_param(&mut self, subject: &Subject, name: &str, cmode: Cmode, value: &Scalar) -> Answer {
+        let instance = self.find_instance(subject)?;
+        let key = type_key(subject, &instance, name);
+        let kind = if let Some(kind) = self.mirror.param_type(&key) {
+            kind
+        } else {
+            let param = self.devlink.param(&instance, name).map_err(wire::request_error)?;
+            let kind = param.kind.ok_or_else(|| {
+                wire::refused(
+                    Errno::EOPNOTSUPP,
+                    format!("the wire type of {name} is newer than this program"),
+                )
+            })?;
+            self.mirror.learn(key, kind);
+            kind
+        };
+        let value = wire::param_value(name, kind, value)?;
+        let cmode = wire::cmode_number(cmode);
+        self.devlink.param_set(&instance, name, cmode, &value).map_err(wire::request_error)
+    }
+
+    fn set_interface(&mut self, subject: &Subject, side: Side, change: &LinkChange) -> Answer {
+        let index = self.find(
+            |mirror| mirror.interface(subject, side),
+            || format!("{subject} has no {} in this network namespace", side.as_str()),
+        )?;
+        self.route.change(index, change).map_err(wire::request_error)
+    }
+
+    fn find_instance(&mut self, subject: &Subject) -> Result<Handle, RequestError> {
+        self.find(|mirror| mirror.instance(subject), || format!("{subject} has no devlink instance"))
+    }
+
+    fn find_port(&mut self, subject: &Subject) -> Result<(Handle, u32), RequestError> {
+        let look =
+            |mirror: &super::Mirror| mirror.port(subject).map(|port| (port.handle.clone(), port.index));
+        self.find(look, || no_such(subject))
+    }
+}
+
+fn no_such(subject: &Subject) -> String {
+    match &subject.function {
+        Some(id) => format!("there is no {id} on {}", subject.parent),
+        None => format!("there is no {}", subject.parent),
+    }
+}

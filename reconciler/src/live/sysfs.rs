@@ -1,0 +1,236 @@
+//! sysfs and procfs below a root, which tests move to a folder of their own. The only place in [`super`] that touches
+//! files.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use nix::errno::Errno;
+use subdevcfg_compiler::values::DevlinkHandle;
+use uuid::Uuid;
+
+use crate::kernel::{ObserveError, RequestError};
+use crate::state::SoftSpec;
+
+/// The values of `name_assign_type` that say that somebody chose the name: `NET_NAME_USER` and `NET_NAME_RENAMED`
+/// (include/uapi/linux/netdevice.h). The kernel's own are 1, and 0 reads as `EINVAL` (net/core/net-sysfs.c).
+const CHOSEN_NAME: [&str; 2] = ["3", "4"];
+
+/// A file system of the kernel's, or a copy of parts of one.
+#[derive(Debug, Clone)]
+pub(super) struct Sysfs {
+    root: Utf8PathBuf,
+}
+
+/// A mediated device as sysfs shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mdev {
+    /// The device it is on.
+    pub parent: DevlinkHandle,
+    /// The directory name of its type.
+    pub kind: String,
+    /// Index of its port on the parent; the bundled module tells it, since only kernels from 6.7 on do.
+    pub port_index: Option<u32>,
+}
+
+/// What an auxiliary device says of its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Auxiliary {
+    /// The device it is on.
+    pub parent: DevlinkHandle,
+    /// The number of the subfunction that it is: `sfnum` of mlx5 (drivers/net/ethernet/mellanox/mlx5/core/sf/dev/dev.c)
+    /// and of the bundled module.
+    pub sf_number: Option<u32>,
+}
+
+impl Sysfs {
+    pub fn new(root: impl Into<Utf8PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// `uname -r`.
+    pub fn kernel_release(&self) -> Result<String, ObserveError> {
+        self.required("proc/sys/kernel/osrelease")
+    }
+
+    /// Another one after each boot.
+    pub fn boot_id(&self) -> Result<String, ObserveError> {
+        self.required("proc/sys/kernel/random/boot_id")
+    }
+
+    fn required(&self, file: &str) -> Result<String, ObserveError> {
+        let path = self.root.join(file);
+        let text = fs::read_to_string(&path).map_err(|source| ObserveError::File { path, source })?;
+        Ok(text.trim_end().to_owned())
+    }
+
+    /// All mediated devices.
+    pub fn mdevs(&self) -> Result<BTreeMap<Uuid, Mdev>, ObserveError> {
+        let names = self.list("sys/bus/mdev/devices")?;
+        let uuids = names.iter().filter_map(|name| name.parse().ok());
+        Ok(uuids.filter_map(|uuid| Some((uuid, self.mdev(uuid)?))).collect())
+    }
+
+    /// One mediated device; `None` when there is none of that UUID, or none any more.
+    pub fn mdev(&self, uuid: Uuid) -> Option<Mdev> {
+        let link = self.root.join(format!("sys/bus/mdev/devices/{uuid}"));
+        let parent = parent_device(&link)?;
+        let kind = link.join("mdev_type").read_link_utf8().ok()?.file_name()?.to_owned();
+        Some(Mdev { parent, kind, port_index: number(&link.join("port_index")) })
+    }
+
+    /// An auxiliary device's place.
+    pub fn auxiliary(&self, device: &str) -> Option<Auxiliary> {
+        let link = self.device("auxiliary", device)?;
+        Some(Auxiliary { parent: parent_device(&link)?, sf_number: number(&link.join("sfnum")) })
+    }
+
+    /// The words that made a parent of the bundled module; `None` for other devices.
+    pub fn soft(&self, handle: &DevlinkHandle) -> Option<SoftSpec> {
+        if handle.bus() != "subdev" {
+            return None;
+        }
+        let device = self.device(handle.bus(), handle.device())?;
+        let max_subdevices = number(&device.join("max_subdevices"));
+        let word = |file: &str| text(&device.join(file)).filter(|text| !text.is_empty());
+        Some(SoftSpec {
+            max_subdevices: Some(max_subdevices?),
+            lower: word("lower").and_then(|name| name.parse().ok()),
+            mac_base: word("mac_base").and_then(|mac| mac.parse().ok()),
+        })
+    }
+
+    /// The types of mediated devices that a parent takes, with how many more of each.
+    pub fn mdev_types(&self, handle: &DevlinkHandle) -> Result<BTreeMap<String, u32>, ObserveError> {
+        let Some(device) = self.device(handle.bus(), handle.device()) else { return Ok(BTreeMap::new()) };
+        let folder = device.join("mdev_supported_types");
+        let available = |name: String| {
+            let left = number(&folder.join(&name).join("available_instances"))?;
+            Some((name, left))
+        };
+        Ok(list(&folder)?.into_iter().filter_map(available).collect())
+    }
+
+    /// Whether somebody chose the name of a network interface, rather than the kernel.
+    pub fn name_was_chosen(&self, interface: &str) -> bool {
+        let file = self.root.join("sys/class/net").join(interface).join("name_assign_type");
+        text(&file).is_some_and(|kind| CHOSEN_NAME.contains(&kind.as_str()))
+    }
+
+    /// Makes a parent of the bundled module.
+    pub fn new_parent(&self, handle: &DevlinkHandle, spec: &SoftSpec) -> Result<(), RequestError> {
+        let name = std::iter::once(handle.device().to_owned());
+        let settings = [
+            spec.max_subdevices.map(|count| format!("max_subdevices={count}")),
+            spec.lower.as_ref().map(|lower| format!("lower={lower}")),
+            spec.mac_base.map(|mac| format!("mac_base={mac}")),
+        ];
+        let words = name.chain(settings.into_iter().flatten()).collect::<Vec<_>>().join(" ");
+        self.write(&bus_file(handle, "new_device")?, &words)
+    }
+
+    /// Removes one.
+    pub fn del_parent(&self, handle: &DevlinkHandle) -> Result<(), RequestError> {
+        self.write(&bus_file(handle, "del_device")?, handle.device())
+    }
+
+    /// Makes a mediated device.
+    pub fn create_mdev(
+        &self,
+        parent: &DevlinkHandle,
+        mdev_type: &str,
+        uuid: Uuid,
+    ) -> Result<(), RequestError> {
+        let parts = [parent.bus(), parent.device(), mdev_type];
+        if !parts.into_iter().all(is_name) {
+            let message = format!("`{mdev_type}` is not the name of an mdev type of {parent}");
+            return Err(refused(Errno::EINVAL, message, None));
+        }
+        let [bus, device, mdev_type] = parts;
+        let file = format!("sys/bus/{bus}/devices/{device}/mdev_supported_types/{mdev_type}/create");
+        self.write(&file, &uuid.to_string())
+    }
+
+    /// Removes one. It is gone when this returns (`mdev_device_remove` of the kernel's mdev core).
+    pub fn remove_mdev(&self, uuid: Uuid) -> Result<(), RequestError> {
+        self.write(&format!("sys/bus/mdev/devices/{uuid}/remove"), "1")
+    }
+
+    /// Writes a value whole: each write(2) is one request to the kernel.
+    fn write(&self, file: &str, value: &str) -> Result<(), RequestError> {
+        // Opened for writing alone: `fs::write` would try to create what is missing, and say "permission denied".
+        let written = fs::OpenOptions::new()
+            .write(true)
+            .open(self.root.join(file))
+            .and_then(|mut opened| opened.write(value.as_bytes()));
+        match written {
+            Ok(length) if length == value.len() => Ok(()),
+            Ok(length) => {
+                let message = format!("the kernel took {length} of {} bytes", value.len());
+                Err(refused(Errno::EIO, message, Some(file)))
+            }
+            Err(error) => Err(RequestError::Refused {
+                errno: errno(&error),
+                message: None,
+                file: Some(format!("/{file}")),
+            }),
+        }
+    }
+
+    fn device(&self, bus: &str, device: &str) -> Option<Utf8PathBuf> {
+        (is_name(bus) && is_name(device)).then(|| self.root.join(format!("sys/bus/{bus}/devices/{device}")))
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<String>, ObserveError> {
+        list(&self.root.join(folder))
+    }
+}
+
+/// The names in a folder; none where there is no such folder.
+fn list(folder: &Utf8Path) -> Result<Vec<String>, ObserveError> {
+    let failed = |source| ObserveError::File { path: folder.to_owned(), source };
+    let entries = match folder.read_dir_utf8() {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    entries.map(|entry| Ok(entry.map_err(failed)?.file_name().to_owned())).collect()
+}
+
+/// The device that a device is on: the folder above it, named by its bus (`subsystem`) and its own name.
+fn parent_device(link: &Utf8Path) -> Option<DevlinkHandle> {
+    let device = link.canonicalize_utf8().ok()?;
+    let parent = device.parent()?;
+    let bus = parent.join("subsystem").read_link_utf8().ok()?;
+    Some(DevlinkHandle::new(bus.file_name()?, parent.file_name()?))
+}
+
+fn text(file: &Utf8Path) -> Option<String> {
+    fs::read_to_string(file).ok().map(|text| text.trim_end().to_owned())
+}
+
+fn number(file: &Utf8Path) -> Option<u32> {
+    text(file)?.parse().ok()
+}
+
+/// Whether a text names an entry of a folder, and no other place.
+fn is_name(text: &str) -> bool {
+    !matches!(text, "" | "." | "..") && !text.contains('/')
+}
+
+fn bus_file(handle: &DevlinkHandle, file: &str) -> Result<String, RequestError> {
+    if handle.bus() == "subdev" {
+        return Ok(format!("sys/bus/subdev/{file}"));
+    }
+    let message = format!("parents on the bus `{}` are not made in software", handle.bus());
+    Err(refused(Errno::EOPNOTSUPP, message, None))
+}
+
+fn refused(errno: Errno, message: String, file: Option<&str>) -> RequestError {
+    RequestError::Refused { errno, message: Some(message), file: file.map(|file| format!("/{file}")) }
+}
+
+fn errno(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}

@@ -1,0 +1,121 @@
+//! The words of the language as numbers of the kernel's headers, and back.
+
+use nix::errno::Errno;
+use subdevcfg_compiler::values::{Cmode, DevlinkHandle, EncapMode, EswitchMode, InlineMode, MacAddr, Scalar};
+use subdevcfg_netlink::devlink::{self, EswitchChange, Handle, Param, ParamType, ParamValue};
+use subdevcfg_netlink::{KernelRefusal, NetlinkError};
+
+use crate::kernel::RequestError;
+use crate::state::Eswitch;
+
+pub(super) fn netlink_handle(handle: &DevlinkHandle) -> Handle {
+    Handle { bus: handle.bus().to_owned(), device: handle.device().to_owned() }
+}
+
+pub(super) fn devlink_handle(handle: &Handle) -> DevlinkHandle {
+    DevlinkHandle::new(handle.bus.as_str(), handle.device.as_str())
+}
+
+/// The word for a number: `ALL` has the order of the kernel's enumeration. Numbers newer than this code have none.
+fn word<T: Copy>(all: &[T], number: impl Into<usize>) -> Option<T> {
+    all.get(number.into()).copied()
+}
+
+pub(super) fn eswitch(found: devlink::Eswitch) -> Eswitch {
+    Eswitch {
+        mode: found.mode.and_then(|mode| word(EswitchMode::ALL, mode)),
+        inline_mode: found.inline_mode.and_then(|mode| word(InlineMode::ALL, mode)),
+        encap_mode: found.encap_mode.and_then(|mode| word(EncapMode::ALL, mode)),
+    }
+}
+
+/// `enum devlink_eswitch_mode`.
+pub(super) fn mode_change(mode: EswitchMode) -> EswitchChange {
+    let number = match mode {
+        EswitchMode::Legacy => 0,
+        EswitchMode::Switchdev => 1,
+    };
+    EswitchChange { mode: Some(number), ..EswitchChange::default() }
+}
+
+/// `enum devlink_eswitch_inline_mode`.
+pub(super) fn inline_change(mode: InlineMode) -> EswitchChange {
+    let number = match mode {
+        InlineMode::None => 0,
+        InlineMode::Link => 1,
+        InlineMode::Network => 2,
+        InlineMode::Transport => 3,
+    };
+    EswitchChange { inline_mode: Some(number), ..EswitchChange::default() }
+}
+
+/// `enum devlink_eswitch_encap_mode`.
+pub(super) fn encap_change(mode: EncapMode) -> EswitchChange {
+    let number = match mode {
+        EncapMode::None => 0,
+        EncapMode::Basic => 1,
+    };
+    EswitchChange { encap_mode: Some(number), ..EswitchChange::default() }
+}
+
+/// `enum devlink_param_cmode`.
+pub(super) const fn cmode_number(cmode: Cmode) -> u8 {
+    match cmode {
+        Cmode::Runtime => 0,
+        Cmode::Driverinit => 1,
+        Cmode::Permanent => 2,
+    }
+}
+
+/// The values of a parameter by cmode.
+pub(super) fn param_values(param: &Param) -> impl Iterator<Item = (Cmode, Scalar)> {
+    param.values.iter().filter_map(|(cmode, value)| Some((word(Cmode::ALL, *cmode)?, scalar(value))))
+}
+
+fn scalar(value: &ParamValue) -> Scalar {
+    match value {
+        ParamValue::Bool(value) => Scalar::Bool(*value),
+        ParamValue::U8(value) => Scalar::Number((*value).into()),
+        ParamValue::U16(value) => Scalar::Number((*value).into()),
+        ParamValue::U32(value) => Scalar::Number((*value).into()),
+        ParamValue::U64(value) => Scalar::Number(*value),
+        ParamValue::String(value) => Scalar::Text(value.clone()),
+    }
+}
+
+/// A value in the wire type that the kernel has for the parameter; it refuses any other (`devlink_param_value_get_from_info`).
+pub(super) fn param_value(name: &str, kind: ParamType, value: &Scalar) -> Result<ParamValue, RequestError> {
+    let value = match (kind, value) {
+        (ParamType::Bool, Scalar::Bool(value)) => Some(ParamValue::Bool(*value)),
+        (ParamType::U8, Scalar::Number(value)) => u8::try_from(*value).ok().map(ParamValue::U8),
+        (ParamType::U16, Scalar::Number(value)) => u16::try_from(*value).ok().map(ParamValue::U16),
+        (ParamType::U32, Scalar::Number(value)) => u32::try_from(*value).ok().map(ParamValue::U32),
+        (ParamType::U64, Scalar::Number(value)) => Some(ParamValue::U64(*value)),
+        (ParamType::String, Scalar::Text(value)) => Some(ParamValue::String(value.clone())),
+        _ => None,
+    }
+    .ok_or_else(|| format!("the kernel has {name} as {kind:?}, and `{value}` is none"));
+    value.map_err(|message| refused(Errno::EINVAL, message))
+}
+
+pub(super) fn mac(bytes: [u8; 6]) -> MacAddr {
+    MacAddr(bytes)
+}
+
+/// A refusal that is ours: the request could not even be written down.
+pub(super) fn refused(errno: Errno, message: String) -> RequestError {
+    RequestError::Refused { errno, message: Some(message), file: None }
+}
+
+/// The kernel's refusal as the answer to a request; everything else is a broken conversation.
+pub(super) fn request_error(error: NetlinkError) -> RequestError {
+    let NetlinkError::Refused(KernelRefusal { errno, message, attribute }) = error else {
+        return RequestError::Conversation(error);
+    };
+    let message = match (message, attribute) {
+        (Some(message), Some(attribute)) => Some(format!("{message} (attribute {attribute})")),
+        (None, Some(attribute)) => Some(format!("attribute {attribute}")),
+        (message, None) => message,
+    };
+    RequestError::Refused { errno, message, file: None }
+}
