@@ -3,6 +3,7 @@
 use camino::Utf8PathBuf;
 use subdevcfg_reconciler::apply::KeepError;
 use subdevcfg_reconciler::kernel::ObserveError;
+use subdevcfg_reconciler::store::{LoadError, LockError};
 
 use crate::exit::Exit;
 
@@ -59,6 +60,12 @@ pub enum CliError {
     /// The record of what was made could not be written.
     #[error(transparent)]
     Keep(#[from] KeepError),
+    /// The record of what was made cannot be read.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// Another run is changing the host, or the lock cannot be used.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// There is nobody to ask.
     #[error("nobody can be asked: standard input is no terminal")]
     #[diagnostic(help("--yes answers the question beforehand"))]

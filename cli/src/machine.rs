@@ -9,13 +9,21 @@ use camino::{Utf8Path, Utf8PathBuf};
 use subdevcfg_compiler::model::HostModel;
 use subdevcfg_reconciler::apply::{KeepError, RecordKeeper};
 use subdevcfg_reconciler::kernel::{Effect, Kernel, ObserveError, Request, RequestError};
+use subdevcfg_reconciler::live::LiveKernel;
 use subdevcfg_reconciler::record::Record;
 use subdevcfg_reconciler::resource::Subject;
 use subdevcfg_reconciler::simulated::SimulatedHost;
 use subdevcfg_reconciler::state::State;
+use subdevcfg_reconciler::store::{FileKeeper, Lock};
 
 use crate::args;
 use crate::error::CliError;
+
+/// Where lock and record are: what they tell dies with the kernel, and so does this folder.
+const RUN: &str = "/run/subdevcfg";
+
+/// How long a second run waits for the first.
+const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The release that a new simulated kernel says it has.
 const SIMULATED_RELEASE: &str = "6.12.0-simulated";
@@ -28,6 +36,8 @@ pub struct Machine {
     pub record: Record,
     /// Where that is kept.
     pub keeper: Box<dyn RecordKeeper>,
+    /// Held while the machine is open for changes.
+    _lock: Option<Lock>,
 }
 
 /// Whether a command changes the machine: then it has the lock, or waits for it.
@@ -63,7 +73,7 @@ fn open_simulated(path: &Utf8Path) -> Result<Machine, CliError> {
     };
     let record = host.record.clone();
     let shared = SimulatedFile { path: path.to_owned(), host: Rc::new(RefCell::new(host)) };
-    Ok(Machine { kernel: Box::new(shared.clone()), record, keeper: Box::new(shared) })
+    Ok(Machine { kernel: Box::new(shared.clone()), record, keeper: Box::new(shared), _lock: None })
 }
 
 /// A simulated host and the file it lives in; kernel and record are kept together, after every operation.
@@ -105,8 +115,18 @@ fn write_whole(path: &Utf8Path, host: &SimulatedHost) -> std::io::Result<()> {
 }
 
 fn open_live(access: Access) -> Result<Machine, CliError> {
-    let _ = access;
-    Err(CliError::NotConfirmed)
+    // Before anything is read: what is read without the lock may be half of somebody else's change.
+    let lock = (access == Access::Change)
+        .then(|| Lock::take(Utf8Path::new(RUN), &command_line(), LOCK_PATIENCE))
+        .transpose()?;
+    let kernel = LiveKernel::open().map_err(ObserveError::from)?;
+    let keeper = FileKeeper::new(RUN, kernel.boot_id()?);
+    let record = keeper.load()?;
+    Ok(Machine { kernel: Box::new(kernel), record, keeper: Box::new(keeper), _lock: lock })
+}
+
+fn command_line() -> String {
+    std::env::args().collect::<Vec<_>>().join(" ")
 }
 
 /// Reads a state that `subdevcfg state --format json` wrote.

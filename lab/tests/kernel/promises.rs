@@ -1,22 +1,8 @@
 //! What the lab promises to every test, checked from inside the guest.
 
 use std::path::Path;
-use std::process::Command;
 
-/// Runs a shell line in the guest and returns its output, trimmed; panics with stderr if it fails.
-fn sh(line: &str) -> String {
-    let output = match Command::new("sh").args(["-c", line]).output() {
-        Ok(output) => output,
-        Err(error) => panic!("sh: {error}"),
-    };
-    assert!(
-        output.status.success(),
-        "{line}: {}: {}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
-}
+use crate::guest::sh;
 
 #[test]
 fn the_kernel_is_the_one_asked_for() {

@@ -1,0 +1,82 @@
+//! The kernel refuses at the k-th operation, by the module's fault injection: the host is as before, and the kernel's
+//! own words are shown.
+
+use crate::guest::{QUICKSTART, apply, config, destroy, example, host_file, sh, subdevcfg};
+
+const OPERATIONS: [&str; 8] =
+    ["new_device", "mode_set", "mdev_create", "port_add", "function_set", "activate", "param_set", "reload"];
+
+const FAIL: &str = "/sys/kernel/debug/subdev/fail";
+
+/// Lets every call of every operation fail in turn while `file` is applied. Returns how often each was called.
+fn fail_everywhere(file: &str, reset: impl Fn()) -> Vec<(&'static str, u32)> {
+    let before = config();
+    let mut calls = Vec::new();
+    for operation in OPERATIONS {
+        let mut nth = 1;
+        loop {
+            sh(&format!("echo '{operation} {nth} 5' > {FAIL}"));
+            let run = subdevcfg(&["apply", file, "--yes", "--allow", "parent-wide"]);
+            sh(&format!("echo clear > {FAIL}"));
+            if run.code == Some(0) {
+                break;
+            }
+            assert_eq!(run.code, Some(1), "{operation} {nth}: {}", run.all());
+            assert!(run.stderr.contains("EIO"), "{operation} {nth}: {}", run.all());
+            // A write to sysfs has an errno and no words; a devlink request has both.
+            if !matches!(operation, "new_device" | "mdev_create") {
+                let words = format!("fault injection: {operation} call {nth}");
+                assert!(run.stderr.contains(&words), "{}", run.all());
+            }
+            assert_eq!(config(), before, "{operation} {nth}: {}", run.all());
+            nth += 1;
+        }
+        calls.push((operation, nth - 1));
+        reset();
+        assert_eq!(config(), before, "{operation}");
+    }
+    calls
+}
+
+#[test]
+fn a_first_apply_is_undone_wherever_it_fails() {
+    let calls = fail_everywhere(QUICKSTART, destroy);
+    // Two mdevs and two SFs, each with a MAC, enable_eth, one with queues of each kind.
+    assert_eq!(
+        calls,
+        [
+            ("new_device", 1),
+            ("mode_set", 1),
+            ("mdev_create", 2),
+            ("port_add", 2),
+            ("function_set", 4),
+            ("activate", 4),
+            ("param_set", 6),
+            ("reload", 4),
+        ]
+    );
+}
+
+#[test]
+fn a_change_is_undone_wherever_it_fails() {
+    apply(QUICKSTART);
+    let changed = example("quickstart.kdl")
+        .replace("00:00:58\"", "00:00:a8\"")
+        .replace("queues 4", "queues 8")
+        .replace("netdev web1 up", "netdev web9 mtu=1300 up")
+        .replace("sf 89", "sf 90");
+    std::fs::write("/tmp/changed.kdl", changed).unwrap();
+    let calls = fail_everywhere("/tmp/changed.kdl", || apply(QUICKSTART));
+    assert!(calls.iter().filter(|(_, calls)| *calls > 0).count() >= 5, "{calls:?}");
+    destroy();
+}
+
+#[test]
+fn a_mode_switch_with_functions_is_undone_wherever_it_fails() {
+    let legacy = example("legacy.kdl");
+    std::fs::write("/tmp/legacy.kdl", &legacy).unwrap();
+    apply("/tmp/legacy.kdl");
+    let file = host_file(&legacy.replace("mode=legacy", "mode=switchdev"));
+    fail_everywhere(file, || apply("/tmp/legacy.kdl"));
+    destroy();
+}

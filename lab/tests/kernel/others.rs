@@ -1,0 +1,117 @@
+//! A host is not subdevcfg's alone: what others made, moved or may not see.
+
+use crate::guest::{apply, config, destroy, host_file, json, sh, subdevcfg, subdevcfg_as_nobody};
+
+fn nic0(body: &str) -> String {
+    format!(
+        "subdevcfg version=1\nhost \"*\"\ndevice \"subdev/nic0\" {{ create max-subdevices=8; eswitch mode=switchdev; {body} }}\n"
+    )
+}
+
+const A: &str = "subdevice a { sf 88; function mac=\"02:00:00:00:00:58\"; netdev a0 up=#true; representor a_r up=#true; }";
+
+#[test]
+fn a_function_made_by_hand_is_adopted_and_survives_destroy() {
+    apply(host_file(&nic0("")));
+    sh("devlink port add subdev/nic0 flavour pcisf pfnum 0 sfnum 88");
+    let file = host_file(&nic0(A));
+    let plan = subdevcfg(&["plan", file]).expect(0);
+    assert!(plan.stdout.contains("ADOPTED    subdev/nic0#a"), "{}", plan.all());
+    apply(file);
+    // It is on a parent that subdevcfg made and is not subdevcfg's to delete, so the parent stays too.
+    let refused = subdevcfg(&["destroy", "--yes", "--allow", "parent-wide"]).expect(3);
+    assert!(
+        refused.stdout.contains("subdev/nic0 sf 88 is on it and is not subdevcfg's"),
+        "{}",
+        refused.all()
+    );
+    let port = json("devlink -j port show");
+    let ports = port["port"].as_object().unwrap();
+    let (port, _) = ports.iter().find(|(_, port)| port["sfnum"] == 88).unwrap();
+    sh(&format!("devlink port del {port}"));
+    destroy();
+}
+
+#[test]
+fn a_number_that_a_mediated_device_has_is_refused_at_plan_time() {
+    let mdev = "subdevice m { mdev type=eth; }";
+    apply(host_file(&nic0(mdev)));
+    let before = config();
+    let file = host_file(&nic0(&format!("{mdev}; subdevice a {{ sf 1000; }}")));
+    let refused = subdevcfg(&["apply", file, "--yes"]).expect(3);
+    assert!(refused.stdout.contains("sf number 1000 is the port of mdev"), "{}", refused.all());
+    assert_eq!(config(), before);
+    destroy();
+}
+
+#[test]
+fn drift_is_named_and_repaired() {
+    let file = host_file(&nic0(A));
+    apply(file);
+    sh("ip link set a_r down && ip link set a0 mtu 1400");
+    let plan = subdevcfg(&["plan", file, "--detailed-exitcode"]).expect(2);
+    assert!(
+        plan.stdout.contains("subdev/nic0#a.representor.up   false seen, true was applied"),
+        "{}",
+        plan.all()
+    );
+    assert!(!plan.stdout.contains("mtu"), "an attribute that nobody wrote is nobody's drift: {}", plan.all());
+    apply(file);
+    // A function that somebody deleted is made again.
+    let ports = json("devlink -j port show");
+    let (port, _) = ports["port"].as_object().unwrap().iter().find(|(_, port)| port["sfnum"] == 88).unwrap();
+    sh(&format!("devlink port del {port}"));
+    let plan = subdevcfg(&["plan", file]).expect(0);
+    assert!(plan.stdout.contains("gone seen, present was applied"), "{}", plan.all());
+    apply(file);
+    destroy();
+}
+
+#[test]
+fn a_netdev_in_another_namespace_is_left_alone() {
+    let file = host_file(&nic0(A));
+    apply(file);
+    sh("ip netns add elsewhere && ip link set a0 netns elsewhere");
+    let plan = subdevcfg(&["plan", file]).expect(4);
+    assert!(plan.stdout.contains("WITHHELD   subdev/nic0#a"), "{}", plan.all());
+    sh("ip netns del elsewhere");
+    sh("sleep 1");
+    destroy();
+}
+
+#[test]
+fn a_name_that_somebody_else_has_is_refused_at_plan_time() {
+    sh("ip link add a0 type dummy");
+    let file = host_file(&nic0(A));
+    let refused = subdevcfg(&["apply", file, "--yes"]).expect(3);
+    assert!(refused.stdout.contains("the name a0 is taken by another interface"), "{}", refused.all());
+    sh("ip link del a0");
+}
+
+#[test]
+fn without_privilege_it_says_what_it_cannot_see() {
+    let file = host_file(&nic0(A));
+    apply(file);
+    let plan = subdevcfg_as_nobody(&["plan", file]).expect(4);
+    assert!(plan.stdout.contains("NOT READ   subdev/nic0 eswitch"), "{}", plan.all());
+    assert!(plan.stdout.contains("INCOMPLETE"), "{}", plan.all());
+    let refused = subdevcfg_as_nobody(&["apply", file, "--yes"]);
+    assert_eq!(refused.code, Some(1), "{}", refused.all());
+    assert!(refused.stderr.contains("/run/subdevcfg"), "{}", refused.all());
+    destroy();
+}
+
+#[test]
+fn a_file_for_another_host_is_refused() {
+    let refused = subdevcfg(&["plan", host_file("subdevcfg version=1\nhost node-17\n")]).expect(3);
+    assert!(refused.stderr.contains("for host `node-17`, and this machine is `lab`"), "{}", refused.all());
+    subdevcfg(&["plan", host_file("subdevcfg version=1\nhost node-17 hostname=lab\n")]).expect(0);
+}
+
+#[test]
+fn a_device_that_is_not_there_yet_is_deferred() {
+    let file =
+        host_file("subdevcfg version=1\nhost lab\ndevice \"subdev/later\" { eswitch mode=switchdev }\n");
+    let plan = subdevcfg(&["plan", file]).expect(4);
+    assert!(plan.stdout.contains("DEFERRED   subdev/later"), "{}", plan.all());
+}
