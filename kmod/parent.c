@@ -145,6 +145,15 @@ static void sd_parent_init(struct sd_parent *parent, struct sd_device *sdev)
 	parent->switch_id.id_len = sizeof(id);
 }
 
+static void sd_parent_fns_destroy(struct sd_parent *parent)
+{
+	unsigned long index;
+	struct sd_fn *fn;
+
+	xa_for_each(&parent->fns, index, fn)
+		sd_fn_destroy(fn);
+}
+
 int sd_parent_probe(struct sd_device *sdev)
 {
 	struct sd_parent *parent;
@@ -183,6 +192,7 @@ int sd_parent_probe(struct sd_device *sdev)
 err_devlink_unregister:
 	sd_devl_unregister_and_lock(devlink);
 	parent->dying = true;
+	sd_parent_fns_destroy(parent);
 	sd_eswitch_down(parent);
 err_params_unregister:
 	sd_params_unregister(devlink, sd_parent_params,
@@ -198,8 +208,6 @@ void sd_parent_remove(struct sd_device *sdev)
 {
 	struct sd_parent *parent = sdev->parent;
 	struct devlink *devlink = priv_to_devlink(parent);
-	unsigned long index;
-	struct sd_fn *fn;
 
 	/*
 	 * Everything new is refused from here on. The mdev core removes mdevs
@@ -215,8 +223,7 @@ void sd_parent_remove(struct sd_device *sdev)
 	sd_mdev_parent_unregister(sdev);
 
 	sd_devl_unregister_and_lock(devlink);
-	xa_for_each(&parent->fns, index, fn)
-		sd_fn_destroy(fn);
+	sd_parent_fns_destroy(parent);
 	sd_eswitch_down(parent);
 	sd_params_unregister(devlink, sd_parent_params,
 			     ARRAY_SIZE(sd_parent_params));

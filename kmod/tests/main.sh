@@ -179,7 +179,8 @@ test_rename_with_listener() {
 	ip link set "$(netdev "$port")" name rep88
 	sleep 1
 	kill $monitor
-	grep -q rep88 /tmp/monitor
+	# 6.1 tells of no renames.
+	case $(uname -r) in 6.1.*) ;; *) grep -q rep88 /tmp/monitor ;; esac
 	is rep88 netdev "$port"
 	del nic0
 }
