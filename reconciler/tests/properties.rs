@@ -1,5 +1,6 @@
 //! Properties of plan and apply over random hosts: a plan converges, an applied plan is empty, nothing in it is
 //! redundant, and a failure at any operation leaves the host as it was.
+#![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
 
 mod support;
 

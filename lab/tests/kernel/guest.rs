@@ -13,7 +13,7 @@ pub struct Run {
 }
 
 impl Run {
-    fn of(output: Output) -> Self {
+    fn of(output: &Output) -> Self {
         Self {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -36,7 +36,7 @@ impl Run {
 /// Runs a shell line in the guest and returns its output, trimmed; panics with stderr if it fails.
 #[track_caller]
 pub fn sh(line: &str) -> String {
-    let run = Run::of(Command::new("sh").args(["-c", line]).output().unwrap());
+    let run = Run::of(&Command::new("sh").args(["-c", line]).output().unwrap());
     assert_eq!(run.code, Some(0), "{line}: {}", run.all());
     run.stdout.trim().to_owned()
 }
@@ -49,13 +49,13 @@ pub fn json(line: &str) -> Value {
 }
 
 pub fn subdevcfg(arguments: &[&str]) -> Run {
-    Run::of(Command::new("subdevcfg").args(arguments).output().unwrap())
+    Run::of(&Command::new("subdevcfg").args(arguments).output().unwrap())
 }
 
 /// The same without privilege.
 pub fn subdevcfg_as_nobody(arguments: &[&str]) -> Run {
     use std::os::unix::process::CommandExt as _;
-    Run::of(Command::new("subdevcfg").args(arguments).uid(65534).gid(65534).output().unwrap())
+    Run::of(&Command::new("subdevcfg").args(arguments).uid(65534).gid(65534).output().unwrap())
 }
 
 /// Writes a host file and returns its path.
