@@ -28,7 +28,7 @@ build() {
 	rm -rf "$part"
 	mkdir -p "$part"
 	(cd "$sources" && list | tar --null -T - -cf -) | tar -C "$part" -xf -
-	make -C "$kdir/build" M="$part" -j"$(nproc)" "$@" modules >"$part/build.log" 2>&1 || rc=$?
+	make -C "$kdir/build" M="$part" KCFLAGS="-fmacro-prefix-map=$part/=kmod/" -j"$(nproc)" "$@" modules >"$part/build.log" 2>&1 || rc=$?
 	[[ $# -eq 0 && $rc -eq 0 ]] || sed "s|$part/||g" "$part/build.log" >&2
 	if [[ $rc -ne 0 || ! -e $part/subdev.ko ]]; then
 		rm -rf "$part"
