@@ -1,6 +1,8 @@
 //! From a text file to a partitioned device: applied, seen by other tools, changed, taken away.
 
-use crate::guest::{QUICKSTART, apply, changes, config, destroy, example, host_file, json, sh, subdevcfg};
+use crate::guest::{
+    QUICKSTART, apply, changes, config, destroy, example, fresh, host_file, json, sh, subdevcfg,
+};
 
 fn change(address: &str, actions: &str) -> Vec<(String, String)> {
     vec![(address.to_owned(), actions.to_owned())]
@@ -8,6 +10,7 @@ fn change(address: &str, actions: &str) -> Vec<(String, String)> {
 
 #[test]
 fn the_quickstart_is_what_devlink_and_ip_show() {
+    fresh();
     let before = config();
     apply(QUICKSTART);
 
@@ -54,6 +57,7 @@ fn the_quickstart_is_what_devlink_and_ip_show() {
 
 #[test]
 fn every_example_converges_and_goes_away_again() {
+    fresh();
     let before = config();
     for name in ["quickstart.kdl", "legacy.kdl", "two-parents.kdl"] {
         apply(host_file(&example(name)));
@@ -64,6 +68,7 @@ fn every_example_converges_and_goes_away_again() {
 
 #[test]
 fn one_attribute_changed_is_one_change_and_converges() {
+    fresh();
     apply(QUICKSTART);
     let mut text = example("quickstart.kdl");
     for (old, new, address) in [
@@ -87,6 +92,7 @@ fn one_attribute_changed_is_one_change_and_converges() {
 
 #[test]
 fn a_subdevice_that_is_not_named_is_removed_and_nothing_else() {
+    fresh();
     let text = example("two-parents.kdl");
     apply(host_file(&text));
     let others = |state: serde_json::Value| {
@@ -104,6 +110,7 @@ fn a_subdevice_that_is_not_named_is_removed_and_nothing_else() {
 
 #[test]
 fn the_eswitch_mode_changes_under_mediated_devices() {
+    fresh();
     let legacy = example("legacy.kdl");
     apply(host_file(&legacy));
     let switchdev = legacy.replace("mode=legacy", "mode=switchdev");

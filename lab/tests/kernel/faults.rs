@@ -1,7 +1,7 @@
 //! The kernel refuses at the k-th operation, by the module's fault injection: the host is as before, and the kernel's
 //! own words are shown.
 
-use crate::guest::{QUICKSTART, apply, config, destroy, example, host_file, sh, subdevcfg};
+use crate::guest::{QUICKSTART, apply, config, destroy, example, fresh, host_file, sh, subdevcfg};
 
 const OPERATIONS: [&str; 8] =
     ["new_device", "mode_set", "mdev_create", "port_add", "function_set", "activate", "param_set", "reload"];
@@ -40,6 +40,7 @@ fn fail_everywhere(file: &str, reset: impl Fn()) -> Vec<(&'static str, u32)> {
 
 #[test]
 fn a_first_apply_is_undone_wherever_it_fails() {
+    fresh();
     let calls = fail_everywhere(QUICKSTART, destroy);
     // Two mdevs and two SFs, each with a MAC, enable_eth, one with queues of each kind.
     assert_eq!(
@@ -59,11 +60,13 @@ fn a_first_apply_is_undone_wherever_it_fails() {
 
 #[test]
 fn a_change_is_undone_wherever_it_fails() {
+    fresh();
     apply(QUICKSTART);
     let changed = example("quickstart.kdl")
         .replace("00:00:58\"", "00:00:a8\"")
         .replace("queues 4", "queues 8")
-        .replace("netdev web1 up", "netdev web9 mtu=1300 up")
+        .replace("netdev web1 up", "netdev web9 up")
+        .replace("netdev db0 mtu=1400", "netdev db0 mtu=1300")
         .replace("sf 89", "sf 90");
     std::fs::write("/tmp/changed.kdl", changed).unwrap();
     let calls = fail_everywhere("/tmp/changed.kdl", || apply(QUICKSTART));
@@ -73,6 +76,7 @@ fn a_change_is_undone_wherever_it_fails() {
 
 #[test]
 fn a_mode_switch_with_functions_is_undone_wherever_it_fails() {
+    fresh();
     let legacy = example("legacy.kdl");
     std::fs::write("/tmp/legacy.kdl", &legacy).unwrap();
     apply("/tmp/legacy.kdl");

@@ -83,6 +83,14 @@ pub fn destroy() {
     subdevcfg(&["destroy", "--yes", "--allow", "parent-wide"]).expect(0);
 }
 
+/// A host without parents, whatever the test before left behind.
+pub fn fresh() {
+    for parent in sh("ls /sys/bus/subdev/devices").split_whitespace() {
+        sh(&format!("echo {parent} > /sys/bus/subdev/del_device"));
+    }
+    sh("rm -rf /run/subdevcfg");
+}
+
 /// The addresses that a plan changes, with what happens to each.
 #[track_caller]
 pub fn changes(file: &str) -> Vec<(String, String)> {

@@ -1,6 +1,6 @@
 //! A host is not subdevcfg's alone: what others made, moved or may not see.
 
-use crate::guest::{apply, config, destroy, host_file, json, sh, subdevcfg, subdevcfg_as_nobody};
+use crate::guest::{apply, config, destroy, fresh, host_file, json, sh, subdevcfg, subdevcfg_as_nobody};
 
 fn nic0(body: &str) -> String {
     format!(
@@ -12,6 +12,7 @@ const A: &str = "subdevice a { sf 88; function mac=\"02:00:00:00:00:58\"; netdev
 
 #[test]
 fn a_function_made_by_hand_is_adopted_and_survives_destroy() {
+    fresh();
     apply(host_file(&nic0("")));
     sh("devlink port add subdev/nic0 flavour pcisf pfnum 0 sfnum 88");
     let file = host_file(&nic0(A));
@@ -34,6 +35,7 @@ fn a_function_made_by_hand_is_adopted_and_survives_destroy() {
 
 #[test]
 fn a_number_that_a_mediated_device_has_is_refused_at_plan_time() {
+    fresh();
     let mdev = "subdevice m { mdev type=eth; }";
     apply(host_file(&nic0(mdev)));
     let before = config();
@@ -46,6 +48,7 @@ fn a_number_that_a_mediated_device_has_is_refused_at_plan_time() {
 
 #[test]
 fn drift_is_named_and_repaired() {
+    fresh();
     let file = host_file(&nic0(A));
     apply(file);
     sh("ip link set a_r down && ip link set a0 mtu 1400");
@@ -69,6 +72,7 @@ fn drift_is_named_and_repaired() {
 
 #[test]
 fn a_netdev_in_another_namespace_is_left_alone() {
+    fresh();
     let file = host_file(&nic0(A));
     apply(file);
     sh("ip netns add elsewhere && ip link set a0 netns elsewhere");
@@ -81,6 +85,7 @@ fn a_netdev_in_another_namespace_is_left_alone() {
 
 #[test]
 fn a_name_that_somebody_else_has_is_refused_at_plan_time() {
+    fresh();
     sh("ip link add a0 type dummy");
     let file = host_file(&nic0(A));
     let refused = subdevcfg(&["apply", file, "--yes"]).expect(3);
@@ -90,6 +95,7 @@ fn a_name_that_somebody_else_has_is_refused_at_plan_time() {
 
 #[test]
 fn without_privilege_it_says_what_it_cannot_see() {
+    fresh();
     let file = host_file(&nic0(A));
     apply(file);
     let plan = subdevcfg_as_nobody(&["plan", file]).expect(4);
@@ -103,6 +109,7 @@ fn without_privilege_it_says_what_it_cannot_see() {
 
 #[test]
 fn a_file_for_another_host_is_refused() {
+    fresh();
     let refused = subdevcfg(&["plan", host_file("subdevcfg version=1\nhost node-17\n")]).expect(3);
     assert!(refused.stderr.contains("for host `node-17`, and this machine is `lab`"), "{}", refused.all());
     subdevcfg(&["plan", host_file("subdevcfg version=1\nhost node-17 hostname=lab\n")]).expect(0);
@@ -110,6 +117,7 @@ fn a_file_for_another_host_is_refused() {
 
 #[test]
 fn a_device_that_is_not_there_yet_is_deferred() {
+    fresh();
     let file =
         host_file("subdevcfg version=1\nhost lab\ndevice \"subdev/later\" { eswitch mode=switchdev }\n");
     let plan = subdevcfg(&["plan", file]).expect(4);
