@@ -15,3 +15,4 @@ pub mod resource;
 pub mod rules;
 pub mod simulated;
 pub mod state;
+pub mod store;

@@ -1,2 +1,350 @@
-//! The record on disk, and the lock that lets one subdevcfg change the host at a time. Both live in one folder, whose
-//! place is the caller's business.
+//! The record on disk, and the lock that lets one subdevcfg at a time change the host. Both lie in one folder; its place
+//! is the caller's business. Nothing here follows a link out of it.
+#![expect(clippy::disallowed_types, reason = "this is the room of the record's and the lock's files")]
+
+use std::fmt;
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use nix::fcntl::OFlag;
+use serde::{Deserialize, Serialize};
+
+use crate::apply::{KeepError, RecordKeeper};
+use crate::record::{FORMAT_VERSION, Record};
+
+/// How often a lock that somebody holds is tried again.
+const TRY_AGAIN: Duration = Duration::from_millis(50);
+
+/// Keeps the record of this boot in `record.json` of a folder.
+#[derive(Debug, Clone)]
+pub struct FileKeeper {
+    folder: Utf8PathBuf,
+    boot_id: String,
+}
+
+/// The record's file. What it says dies with the kernel, so it names the boot that it is of.
+#[derive(Serialize, Deserialize)]
+struct Kept<R> {
+    boot_id: String,
+    record: R,
+}
+
+/// The record cannot be had. It never counts as empty then: what subdevcfg made would look like somebody else's.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file is there, and cannot be read.
+    #[error("the record {path} cannot be read")]
+    File {
+        /// The file, or its folder.
+        path: Utf8PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is no record.
+    #[error(
+        "the record {path} is damaged: {why}; put a good copy back, or move it away to go on without it: what \
+         subdevcfg made before counts as found then, and is never deleted"
+    )]
+    Malformed {
+        /// The file.
+        path: Utf8PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The file is of a later version of this program.
+    #[error(
+        "the record {path} has format {found}, and this program knows {FORMAT_VERSION}: use the newer subdevcfg"
+    )]
+    Newer {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Its version.
+        found: String,
+    },
+}
+
+impl FileKeeper {
+    /// Keeps the record in this folder, for the boot of that id. The folder is made when it is first written to.
+    pub fn new(folder: impl Into<Utf8PathBuf>, boot_id: impl Into<String>) -> Self {
+        Self { folder: folder.into(), boot_id: boot_id.into() }
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> Utf8PathBuf {
+        self.folder.join("record.json")
+    }
+
+    /// Reads the record. It is empty when there is none, and when it is of an earlier boot.
+    ///
+    /// # Errors
+    /// [`LoadError`].
+    pub fn load(&self) -> Result<Record, LoadError> {
+        let path = self.path();
+        let text = match self.read() {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Record::default()),
+            Err(source) => return Err(LoadError::File { path, source }),
+        };
+        let malformed =
+            |error: serde_json::Error| LoadError::Malformed { path: self.path(), why: error.to_string() };
+        let kept: Kept<serde_json::Value> = serde_json::from_str(&text).map_err(malformed)?;
+        if kept.boot_id != self.boot_id {
+            return Ok(Record::default());
+        }
+        let major = |version: &str| version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+        if let Some(found) = kept.record.get("format_version").and_then(serde_json::Value::as_str)
+            && major(found) > major(FORMAT_VERSION)
+        {
+            return Err(LoadError::Newer { path, found: found.to_owned() });
+        }
+        serde_json::from_value(kept.record).map_err(malformed)
+    }
+
+    fn read(&self) -> io::Result<String> {
+        check_folder(&self.folder)?;
+        let mut text = String::new();
+        let options = OpenOptions::new().read(true).custom_flags(OFlag::O_NOFOLLOW.bits()).clone();
+        options.open(self.path())?.read_to_string(&mut text)?;
+        Ok(text)
+    }
+
+    fn write(&self, record: &Record) -> io::Result<()> {
+        make_folder(&self.folder)?;
+        let kept = Kept { boot_id: self.boot_id.clone(), record };
+        let mut text = serde_json::to_vec_pretty(&kept)?;
+        text.push(b'\n');
+        let mut file = tempfile::Builder::new().prefix(".record.").tempfile_in(&self.folder)?;
+        file.write_all(&text)?;
+        file.as_file().set_permissions(Permissions::from_mode(0o644))?;
+        file.as_file().sync_all()?;
+        file.persist(self.path())?;
+        // The new name is on disk only when the folder is.
+        File::open(&self.folder)?.sync_all()
+    }
+}
+
+impl RecordKeeper for FileKeeper {
+    fn keep(&mut self, record: &Record) -> Result<(), KeepError> {
+        self.write(record).map_err(|source| KeepError { path: self.path(), source })
+    }
+}
+
+/// The right to change the host, for as long as it lives.
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+}
+
+/// Who holds a lock, as they wrote it down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Process number.
+    pub pid: u32,
+    /// What it was called with.
+    pub command: String,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} (`{}`)", self.pid, self.command)
+    }
+}
+
+/// The lock was not to be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Somebody else has it.
+    #[error("{} is changing this host and holds {path}", holder.as_ref().map_or("another subdevcfg".to_owned(), ToString::to_string))]
+    Held {
+        /// The lock's file.
+        path: Utf8PathBuf,
+        /// Who; `None` in the moment before they have written it down.
+        holder: Option<Holder>,
+    },
+    /// The file cannot be used.
+    #[error("the lock {path} cannot be taken")]
+    File {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Lock {
+    /// Takes the lock of a folder, waiting at most so long for who holds it; `command` is what others are shown.
+    ///
+    /// # Errors
+    /// [`LockError`].
+    pub fn take(folder: &Utf8Path, command: &str, patience: Duration) -> Result<Self, LockError> {
+        let path = folder.join("lock");
+        let failed = |source| LockError::File { path: path.clone(), source };
+        make_folder(folder).map_err(failed)?;
+        // Readable for root alone: whoever can open the file can hold the lock (flock(2) asks for no more).
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .mode(0o600)
+            .custom_flags(OFlag::O_NOFOLLOW.bits())
+            .open(&path)
+            .map_err(failed)?;
+        let start = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if start.elapsed() < patience => {
+                    std::thread::sleep(TRY_AGAIN.min(patience));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(LockError::Held { holder: holder(&mut file), path });
+                }
+                Err(TryLockError::Error(source)) => return Err(failed(source)),
+            }
+        }
+        let note = format!("{} {}\n", std::process::id(), command.replace('\n', " "));
+        file.set_len(0).and_then(|()| file.write_all(note.as_bytes())).map_err(failed)?;
+        Ok(Self { file })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A name that is left says nothing wrong, for nobody reads it of a lock that is free.
+        let _ = self.file.set_len(0);
+    }
+}
+
+fn holder(file: &mut File) -> Option<Holder> {
+    let mut text = String::new();
+    file.rewind().and_then(|()| file.read_to_string(&mut text)).ok()?;
+    let (pid, command) = text.trim_end().split_once(' ')?;
+    Some(Holder { pid: pid.parse().ok()?, command: command.to_owned() })
+}
+
+/// A link in the folder's place could lead anywhere.
+fn check_folder(folder: &Utf8Path) -> io::Result<()> {
+    if fs::symlink_metadata(folder)?.is_dir() {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::NotADirectory, format!("{folder} is a link or a file, and no folder")))
+}
+
+fn make_folder(folder: &Utf8Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o755).create(folder) {
+        // The mode at creation is cut by the umask.
+        Ok(()) => fs::set_permissions(folder, Permissions::from_mode(0o755)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => check_folder(folder),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::resource::Subject;
+
+    fn folder() -> (TempDir, Utf8PathBuf) {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = Utf8PathBuf::from_path_buf(outer.path().join("run")).unwrap();
+        (outer, folder)
+    }
+
+    fn record() -> Record {
+        let mut record = Record::default();
+        record.note_made(Subject::parent("subdev/nic0".parse().unwrap()), "device.nic0");
+        record
+    }
+
+    fn mode(path: &Utf8Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn a_record_comes_back_in_the_same_boot_and_in_no_other() {
+        let (_outer, folder) = folder();
+        let mut keeper = FileKeeper::new(&folder, "one");
+        assert_eq!(keeper.load().unwrap(), Record::default());
+        assert!(!folder.exists(), "reading makes nothing");
+        keeper.keep(&record()).unwrap();
+        keeper.keep(&record()).unwrap();
+        assert_eq!(keeper.load().unwrap(), record());
+        assert_eq!(FileKeeper::new(&folder, "two").load().unwrap(), Record::default());
+        assert_eq!((mode(&folder), mode(&keeper.path())), (0o755, 0o644));
+        assert_eq!(folder.read_dir_utf8().unwrap().count(), 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn a_damaged_record_is_never_an_empty_one() {
+        let (_outer, folder) = folder();
+        let mut keeper = FileKeeper::new(&folder, "one");
+        keeper.keep(&record()).unwrap();
+        let whole = fs::read_to_string(keeper.path()).unwrap();
+        for length in [0, 1, whole.len() / 2, whole.len() - 3] {
+            fs::write(keeper.path(), &whole[..length]).unwrap();
+            let error = keeper.load().unwrap_err();
+            assert!(matches!(error, LoadError::Malformed { .. }), "{error}");
+            assert!(error.to_string().contains("record.json"), "{error}");
+        }
+        fs::write(keeper.path(), whole.replace("\"1.0\"", "\"2.0\"")).unwrap();
+        assert!(matches!(keeper.load(), Err(LoadError::Newer { .. })));
+        fs::remove_file(keeper.path()).unwrap();
+        fs::create_dir(keeper.path()).unwrap();
+        assert!(matches!(keeper.load(), Err(LoadError::File { .. })));
+        assert!(keeper.keep(&record()).is_err());
+    }
+
+    #[test]
+    fn links_are_not_followed() {
+        let (outer, folder) = folder();
+        let elsewhere = outer.path().join("elsewhere");
+        fs::create_dir(&elsewhere).unwrap();
+        symlink(&elsewhere, &folder).unwrap();
+        let mut keeper = FileKeeper::new(&folder, "one");
+        assert!(keeper.keep(&record()).is_err());
+        assert!(matches!(keeper.load(), Err(LoadError::File { .. })));
+        assert!(matches!(Lock::take(&folder, "t", Duration::ZERO), Err(LockError::File { .. })));
+        fs::remove_file(&folder).unwrap();
+
+        keeper.keep(&record()).unwrap();
+        let target = outer.path().join("target");
+        for name in ["record.json", "lock"] {
+            drop(fs::remove_file(folder.join(name)));
+            symlink(&target, folder.join(name)).unwrap();
+        }
+        assert!(keeper.load().is_err());
+        assert!(Lock::take(&folder, "t", Duration::ZERO).is_err());
+        keeper.keep(&record()).unwrap();
+        assert_eq!(keeper.load().unwrap(), record(), "the link was replaced");
+        assert!(!target.exists());
+    }
+
+    #[test]
+    fn one_at_a_time_holds_the_lock_and_says_who() {
+        let (_outer, folder) = folder();
+        let first = Lock::take(&folder, "subdevcfg apply host.kdl", Duration::ZERO).unwrap();
+        assert_eq!(mode(&folder.join("lock")), 0o600);
+        let start = Instant::now();
+        let error = Lock::take(&folder, "other", Duration::from_millis(120)).unwrap_err();
+        assert!(start.elapsed() >= Duration::from_millis(120));
+        let held = format!("process {} (`subdevcfg apply host.kdl`)", std::process::id());
+        assert!(error.to_string().starts_with(&held), "{error}");
+        drop(first);
+        let again = Lock::take(&folder, "other", Duration::ZERO).unwrap();
+        let waiting = std::thread::spawn({
+            let folder = folder.clone();
+            move || Lock::take(&folder, "third", Duration::from_secs(20)).map(drop)
+        });
+        std::thread::sleep(Duration::from_millis(30));
+        drop(again);
+        waiting.join().unwrap().unwrap();
+    }
+}
