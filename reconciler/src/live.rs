@@ -206,3 +206,6 @@ fn takes_others_along(request: &Request) -> bool {
         Request::Create { .. } | Request::Delete { .. } | Request::SetActive { .. } => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

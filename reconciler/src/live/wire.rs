@@ -119,3 +119,45 @@ pub(super) fn request_error(error: NetlinkError) -> RequestError {
     };
     RequestError::Refused { errno, message, file: None }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_numbers_agree_both_ways() {
+        for &mode in EswitchMode::ALL {
+            let found = devlink::Eswitch { mode: mode_change(mode).mode, ..devlink::Eswitch::default() };
+            assert_eq!(eswitch(found).mode, Some(mode));
+        }
+        for &mode in InlineMode::ALL {
+            let inline_mode = inline_change(mode).inline_mode;
+            assert_eq!(
+                eswitch(devlink::Eswitch { inline_mode, ..Default::default() }).inline_mode,
+                Some(mode)
+            );
+        }
+        for &mode in EncapMode::ALL {
+            let encap_mode = encap_change(mode).encap_mode;
+            assert_eq!(eswitch(devlink::Eswitch { encap_mode, ..Default::default() }).encap_mode, Some(mode));
+        }
+        for &cmode in Cmode::ALL {
+            assert_eq!(word(Cmode::ALL, cmode_number(cmode)), Some(cmode));
+        }
+        let newer = devlink::Eswitch { mode: Some(9), ..devlink::Eswitch::default() };
+        assert_eq!(eswitch(newer), Eswitch::default());
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_its_wire_type_is_refused() {
+        assert_eq!(param_value("x", ParamType::U8, &Scalar::Number(255)).unwrap(), ParamValue::U8(255));
+        for (kind, value) in [
+            (ParamType::U8, Scalar::Number(256)),
+            (ParamType::Bool, Scalar::Number(1)),
+            (ParamType::String, Scalar::Bool(true)),
+            (ParamType::U32, Scalar::Text("7".to_owned())),
+        ] {
+            assert!(param_value("x", kind, &value).is_err());
+        }
+    }
+}
