@@ -65,6 +65,7 @@ pub enum CliError {
     Load(#[from] LoadError),
     /// Another run is changing the host, or the lock cannot be used.
     #[error(transparent)]
+    #[diagnostic(help("{}", lock_help(.0)))]
     Lock(#[from] LockError),
     /// There is nobody to ask.
     #[error("nobody can be asked: standard input is no terminal")]
@@ -97,6 +98,13 @@ impl CliError {
             }
             _ => Exit::Failed,
         }
+    }
+}
+
+const fn lock_help(error: &LockError) -> &'static str {
+    match error {
+        LockError::Held { .. } => "wait until it is done, or end it",
+        LockError::File { .. } => "changing devices needs root; looking (plan, state) and --simulate do not",
     }
 }
 

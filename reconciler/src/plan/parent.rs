@@ -290,6 +290,13 @@ impl Planner<'_, '_> {
     }
 
     fn eswitch(&mut self) {
+        let unread = format!("{} eswitch", self.subject().parent);
+        if let Some(unread) = self.draft.input.state.unread.iter().find(|other| other.what == unread) {
+            // Without knowing the mode, a plan that changes it would be an invention.
+            let text = format!("what the file says of it is left alone: {}", unread.why);
+            self.draft.note(NoteKind::Withheld, format!("{}.eswitch", self.desired.address), text);
+            return;
+        }
         let found = self.now.as_ref().map(Parent::settings).unwrap_or_default();
         let wanted: Vec<Setting> = self.desired.wanted.settings.iter().cloned().collect();
         for setting in wanted {

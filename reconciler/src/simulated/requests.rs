@@ -36,7 +36,7 @@ pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
             Ok(())
         }
         Request::DelParent { handle } => {
-            host.parents.remove(handle.device()).map(drop).ok_or_else(|| refuse(Errno::ENOENT, ""))
+            host.parents.remove(handle.device()).map(drop).ok_or_else(|| refuse(Errno::ENODEV, ""))
         }
         Request::Create { parent, id, mdev_type } => create(host, parent, id, mdev_type.as_deref()),
         Request::Delete { parent, id } => delete(host, parent, id),

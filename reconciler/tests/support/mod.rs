@@ -38,10 +38,6 @@ pub struct Host {
 }
 
 impl Host {
-    pub fn new() -> Self {
-        Self::with_kernel("6.12.0")
-    }
-
     pub fn with_kernel(release: &str) -> Self {
         Self { kernel: SimulatedHost::new(release), record: Record::default() }
     }
