@@ -1,5 +1,7 @@
 //! Requests: each is one netlink message or one write to a file.
 
+use std::time::{Duration, Instant};
+
 use nix::errno::Errno;
 use subdevcfg_compiler::values::{Cmode, DevlinkHandle, Scalar};
 use subdevcfg_netlink::conversation::Datagrams;
@@ -10,6 +12,12 @@ use super::mirror::type_key;
 use super::{LiveKernel, wire};
 use crate::kernel::{Request, RequestError};
 use crate::resource::{FunctionId, Setting, Side, Subject};
+
+/// How long the identity of a function that is gone may stay taken.
+const IDENTITY_DEADLINE: Duration = Duration::from_secs(10);
+
+/// An RCU grace period takes about 20 ms.
+const IDENTITY_RETRY: Duration = Duration::from_millis(10);
 
 type Answer = Result<(), RequestError>;
 
@@ -32,7 +40,24 @@ impl<D: Datagrams> LiveKernel<D> {
         }
     }
 
+    /// Makes a function. An identity can be taken for a while by a function that is gone: the mdev core frees a UUID when
+    /// the device is released, which waits for the RCU work in which devlink drops its reference
+    /// (`mdev_device_release` in `drivers/vfio/mdev/mdev_core.c`, `devlink_put` in `net/devlink/core.c`); mlx5 frees
+    /// an SF number at a firmware event (`sf/hw_table.c`). Nothing announces either, so the request is sent again.
     fn create(&mut self, parent: &DevlinkHandle, id: &FunctionId, mdev_type: Option<&str>) -> Answer {
+        let subject = Subject::function(parent.clone(), id.clone());
+        let deadline = Instant::now() + IDENTITY_DEADLINE;
+        loop {
+            let answer = self.create_once(parent, id, mdev_type);
+            let taken = matches!(&answer, Err(RequestError::Refused { errno: Errno::EEXIST, .. }));
+            if !taken || Instant::now() >= deadline || self.current()?.has(&subject) {
+                return answer;
+            }
+            std::thread::sleep(IDENTITY_RETRY);
+        }
+    }
+
+    fn create_once(&mut self, parent: &DevlinkHandle, id: &FunctionId, mdev_type: Option<&str>) -> Answer {
         match id {
             FunctionId::Sf { controller, pf, number } => {
                 let pf = u16::try_from(*pf)
@@ -48,7 +73,7 @@ impl<D: Datagrams> LiveKernel<D> {
                 self.sysfs.create_mdev(parent, mdev_type, *uuid)?;
                 // The driver's attributes appear after its devlink instance was announced (really_probe,
                 // drivers/base/dd.c), and no notification comes after them.
-                self.absorb(std::time::Instant::now())?;
+                self.absorb(Instant::now())?;
                 self.mirror.reread_mdev(*uuid, &self.sysfs);
                 Ok(())
             }
