@@ -8,17 +8,20 @@ const OPERATIONS: [&str; 8] =
 
 const FAIL: &str = "/sys/kernel/debug/subdev/fail";
 
-/// Lets every call of every operation fail in turn while `file` is applied. Returns how often each was called.
+/// Lets every call of every operation fail in turn while `file` is applied. Returns how often each was called. On the
+/// debug kernel, which is five times slower, only the first call of each fails.
 fn fail_everywhere(file: &str, reset: impl Fn()) -> Vec<(&'static str, u32)> {
     let before = config();
     let mut calls = Vec::new();
     for operation in OPERATIONS {
-        let mut nth = 1;
+        let mut failed = 0;
         loop {
+            let nth = failed + 1;
             sh(&format!("echo '{operation} {nth} 5' > {FAIL}"));
             let run = subdevcfg(&["apply", file, "--yes", "--allow", "parent-wide"]);
             sh(&format!("echo clear > {FAIL}"));
             if run.code == Some(0) {
+                reset();
                 break;
             }
             assert_eq!(run.code, Some(1), "{operation} {nth}: {}", run.all());
@@ -29,19 +32,28 @@ fn fail_everywhere(file: &str, reset: impl Fn()) -> Vec<(&'static str, u32)> {
                 assert!(run.stderr.contains(&words), "{}", run.all());
             }
             assert_eq!(config(), before, "{operation} {nth}: {}", run.all());
-            nth += 1;
+            failed += 1;
+            if on_the_debug_kernel() {
+                break;
+            }
         }
-        calls.push((operation, nth - 1));
-        reset();
+        calls.push((operation, failed));
         assert_eq!(config(), before, "{operation}");
     }
     calls
+}
+
+fn on_the_debug_kernel() -> bool {
+    std::env::var("SUBDEVCFG_KERNEL").is_ok_and(|kernel| kernel == "debug")
 }
 
 #[test]
 fn a_first_apply_is_undone_wherever_it_fails() {
     fresh();
     let calls = fail_everywhere(QUICKSTART, destroy);
+    if on_the_debug_kernel() {
+        return;
+    }
     // Two mdevs and two SFs, each with a MAC, enable_eth, one with queues of each kind.
     assert_eq!(
         calls,
