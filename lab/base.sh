@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # variables lab_* are from common.sh
+# shellcheck disable=SC2154 # variables lab_* are from lab.sh
 # The base of the guest's root: tools of this machine and modules of its kernel, one archive per kernel. Sourced.
 
 # What comes from this machine, with the libraries it needs. `sh` is dash: busybox's own shell would run its applets
@@ -24,7 +24,7 @@ base_archive() {
 		tools+=("$tool")
 	done
 	key=$({
-		cat "$lab_dir/base.sh" "$lab_dir/guest-init" "$lab_dir/guest-modules" "$lab_dir/common.sh"
+		cat "$lab_dir/base.sh" "$lab_dir/guest-init" "$lab_dir/guest-modules" "$lab_dir/lab.sh"
 		stat -Lc '%n %s %Y' "${tools[@]}"
 	} | sha256sum | cut -c1-16)
 	local out=$lab_cache/base/${1##*/}-$key

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # variables lab_* are from common.sh
+# shellcheck disable=SC2154 # variables lab_* are from lab.sh
 # How programs for the guest are compiled: static, so that they run in a root without libraries. Sourced by everything
 # that calls cargo, so that dependencies are compiled once.
 

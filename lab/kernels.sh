@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # variables lab_* are from common.sh
+# shellcheck disable=SC2154 # variables lab_* are from lab.sh
 # Kernels for the guest: fetched as packages and unpacked into the cache, never installed.
 #
 # kernels/SERIES is a symlink to a folder with

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Checks of the module's sources: lab/kmod-checks.sh checkpatch|sparse
 set -euo pipefail
-. "$(dirname "$0")/common.sh"
+. "$(dirname "$0")/lab.sh"
 . "$lab_dir/kernels.sh"
 
 # checkpatch.pl is in the debug kernel's tree, else in the kernel's source package.

@@ -5,7 +5,7 @@
 # The sources are copied into the cache first: nothing is written beside them. The result is kept per kernel and
 # per hash of the sources; with make arguments (C=2, W=1, ...) everything is built again and make's output shown.
 set -euo pipefail
-. "$(dirname "$0")/common.sh"
+. "$(dirname "$0")/lab.sh"
 . "$lab_dir/kernels.sh"
 
 kernel=${1:?usage: lab/module.sh KERNEL [MAKE-ARGUMENT...]}

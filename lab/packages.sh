@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # variables lab_* are from common.sh
+# shellcheck disable=SC2154 # variables lab_* are from lab.sh
 # The Debian packages that the lab and the checks use. Sourced by lab/test.
 
 lab_packages=(

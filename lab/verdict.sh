@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154,SC2034 # lab_* are from common.sh; lab/run reads `keep`
+# shellcheck disable=SC2154,SC2034 # lab_* are from lab.sh; lab/run reads `keep`
 # What a run came to: reads `console` and `control` in the current folder and ends the script with the right code.
 # Sourced by lab/run.
 

@@ -9,6 +9,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use serde::Serialize;
 use subdevcfg_reconciler::apply::Failure;
+use subdevcfg_reconciler::kernel::RequestError;
 
 use crate::error::CliError;
 
@@ -59,6 +60,9 @@ pub fn failure(failure: &Failure) {
     let mut text = format!("FAILED: {failure}\n");
     if let Failure::Operation { address, source, .. } = failure {
         let _ = writeln!(text, "  at: {address}\n  the kernel says: {source}");
+        if let RequestError::Refused { file: Some(file), .. } = source {
+            let _ = writeln!(text, "  writing to: {file}");
+        }
         if let Some(message) = source.kernel_message() {
             let _ = writeln!(text, "  in its own words: {message}");
         }

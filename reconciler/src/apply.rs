@@ -257,6 +257,14 @@ fn rest(record: &Record, after: &State) -> Record {
     rest
 }
 
+/// Whether this is the name that the kernel had given the interface. Set again, it counts as chosen by somebody
+/// (`name_assign_type`), and nothing can change that back.
+fn is_kernels_name(before: &State, subject: &Subject, setting: &Setting) -> bool {
+    let Setting::Name(side, name) = setting else { return false };
+    let found = before.function(subject).and_then(|function| function.interface(*side));
+    found.is_some_and(|found| found.volatile.0.name == name.as_str())
+}
+
 /// What differs in the config fields of two states, one sentence each.
 #[must_use]
 pub fn differences(before: &State, after: &State) -> Vec<String> {
@@ -285,7 +293,10 @@ pub fn differences(before: &State, after: &State) -> Vec<String> {
                         new.get(&attribute).map_or_else(|| "gone".to_owned(), |new| new.value().to_string());
                     found.push(format!("{subject}: {attribute} was {} and is {now}", setting.value()));
                 }
-                for setting in new.iter().filter(|setting| old.get(&setting.attribute()).is_none()) {
+                let appeared = |setting: &&Setting| {
+                    old.get(&setting.attribute()).is_none() && !is_kernels_name(before, subject, setting)
+                };
+                for setting in new.iter().filter(appeared) {
                     found.push(format!("{subject}: {} is {}", setting.attribute(), setting.value()));
                 }
                 let active = |state: &State| state.function(subject).map(|function| function.active);

@@ -7,7 +7,7 @@ use subdevcfg_compiler::catalogue::Catalogue;
 use subdevcfg_compiler::model::{Device, HostModel, Interface, Lifecycle, Param, Sourced, Subdevice};
 use subdevcfg_compiler::source::{SourceMap, Span};
 
-use crate::plan::Reason;
+use crate::reason::Reason;
 use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject};
 use crate::state::SoftSpec;
 

@@ -10,6 +10,7 @@ pub mod guard;
 pub mod kernel;
 pub mod live;
 pub mod plan;
+pub mod reason;
 pub mod record;
 pub mod resource;
 pub mod rules;

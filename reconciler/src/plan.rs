@@ -19,6 +19,7 @@ use subdevcfg_compiler::values::{DevlinkHandle, Scalar};
 
 use crate::desired::Desired;
 use crate::kernel::{Effect, Request};
+use crate::reason::Reason;
 use crate::record::Record;
 use crate::resource::{Attribute, Subject};
 use crate::state::{State, Unread};
@@ -102,30 +103,6 @@ pub enum Action {
     Delete,
     /// Nothing, but steps that another change forces pass over it and bring it back as it was.
     Restore,
-}
-
-/// Why something is done: who asks for it, or which rule forces it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Reason {
-    /// The rule or circumstance, in words.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
-    /// The line of the host file that asks for it, `FILE:LINE`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
-}
-
-impl Reason {
-    /// A line of a host file asks for it.
-    #[must_use]
-    pub const fn asked(source: String) -> Self {
-        Self { text: None, source: Some(source) }
-    }
-
-    /// A rule forces it.
-    pub fn forced(text: impl Into<String>) -> Self {
-        Self { text: Some(text.into()), source: None }
-    }
 }
 
 /// One request to the kernel with all that is known about it.

@@ -52,6 +52,9 @@ pub struct HostVolatile {
     /// The names of all interfaces of this network namespace, alternative names included.
     #[serde(default)]
     pub interface_names: Vec<String>,
+    /// The buses on which parents can be made in software; absent in states that were not asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soft_buses: Option<Vec<String>>,
 }
 
 /// Something that could not be read, and why.

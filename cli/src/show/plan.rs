@@ -8,7 +8,8 @@ use subdevcfg_compiler::catalogue::Impact;
 use subdevcfg_compiler::values::Scalar;
 use subdevcfg_reconciler::guard::{self, Allowance};
 use subdevcfg_reconciler::kernel::Request;
-use subdevcfg_reconciler::plan::{Action, NoteKind, Operation, Plan, Reason, ResourceChange, Reversible};
+use subdevcfg_reconciler::plan::{Action, NoteKind, Operation, Plan, ResourceChange, Reversible};
+use subdevcfg_reconciler::reason::Reason;
 
 use crate::args;
 use crate::error::counted;
@@ -242,7 +243,9 @@ fn verdict(text: &mut String, plan: &Plan, heading: &Heading<'_>, allow: &[Allow
     if !above.is_empty() {
         line(text, "REFUSED as it stands: impact above what is allowed.");
     }
-    if plan.refusals.is_empty() {
+    // An apply that nothing stands in the way of does it anyway.
+    let is_being_done = heading.command != "plan" && above.is_empty();
+    if plan.refusals.is_empty() && !is_being_done {
         line(text, &format!("To do it:  {}", command(heading, &guard::flags_for(&above))));
     }
 }

@@ -125,3 +125,12 @@ fn a_device_that_is_not_there_yet_is_deferred() {
     let plan = subdevcfg(&["plan", file]).expect(4);
     assert!(plan.stdout.contains("DEFERRED   subdev/later"), "{}", plan.all());
 }
+
+#[test]
+fn without_the_module_the_plan_says_what_to_load() {
+    fresh();
+    sh("rmmod subdev");
+    let refused = subdevcfg(&["apply", host_file(&nic0(A)), "--yes"]).expect(3);
+    sh("modprobe subdev");
+    assert!(refused.stdout.contains("load its module (modprobe subdev)"), "{}", refused.all());
+}

@@ -86,6 +86,7 @@ impl<D: Datagrams> LiveKernel<D> {
             kernel_release: self.sysfs.kernel_release()?,
             boot_id: self.sysfs.boot_id()?,
             interface_names: names(&links),
+            soft_buses: Some(self.sysfs.soft_buses()),
         };
         let mut dumps = Dumps {
             drivers: drivers.into_iter().filter_map(|(handle, driver)| Some((handle, driver?))).collect(),

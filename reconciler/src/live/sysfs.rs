@@ -7,6 +7,7 @@ use std::io::{self, Write};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::errno::Errno;
+use subdevcfg_compiler::catalogue::Catalogue;
 use subdevcfg_compiler::values::DevlinkHandle;
 use uuid::Uuid;
 
@@ -116,6 +117,12 @@ impl Sysfs {
     pub fn name_was_chosen(&self, interface: &str) -> bool {
         let file = self.root.join("sys/class/net").join(interface).join("name_assign_type");
         text(&file).is_some_and(|kind| CHOSEN_NAME.contains(&kind.as_str()))
+    }
+
+    /// The buses on which this kernel makes parents in software: those that a catalogue names and a module serves.
+    pub fn soft_buses(&self) -> Vec<String> {
+        let served = |bus: &String| self.root.join("sys/bus").join(bus).join("new_device").exists();
+        Catalogue::soft_buses().into_iter().filter(served).collect()
     }
 
     /// Makes a parent of the bundled module.

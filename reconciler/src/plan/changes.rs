@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use subdevcfg_compiler::values::Scalar;
 
-use super::{Action, Operation, Reason, ResourceChange};
+use super::{Action, Operation, ResourceChange};
+use crate::reason::Reason;
 use crate::resource::{Settings, Subject};
 
 /// The change of a resource between what was found and what will be; attributes that stay are left out.

@@ -3,9 +3,10 @@
 use subdevcfg_compiler::catalogue::{Catalogue, FunctionManners, Impact, ParamOwner, ParamsBefore};
 use subdevcfg_compiler::values::{Cmode, DevlinkHandle, Scalar};
 
+use super::Reversible;
 use super::lane::Step;
-use super::{Reason, Reversible};
 use crate::kernel::{Effect, Request};
+use crate::reason::Reason;
 use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject};
 use crate::rules::{self, Needs, Stage};
 use crate::state::Function;
@@ -142,11 +143,12 @@ impl Context<'_> {
 
     /// The requests that bring the function back as it was found, once only `left` is left of it.
     fn restore(&self, left: Option<&Function>) -> Vec<Step> {
-        self.origin.map_or_else(Vec::new, |origin| {
-            let mut steps = steps(self, left, &Target::as_observed(origin));
-            steps.sort_by_key(|step| step.stage);
-            steps
-        })
+        let Some(origin) = self.origin else { return Vec::new() };
+        // Without an origin: the steps of an undo have no undo of their own.
+        let context = Context { origin: None, pending: false, ..*self };
+        let mut steps = steps(&context, left, &Target::as_observed(origin));
+        steps.sort_by_key(|step| step.stage);
+        steps
     }
 
     fn create(&self, now: &mut Now, target: &Target, steps: &mut Vec<Step>) {
@@ -316,7 +318,11 @@ impl Context<'_> {
         }
         for setting in &changed {
             let rule = rules::for_attribute(&self.subject(), &setting.attribute(), self.catalogue);
-            interface_steps.push(self.set(rule.stage, now, (*setting).clone()));
+            let mut step = self.set(rule.stage, now, (*setting).clone());
+            if matches!(setting, Setting::Name(..)) && step.undo.is_empty() {
+                step.undo.extend(self.kernel_name(side).map(|request| (request, None)));
+            }
+            interface_steps.push(step);
         }
         if must_be_down && target.settings.has(&up) {
             let mut step = self.set(Stage::InterfaceUp, now, up);
@@ -333,6 +339,13 @@ impl Context<'_> {
             }
             steps.push(step);
         }
+    }
+
+    /// The request that gives an interface the name back that the kernel had chosen.
+    fn kernel_name(&self, side: Side) -> Option<Request> {
+        let found = self.origin?.interface(side)?;
+        let setting = Setting::Name(side, found.volatile.0.name.parse().ok()?);
+        Some(Request::Set { subject: self.subject(), setting })
     }
 
     fn rename_needs_down(&self, side: Side) -> bool {

@@ -5,10 +5,11 @@ use subdevcfg_compiler::values::{DevlinkHandle, Scalar};
 
 use super::changes;
 use super::{
-    Bookkeeping, Drift, FORMAT_VERSION, Input, Note, NoteKind, Operation, Plan, Reason, Refusal,
-    ResourceChange, Reversible, Undo,
+    Bookkeeping, Drift, FORMAT_VERSION, Input, Note, NoteKind, Operation, Plan, Refusal, ResourceChange,
+    Reversible, Undo,
 };
 use crate::kernel::{Effect, Request};
+use crate::reason::Reason;
 use crate::resource::Subject;
 use crate::rules::Stage;
 

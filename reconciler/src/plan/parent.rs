@@ -8,9 +8,10 @@ use subdevcfg_compiler::values::{EswitchMode, Scalar};
 
 use super::function::{self, Context, Target};
 use super::lane::{Draft, Lane, Step};
-use super::{Action, NoteKind, Reason, Reversible, bookkeeping, changes};
+use super::{Action, NoteKind, Reversible, bookkeeping, changes};
 use crate::desired::{DesiredFunction, DesiredParent};
 use crate::kernel::{Effect, Request};
+use crate::reason::Reason;
 use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject};
 use crate::rules::{self, Needs, Stage};
 use crate::state::{Function, Parent, SoftSpec};
@@ -121,6 +122,13 @@ impl Planner<'_, '_> {
     fn soft_parent(&mut self) {
         let Some(spec) = &self.desired.create else { return };
         let handle = self.subject().parent.clone();
+        let buses = self.draft.input.state.volatile.0.soft_buses.as_deref();
+        if self.origin.is_none() && buses.is_some_and(|buses| !buses.iter().any(|bus| bus == handle.bus())) {
+            let bus = handle.bus();
+            let text =
+                format!("this kernel has no bus `{bus}` to make it on: load its module (modprobe {bus})");
+            self.draft.refuse(&self.desired.address, text);
+        }
         let make = Request::NewParent { handle: handle.clone(), spec: spec.clone() };
         let remove = Request::DelParent { handle };
         let reason = self.desired.wanted.reason.clone();

@@ -8,8 +8,9 @@ use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMo
 
 use super::function::{self, Context};
 use super::lane::{Draft, Lane, Step};
-use super::{Input, Reason, Reversible, changes};
+use super::{Input, Reversible, changes};
 use crate::kernel::{Effect, Request};
+use crate::reason::Reason;
 use crate::resource::{Setting, Subject};
 use crate::rules::{self, Needs, Stage};
 use crate::state::{Eswitch, Function, Parent};

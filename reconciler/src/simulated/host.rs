@@ -164,6 +164,7 @@ impl SimulatedHost {
                 kernel_release: self.kernel_release.clone(),
                 boot_id: "simulated".to_owned(),
                 interface_names: self.interface_names().map(str::to_owned).collect(),
+                soft_buses: Some(vec!["subdev".to_owned()]),
             }),
         }
     }
