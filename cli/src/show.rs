@@ -28,17 +28,21 @@ pub fn color_on_stderr() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
-/// Writes text to standard output.
+/// Writes text to standard output. A reader that has seen enough (`| head`) is no error, and must not change how a run
+/// ends.
 pub fn print(text: &str) -> io::Result<()> {
-    io::stdout().write_all(text.as_bytes())
+    let mut out = io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
 }
 
 /// Writes a value as JSON to standard output.
 pub fn print_json<T: Serialize>(value: &T) -> Result<(), CliError> {
-    let mut out = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, value)?;
-    writeln!(out)?;
-    Ok(())
+    let mut text = serde_json::to_string_pretty(value)?;
+    text.push('\n');
+    Ok(print(&text)?)
 }
 
 /// Writes an error with its causes and what to do next.

@@ -3,6 +3,7 @@
 //! "as before" and equality mean everything else.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::{
@@ -60,10 +61,35 @@ pub struct HostVolatile {
 /// Something that could not be read, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unread {
-    /// What: a handle, or a handle with an aspect.
-    pub what: String,
+    /// What.
+    pub what: Unreadable,
     /// The kernel's words.
     pub why: String,
+}
+
+/// The parts of an observation that can fail alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unreadable {
+    /// Anything: it changed while it was read, again and again.
+    Host,
+    /// The names of the drivers.
+    Drivers,
+    /// A parent with all that is on it.
+    Parent(DevlinkHandle),
+    /// A parent's eswitch attributes.
+    Eswitch(DevlinkHandle),
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host => f.write_str("this host"),
+            Self::Drivers => f.write_str("the names of drivers"),
+            Self::Parent(handle) => write!(f, "{handle}"),
+            Self::Eswitch(handle) => write!(f, "{handle} eswitch"),
+        }
+    }
 }
 
 /// A parent device.
@@ -211,6 +237,12 @@ impl State {
             unread: Vec::new(),
             volatile: Volatile::default(),
         }
+    }
+
+    /// Why this could not be read, if it could not.
+    #[must_use]
+    pub fn unread(&self, what: &Unreadable) -> Option<&str> {
+        self.unread.iter().find(|unread| unread.what == *what).map(|unread| unread.why.as_str())
     }
 
     /// The function of that identity, on whatever parent it is.

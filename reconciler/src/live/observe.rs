@@ -15,7 +15,7 @@ use crate::kernel::ObserveError;
 use crate::resource::{FunctionId, Side, Subject};
 use crate::state::{
     Eswitch, FORMAT_VERSION, Function, FunctionVolatile, HostVolatile, Interface, InterfaceVolatile, Parent,
-    ParentVolatile, State, Unread, Volatile,
+    ParentVolatile, State, Unread, Unreadable, Volatile,
 };
 
 /// How often everything is read again because something changed meanwhile. devlink dumps never say that they were
@@ -52,7 +52,7 @@ impl<D: Datagrams> LiveKernel<D> {
         let (mut state, moved) = self.read_once()?;
         if moved {
             let why = "it kept changing while it was read".to_owned();
-            state.unread.push(Unread { what: "devlink".to_owned(), why });
+            state.unread.push(Unread { what: Unreadable::Host, why });
         }
         Ok(state)
     }
@@ -64,7 +64,7 @@ impl<D: Datagrams> LiveKernel<D> {
         let mut unread = Vec::new();
         let drivers = self.devlink.drivers();
         let drivers = drivers.unwrap_or_else(|error| {
-            unread.push(Unread { what: "devlink dev info".to_owned(), why: error.to_string() });
+            unread.push(Unread { what: Unreadable::Drivers, why: error.to_string() });
             Vec::new()
         });
         let mut params: BTreeMap<Handle, Vec<Param>> = BTreeMap::new();
@@ -75,12 +75,10 @@ impl<D: Datagrams> LiveKernel<D> {
                 }
             }
             // One driver's error ends the dump for all, and an absent param must not look like one without a value.
-            Err(error) => unread.extend(
-                self.mirror
-                    .parents()
-                    .iter()
-                    .map(|handle| Unread { what: handle.to_string(), why: format!("its params: {error}") }),
-            ),
+            Err(error) => unread.extend(self.mirror.parents().iter().map(|handle| Unread {
+                what: Unreadable::Parent(wire::devlink_handle(handle)),
+                why: format!("its params: {error}"),
+            })),
         }
         let volatile = HostVolatile {
             kernel_release: self.sysfs.kernel_release()?,
@@ -124,11 +122,14 @@ impl<D: Datagrams> LiveKernel<D> {
             Some(Errno::EOPNOTSUPP) => {}
             Some(Errno::ENODEV) => return None,
             Some(Errno::EPERM) => unread.push(Unread {
-                what: format!("{handle} eswitch"),
+                what: Unreadable::Eswitch(wire::devlink_handle(handle)),
                 why: "not permitted: the kernel tells it only to CAP_NET_ADMIN".to_owned(),
             }),
             // A mode switch under way, firmware that does not answer: nothing on this parent is to be relied on.
-            _ => unread.push(Unread { what: handle.to_string(), why: error.to_string() }),
+            _ => unread.push(Unread {
+                what: Unreadable::Parent(wire::devlink_handle(handle)),
+                why: error.to_string(),
+            }),
         }
         Some(Eswitch::default())
     }

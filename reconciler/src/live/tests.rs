@@ -316,7 +316,7 @@ fn not_supported_not_permitted_and_busy_are_told_apart() {
         let mut state = live(&tree, answers, 0).observe().unwrap();
         let parent = state.parents.remove(&nic0()).unwrap();
         assert_eq!(parent.eswitch, crate::state::Eswitch::default());
-        state.unread.into_iter().map(|unread| unread.what).collect::<Vec<_>>()
+        state.unread.into_iter().map(|unread| unread.what.to_string()).collect::<Vec<_>>()
     };
     let none: [&str; 0] = [];
     let unsupported =

@@ -14,14 +14,13 @@ use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
 use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject};
 use crate::rules::{self, Needs, Stage};
-use crate::state::{Function, Parent, SoftSpec};
+use crate::state::{Function, Parent, SoftSpec, Unreadable};
 
 /// Plans one parent of the host file.
 pub(super) fn plan(draft: &mut Draft<'_>, desired: &DesiredParent) {
     let state = draft.input.state;
     let handle = &desired.subject.parent;
-    if let Some(unread) = state.unread.iter().find(|unread| unread.what == handle.to_string()) {
-        let why = unread.why.clone();
+    if let Some(why) = state.unread(&Unreadable::Parent(handle.clone())) {
         draft.note(NoteKind::Withheld, &desired.address, format!("it could not be read: {why}"));
         return;
     }
@@ -298,10 +297,10 @@ impl Planner<'_, '_> {
     }
 
     fn eswitch(&mut self) {
-        let unread = format!("{} eswitch", self.subject().parent);
-        if let Some(unread) = self.draft.input.state.unread.iter().find(|other| other.what == unread) {
+        let unreadable = Unreadable::Eswitch(self.subject().parent.clone());
+        if let Some(why) = self.draft.input.state.unread(&unreadable) {
             // Without knowing the mode, a plan that changes it would be an invention.
-            let text = format!("what the file says of it is left alone: {}", unread.why);
+            let text = format!("what the file says of it is left alone: {why}");
             self.draft.note(NoteKind::Withheld, format!("{}.eswitch", self.desired.address), text);
             return;
         }

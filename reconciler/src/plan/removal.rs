@@ -8,12 +8,12 @@ use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMo
 
 use super::function::{self, Context};
 use super::lane::{Draft, Lane, Step};
-use super::{Input, Reversible, changes};
+use super::{Input, NoteKind, Reversible, changes};
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
 use crate::resource::{Setting, Subject};
 use crate::rules::{self, Needs, Stage};
-use crate::state::{Eswitch, Function, Parent};
+use crate::state::{Eswitch, Function, Parent, Unreadable};
 
 /// How far `destroy` goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +53,10 @@ fn destroy_parent(
     let input = draft.input;
     let mut lane = Lane::default();
     let subject = Subject::parent(handle.clone());
+    if let Some(why) = input.state.unread(&Unreadable::Parent(handle.clone())) {
+        draft.note(NoteKind::Withheld, handle.to_string(), format!("it could not be read: {why}"));
+        return lane;
+    }
     let Some(parent) = input.state.parents.get(handle) else {
         draft.bookkeeping.forget.push(subject);
         return lane;
