@@ -10,7 +10,7 @@ use subdevcfg_compiler::model::HostModel;
 use subdevcfg_reconciler::apply::{KeepError, RecordKeeper};
 use subdevcfg_reconciler::kernel::{Effect, Kernel, ObserveError, Request, RequestError};
 use subdevcfg_reconciler::live::LiveKernel;
-use subdevcfg_reconciler::record::Record;
+use subdevcfg_reconciler::record::{Record, RecordChange};
 use subdevcfg_reconciler::resource::Subject;
 use subdevcfg_reconciler::simulated::SimulatedHost;
 use subdevcfg_reconciler::state::State;
@@ -76,7 +76,7 @@ fn open_simulated(path: &Utf8Path) -> Result<Machine, CliError> {
     Ok(Machine { kernel: Box::new(shared.clone()), record, keeper: Box::new(shared), _lock: None })
 }
 
-/// A simulated host and the file it lives in; kernel and record are kept together, after every operation.
+/// A simulated host and the file it lives in; kernel and record are kept together.
 #[derive(Debug, Clone)]
 struct SimulatedFile {
     path: Utf8PathBuf,
@@ -98,6 +98,11 @@ impl Kernel for SimulatedFile {
 }
 
 impl RecordKeeper for SimulatedFile {
+    /// Nothing is written: of a run that is killed, neither what the kernel did nor the note of it remains.
+    fn note(&mut self, _: &RecordChange) -> Result<(), KeepError> {
+        Ok(())
+    }
+
     fn keep(&mut self, record: &Record) -> Result<(), KeepError> {
         let mut host = self.host.borrow_mut();
         host.record = record.clone();
@@ -120,7 +125,7 @@ fn open_live(access: Access) -> Result<Machine, CliError> {
         .then(|| Lock::take(Utf8Path::new(RUN), &command_line(), LOCK_PATIENCE))
         .transpose()?;
     let kernel = LiveKernel::open().map_err(ObserveError::from)?;
-    let keeper = FileKeeper::new(RUN, kernel.boot_id()?);
+    let mut keeper = FileKeeper::new(RUN, kernel.boot_id()?);
     let record = keeper.load()?;
     Ok(Machine { kernel: Box::new(kernel), record, keeper: Box::new(keeper), _lock: lock })
 }

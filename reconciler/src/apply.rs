@@ -3,11 +3,9 @@
 
 use std::time::Duration;
 
-use subdevcfg_compiler::values::Cmode;
-
 use crate::kernel::{Kernel, ObserveError, Request, RequestError};
 use crate::plan::{Operation, Plan};
-use crate::record::Record;
+use crate::record::{Record, RecordChange};
 use crate::resource::{Setting, Subject};
 use crate::state::State;
 
@@ -16,10 +14,16 @@ const EFFECT_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Where the record is kept.
 pub trait RecordKeeper {
-    /// Writes the record down so that it survives this process.
+    /// Writes one change of the record down so that it survives this process.
     ///
     /// # Errors
     /// [`KeepError`] when it cannot be written; an apply stops then, because what it makes would be forgotten.
+    fn note(&mut self, change: &RecordChange) -> Result<(), KeepError>;
+
+    /// Writes the whole record down, in the place of what was noted.
+    ///
+    /// # Errors
+    /// [`KeepError`], as above.
     fn keep(&mut self, record: &Record) -> Result<(), KeepError>;
 }
 
@@ -115,6 +119,8 @@ pub enum Failure {
 pub fn apply(mut job: Apply<'_>, plan: &Plan) -> Result<Outcome, KeepError> {
     let mut record = job.record.clone();
     note_bookkeeping(&mut record, plan);
+    // Whole, before the first operation: what is noted from now on continues this.
+    job.keeper.keep(&record)?;
     let mut done = Vec::new();
     let result = job.carry_out(plan, &mut record, &mut done).and_then(|()| job.verify(&record));
     match result {
@@ -155,8 +161,10 @@ impl Apply<'_> {
             };
             self.kernel.perform(&operation.request).map_err(failed)?;
             done.push(operation);
-            self.note(operation, record);
-            self.keeper.keep(record)?;
+            if let Some(change) = self.change_by(operation) {
+                record.note(&change);
+                self.keeper.note(&change)?;
+            }
             if let Some(effect) = operation.effect {
                 self.kernel.wait(&operation.request.subject(), effect, EFFECT_DEADLINE).map_err(failed)?;
             }
@@ -164,27 +172,22 @@ impl Apply<'_> {
         Ok(())
     }
 
-    /// Notes in the record what an operation did.
-    fn note(&self, operation: &Operation, record: &mut Record) {
+    /// What an operation did to the record.
+    fn change_by(&self, operation: &Operation) -> Option<RecordChange> {
         let subject = operation.request.subject();
         match &operation.request {
             Request::NewParent { .. } | Request::Create { .. } => {
-                record.note_made(subject, &operation.address);
+                Some(RecordChange::Made(subject, operation.address.clone()))
             }
-            Request::DelParent { .. } | Request::Delete { .. } => record.forget(&subject),
+            Request::DelParent { .. } | Request::Delete { .. } => Some(RecordChange::Gone(subject)),
             Request::Set { setting, .. } => {
                 let attribute = setting.attribute();
                 let found = self.before.settings(&subject).and_then(|found| found.get(&attribute).cloned());
                 let address = format!("{}.{}", operation.address, attribute.part());
-                record.note_written(&subject, &address, found, setting);
-                if matches!(setting, Setting::Param { cmode: Cmode::Driverinit, .. }) {
-                    record.pending.insert(subject);
-                }
+                Some(RecordChange::Written { subject, address, found, applied: setting.clone() })
             }
-            Request::Reload { .. } => {
-                record.pending.remove(&subject);
-            }
-            Request::SetActive { .. } => {}
+            Request::Reload { .. } => Some(RecordChange::Reloaded(subject)),
+            Request::SetActive { .. } => None,
         }
     }
 

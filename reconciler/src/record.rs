@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use subdevcfg_compiler::values::Cmode;
 
 use crate::resource::{Attribute, Setting, Subject};
 
@@ -36,10 +37,47 @@ pub struct Written {
     pub applied: Setting,
 }
 
+/// What one operation did to the record: a line of the log that goes with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordChange {
+    /// A subject was made under this address.
+    Made(Subject, String),
+    /// A subject is gone, with all that hung on it.
+    Gone(Subject),
+    /// An attribute was written.
+    Written {
+        /// Of what.
+        subject: Subject,
+        /// Under which address.
+        address: String,
+        /// The value found.
+        found: Option<Setting>,
+        /// The value written.
+        applied: Setting,
+    },
+    /// An instance was reloaded: what was written to it is in force.
+    Reloaded(Subject),
+}
+
 impl Record {
-    /// Notes a subject as made.
-    pub fn note_made(&mut self, subject: Subject, address: &str) {
-        self.made.insert(subject, address.to_owned());
+    /// Takes a change in.
+    pub fn note(&mut self, change: &RecordChange) {
+        match change {
+            RecordChange::Made(subject, address) => {
+                self.made.insert(subject.clone(), address.clone());
+            }
+            RecordChange::Gone(subject) => self.forget(subject),
+            RecordChange::Written { subject, address, found, applied } => {
+                self.note_written(subject, address, found.clone(), applied);
+                if matches!(applied, Setting::Param { cmode: Cmode::Driverinit, .. }) {
+                    self.pending.insert(subject.clone());
+                }
+            }
+            RecordChange::Reloaded(subject) => {
+                self.pending.remove(subject);
+            }
+        }
     }
 
     /// Forgets a subject and all that hangs on it.

@@ -25,15 +25,7 @@ impl Kernel for SimulatedHost {
 
     fn wait(&mut self, subject: &Subject, effect: Effect, _: Duration) -> Result<(), RequestError> {
         // Everything happens at once here; an effect that is not there never comes.
-        let state = self.state();
-        let function = state.function(subject);
-        let seen = match effect {
-            Effect::Gone => state.settings(subject).is_none(),
-            Effect::Detached => function.is_none_or(|function| !function.volatile.0.attached),
-            Effect::Instance => function.is_some_and(|function| function.volatile.0.instance.is_some()),
-            Effect::Netdev => function.is_some_and(|function| function.netdev.is_some()),
-            Effect::Representor => function.is_some_and(|function| function.representor.is_some()),
-        };
+        let seen = self.shows(subject, effect);
         if seen { Ok(()) } else { Err(RequestError::NoEffect { effect, waited: Duration::ZERO }) }
     }
 }

@@ -13,23 +13,37 @@ use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 
 use crate::apply::{KeepError, RecordKeeper};
-use crate::record::{FORMAT_VERSION, Record};
+use crate::record::{FORMAT_VERSION, Record, RecordChange};
 
 /// How often a lock that somebody holds is tried again.
 const TRY_AGAIN: Duration = Duration::from_millis(50);
 
-/// Keeps the record of this boot in `record.json` of a folder.
-#[derive(Debug, Clone)]
+/// Keeps the record of this boot in a folder: whole in `record.json`, and what changed since in `record.log`, a line a
+/// change, so that an apply of many operations does not write the whole record after each.
+#[derive(Debug)]
 pub struct FileKeeper {
     folder: Utf8PathBuf,
     boot_id: String,
+    /// The log that continues the record, once something was noted.
+    log: Option<File>,
+    /// The number of the record as a whole: a log that continues another one says nothing.
+    generation: u64,
 }
 
 /// The record's file. What it says dies with the kernel, so it names the boot that it is of.
 #[derive(Serialize, Deserialize)]
 struct Kept<R> {
     boot_id: String,
+    #[serde(default)]
+    generation: u64,
     record: R,
+}
+
+/// A line of the log.
+#[derive(Serialize, Deserialize)]
+struct Line {
+    generation: u64,
+    change: RecordChange,
 }
 
 /// The record cannot be had. It never counts as empty then: what subdevcfg made would look like somebody else's.
@@ -69,7 +83,7 @@ pub enum LoadError {
 impl FileKeeper {
     /// Keeps the record in this folder, for the boot of that id. The folder is made when it is first written to.
     pub fn new(folder: impl Into<Utf8PathBuf>, boot_id: impl Into<String>) -> Self {
-        Self { folder: folder.into(), boot_id: boot_id.into() }
+        Self { folder: folder.into(), boot_id: boot_id.into(), log: None, generation: 0 }
     }
 
     /// The file.
@@ -78,13 +92,18 @@ impl FileKeeper {
         self.folder.join("record.json")
     }
 
-    /// Reads the record. It is empty when there is none, and when it is of an earlier boot.
+    fn log_path(&self) -> Utf8PathBuf {
+        self.folder.join("record.log")
+    }
+
+    /// Reads the record, with what was noted since it was written whole: a run that was killed leaves that behind. It is
+    /// empty when there is none, and when it is of an earlier boot.
     ///
     /// # Errors
     /// [`LoadError`].
-    pub fn load(&self) -> Result<Record, LoadError> {
+    pub fn load(&mut self) -> Result<Record, LoadError> {
         let path = self.path();
-        let text = match self.read() {
+        let text = match self.read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Record::default()),
             Err(source) => return Err(LoadError::File { path, source }),
@@ -101,20 +120,59 @@ impl FileKeeper {
         {
             return Err(LoadError::Newer { path, found: found.to_owned() });
         }
-        serde_json::from_value(kept.record).map_err(malformed)
+        let mut record = serde_json::from_value(kept.record).map_err(malformed)?;
+        self.generation = kept.generation;
+        self.replay(&mut record)?;
+        Ok(record)
     }
 
-    fn read(&self) -> io::Result<String> {
+    /// Takes in what was noted since. A last line without its end was being written when the run was killed: its
+    /// operation had been done, and looks like somebody else's. The one before it is the last that counts.
+    fn replay(&self, record: &mut Record) -> Result<(), LoadError> {
+        let path = self.log_path();
+        let text = match self.read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(source) => return Err(LoadError::File { path, source }),
+        };
+        for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+            let line: Line = serde_json::from_str(line)
+                .map_err(|error| LoadError::Malformed { path: path.clone(), why: error.to_string() })?;
+            if line.generation == self.generation {
+                record.note(&line.change);
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&self, path: &Utf8Path) -> io::Result<String> {
         check_folder(&self.folder)?;
         let mut text = String::new();
         let options = OpenOptions::new().read(true).custom_flags(OFlag::O_NOFOLLOW.bits()).clone();
-        options.open(self.path())?.read_to_string(&mut text)?;
+        options.open(path)?.read_to_string(&mut text)?;
         Ok(text)
     }
 
-    fn write(&self, record: &Record) -> io::Result<()> {
+    fn append(&mut self, change: &RecordChange) -> io::Result<()> {
+        let path = self.log_path();
+        let log = match &mut self.log {
+            Some(log) => log,
+            none => {
+                let mut options = OpenOptions::new();
+                options.append(true).create(true).mode(0o644).custom_flags(OFlag::O_NOFOLLOW.bits());
+                none.insert(options.open(path)?)
+            }
+        };
+        let mut line = serde_json::to_vec(&Line { generation: self.generation, change: change.clone() })?;
+        line.push(b'\n');
+        log.write_all(&line)?;
+        log.sync_data()
+    }
+
+    fn write(&mut self, record: &Record) -> io::Result<()> {
         make_folder(&self.folder)?;
-        let kept = Kept { boot_id: self.boot_id.clone(), record };
+        let generation = self.generation + 1;
+        let kept = Kept { boot_id: self.boot_id.clone(), generation, record };
         let mut text = serde_json::to_vec_pretty(&kept)?;
         text.push(b'\n');
         let mut file = tempfile::Builder::new().prefix(".record.").tempfile_in(&self.folder)?;
@@ -123,11 +181,22 @@ impl FileKeeper {
         file.as_file().sync_all()?;
         file.persist(self.path())?;
         // The new name is on disk only when the folder is.
-        File::open(&self.folder)?.sync_all()
+        File::open(&self.folder)?.sync_all()?;
+        self.generation = generation;
+        self.log = None;
+        // From here on the log is of another generation: it says nothing any more, and may as well go.
+        match fs::remove_file(self.log_path()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 
 impl RecordKeeper for FileKeeper {
+    fn note(&mut self, change: &RecordChange) -> Result<(), KeepError> {
+        self.append(change).map_err(|source| KeepError { path: self.log_path(), source })
+    }
+
     fn keep(&mut self, record: &Record) -> Result<(), KeepError> {
         self.write(record).map_err(|source| KeepError { path: self.path(), source })
     }
@@ -260,8 +329,34 @@ mod tests {
 
     fn record() -> Record {
         let mut record = Record::default();
-        record.note_made(Subject::parent("subdev/nic0".parse().unwrap()), "device.nic0");
+        record.note(&made("subdev/nic0"));
         record
+    }
+
+    fn made(handle: &str) -> RecordChange {
+        RecordChange::Made(Subject::parent(handle.parse().unwrap()), handle.to_owned())
+    }
+
+    #[test]
+    fn what_was_noted_before_a_run_was_killed_counts_but_for_half_a_line() {
+        let (_outer, folder) = folder();
+        let mut keeper = FileKeeper::new(&folder, "one");
+        keeper.keep(&record()).unwrap();
+        keeper.note(&made("subdev/nic1")).unwrap();
+        keeper.note(&made("subdev/nic2")).unwrap();
+        let mut wanted = record();
+        wanted.note(&made("subdev/nic1"));
+        let log = folder.join("record.log");
+        let whole = fs::read_to_string(&log).unwrap();
+        fs::write(&log, &whole[..whole.len() - 5]).unwrap();
+        assert_eq!(FileKeeper::new(&folder, "one").load().unwrap(), wanted);
+        fs::write(&log, "nonsense\n").unwrap();
+        assert!(matches!(FileKeeper::new(&folder, "one").load(), Err(LoadError::Malformed { .. })));
+        // A whole record takes the place of what was noted, even when the log could not be removed.
+        fs::write(&log, &whole).unwrap();
+        keeper.keep(&record()).unwrap();
+        fs::write(&log, &whole).unwrap();
+        assert_eq!(FileKeeper::new(&folder, "one").load().unwrap(), record());
     }
 
     fn mode(path: &Utf8Path) -> u32 {

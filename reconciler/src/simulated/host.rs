@@ -8,8 +8,9 @@ use subdevcfg_compiler::values::{
 };
 use uuid::Uuid;
 
+use crate::kernel::Effect;
 use crate::record::Record;
-use crate::resource::FunctionId;
+use crate::resource::{FunctionId, Subject};
 use crate::state::{
     Eswitch, FORMAT_VERSION, Function, FunctionVolatile, HostVolatile, Interface, InterfaceVolatile, Parent,
     ParentVolatile, SoftSpec, State, Volatile,
@@ -147,6 +148,23 @@ impl SimulatedHost {
         let index = self.next_ifindex;
         self.next_ifindex += 1;
         SimulatedInterface { index, name: format!("eth{number}"), renamed: false, mtu: 1500, up: false }
+    }
+
+    /// Whether an effect is to be seen on a subject.
+    pub(super) fn shows(&self, subject: &Subject, effect: Effect) -> bool {
+        let parent =
+            (subject.parent.bus() == "subdev").then(|| self.parents.get(subject.parent.device())).flatten();
+        let function = subject.function.as_ref().and_then(|id| {
+            parent.and_then(|parent| parent.functions.iter().find(|function| function.id() == *id))
+        });
+        match effect {
+            Effect::Gone if subject.function.is_none() => parent.is_none(),
+            Effect::Gone => function.is_none(),
+            Effect::Detached => function.is_none_or(|function| !function.active),
+            Effect::Instance => function.is_some_and(|function| function.params.is_some()),
+            Effect::Netdev => function.is_some_and(|function| function.netdev.is_some()),
+            Effect::Representor => function.is_some_and(|function| function.representor.is_some()),
+        }
     }
 
     /// What the tool observes.

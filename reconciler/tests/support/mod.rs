@@ -10,7 +10,7 @@ use subdevcfg_reconciler::apply::{Apply, KeepError, Outcome, Progress, RecordKee
 use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::kernel::{Effect, Kernel, ObserveError, Request, RequestError};
 use subdevcfg_reconciler::plan::{Input, Operation, Plan, Scope, destroy, plan};
-use subdevcfg_reconciler::record::Record;
+use subdevcfg_reconciler::record::{Record, RecordChange};
 use subdevcfg_reconciler::resource::Subject;
 use subdevcfg_reconciler::simulated::SimulatedHost;
 use subdevcfg_reconciler::state::State;
@@ -128,6 +128,11 @@ impl Kernel for Faulty {
 struct Kept(Record);
 
 impl RecordKeeper for Kept {
+    fn note(&mut self, change: &RecordChange) -> Result<(), KeepError> {
+        self.0.note(change);
+        Ok(())
+    }
+
     fn keep(&mut self, record: &Record) -> Result<(), KeepError> {
         self.0 = record.clone();
         Ok(())
