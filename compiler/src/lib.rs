@@ -48,13 +48,13 @@ pub struct CompiledHost {
 }
 
 /// Compiles the host file at `entry`. Each stage takes what the one before could make of the text, so that one run
-/// reports as much as possible; only a syntax error hides what comes after it.
+/// reports as much as possible.
 pub fn compile(entry: &Utf8Path, loader: &dyn SourceLoader) -> Compilation {
     let mut sources = SourceMap::default();
     let mut diagnostics = Vec::new();
 
     let model = load::load(entry, loader, &mut sources, &mut diagnostics)
-        .and_then(|source| parse::parse(source, sources.get(source).text(), &mut diagnostics))
+        .map(|source| parse::parse(source, sources.get(source).text(), &mut diagnostics))
         .map(|document| validate::validate(document, Schema::language(), &mut diagnostics))
         .map(|document| lower::lower(&document, &mut diagnostics))
         .inspect(|model| check::check(model, &mut diagnostics));

@@ -29,6 +29,8 @@ pub struct Node {
     pub children: Vec<Self>,
     /// Whether a stage refused something in it, so that absence proves nothing.
     pub incomplete: bool,
+    /// Whether its line could not be read: all that is known of it is its name.
+    pub broken: bool,
 }
 
 /// A name and its place.

@@ -19,8 +19,11 @@ pub(crate) fn validate(
     let mut validator = Validator { schema, diagnostics, misspelt: Vec::new() };
     let top = Block { name: FILE, head: document.span, spec: None };
     validator.first_node(&document);
+    let unread = document.incomplete;
     document.incomplete |= validator.block(&top, &mut document.nodes);
-    validator.missing_nodes(&top, &document.nodes, document.incomplete);
+    if !unread {
+        validator.missing_nodes(&top, &document.nodes, document.incomplete);
+    }
     document
 }
 
@@ -49,6 +52,10 @@ impl<'a> Validator<'a> {
         let mut block_refused = false;
         let mut kept: Vec<Node> = Vec::with_capacity(before);
         for mut node in nodes.drain(..) {
+            // Of a line that could not be read the name proves nothing.
+            if node.broken && !self.schema.children(block.name).any(|spec| spec.name == node.name.text) {
+                continue;
+            }
             let Some(spec) = self.known(block, &node, &mut block_refused) else { continue };
             let first = if spec.once { kept.iter().find(|other| other.name.text == spec.name) } else { None };
             if let Some(first) = first {
@@ -88,12 +95,16 @@ impl<'a> Validator<'a> {
     }
 
     fn node(&mut self, spec: &'a NodeSpec, node: &mut Node) {
-        self.arguments(spec, node);
-        self.properties(spec, node);
+        if !node.broken {
+            self.arguments(spec, node);
+            self.properties(spec, node);
+        }
+        let unread = node.incomplete;
         let block = Block { name: &spec.name, head: node.span, spec: Some(spec) };
         node.incomplete |= self.block(&block, &mut node.children);
-        let incomplete = node.incomplete;
-        self.missing_nodes(&block, &node.children, incomplete);
+        if !unread {
+            self.missing_nodes(&block, &node.children, node.incomplete);
+        }
     }
 
     fn arguments(&mut self, spec: &NodeSpec, node: &mut Node) {

@@ -44,12 +44,9 @@ impl Catalogue {
     pub fn read(text: &str) -> Result<Self, Vec<Diagnostic>> {
         let source = SourceMap::default().add("catalogue", String::new());
         let mut diagnostics = Vec::new();
-        let document = parse(source, text, &mut diagnostics)
-            .map(|document| validate(document, Schema::catalogue(), &mut diagnostics));
-        match document {
-            Some(document) if !any_error(&diagnostics) => Ok(catalogue(&document)),
-            _ => Err(diagnostics),
-        }
+        let document = parse(source, text, &mut diagnostics);
+        let document = validate(document, Schema::catalogue(), &mut diagnostics);
+        if any_error(&diagnostics) { Err(diagnostics) } else { Ok(catalogue(&document)) }
     }
 }
 

@@ -40,9 +40,10 @@ impl Schema {
     pub fn read(text: &str) -> Result<Self, SchemaError> {
         let source = SourceMap::default().add("schema", String::new());
         let mut diagnostics = Vec::new();
-        let document = parse(source, text, &mut diagnostics).ok_or_else(|| {
-            SchemaError::Syntax(diagnostics.first().map_or_else(String::new, |first| first.message.clone()))
-        })?;
+        let document = parse(source, text, &mut diagnostics);
+        if let Some(first) = diagnostics.first() {
+            return Err(SchemaError::Syntax(first.message.clone()));
+        }
         let mut schema = Self::default();
         for node in &document.nodes {
             match node.name.text.as_str() {
