@@ -1,10 +1,12 @@
 //! Diagnostics: what the compiler has to say about a text, apart from how it is shown ([`crate::render`]).
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::source::Span;
+use crate::source::{Origin, SourceMap, Span};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -71,9 +73,58 @@ impl Diagnostic {
 }
 
 /// Puts messages in the order in which they are shown: by place, then by code.
-pub fn sort(diagnostics: &mut [Diagnostic]) {
+fn sort(diagnostics: &mut [Diagnostic]) {
     diagnostics
         .sort_by(|a, b| (a.primary.span, a.code, &a.message).cmp(&(b.primary.span, b.code, &b.message)));
+}
+
+/// Adds to each message how its places came to be used, and makes one of those that differ only in that: a mistake in a
+/// template is said once, however often the template is used. Sorts.
+pub(crate) fn with_trails(mut diagnostics: Vec<Diagnostic>, sources: &SourceMap) -> Vec<Diagnostic> {
+    sort(&mut diagnostics);
+    let mut found: Vec<(Diagnostic, usize)> = Vec::with_capacity(diagnostics.len());
+    let mut places: BTreeMap<(Code, Span, String), usize> = BTreeMap::new();
+    for diagnostic in diagnostics {
+        let place = diagnostic.primary.span.of(Origin::WRITTEN);
+        let key = (diagnostic.code, place, diagnostic.message.clone());
+        match places.entry(key) {
+            Entry::Occupied(first) => found[*first.get()].1 += 1,
+            Entry::Vacant(new) => {
+                new.insert(found.len());
+                found.push((diagnostic, 0));
+            }
+        }
+    }
+    found.into_iter().map(|(diagnostic, more)| with_trail(diagnostic, more, sources)).collect()
+}
+
+/// Most steps of a trail that are shown.
+const MAX_STEPS: usize = 8;
+
+fn with_trail(mut diagnostic: Diagnostic, more: usize, sources: &SourceMap) -> Diagnostic {
+    let mut labels: Vec<Label> = Vec::new();
+    let add = |labels: &mut Vec<Label>, span: Span, text: String| {
+        let primary = diagnostic.primary.span;
+        let known = labels.iter().any(|label| label.span.is_same_place(span));
+        if !known && !primary.is_same_place(span) {
+            labels.push(Label { span, text });
+        }
+    };
+    for label in &diagnostic.secondary {
+        add(&mut labels, label.span, label.text.clone());
+    }
+    for (place, step) in sources.trail(diagnostic.primary.span).take(MAX_STEPS).enumerate() {
+        let times = if more == 1 { "time" } else { "times" };
+        let also = if place == 0 && more > 0 { format!(", and {more} more {times}") } else { String::new() };
+        add(&mut labels, step.span, format!("{}{also}", step.text));
+    }
+    for label in &diagnostic.secondary {
+        for step in sources.trail(label.span).take(MAX_STEPS) {
+            add(&mut labels, step.span, format!("{}: {}", label.text, step.text));
+        }
+    }
+    diagnostic.secondary = labels;
+    diagnostic
 }
 
 /// Whether any of the messages is an error.
@@ -83,7 +134,8 @@ pub fn any_error(diagnostics: &[Diagnostic]) -> bool {
 }
 
 /// Declares the table of codes: one line a code, with its severity and the class of mistakes that it names. The first
-/// two digits are the stage: 01 syntax, 02 structure, 03 values, 04 meaning within a host, 05 the driver's catalogue.
+/// two digits are the stage: 01 syntax, 02 structure, 03 values, 04 meaning within a host, 05 the driver's catalogue,
+/// 06 includes, templates and names.
 /// A code is never given another meaning and never used again; E0104 was in the table once.
 macro_rules! codes {
     ($($variant:ident = $code:literal, $severity:ident, $title:literal;)+) => {
@@ -170,6 +222,23 @@ codes! {
     ParamCmode = "E0505", Error, "a configuration mode that the parameter does not have";
     CmodeNeeded = "E0506", Error, "a parameter whose configuration mode is not known";
     OtherDriver = "E0507", Error, "a driver that cannot be that of this device";
+    Unincluded = "E0601", Error, "an included file that cannot be read";
+    HostInFragment = "E0602", Error, "an included file with a host of its own";
+    Circular = "E0603", Error, "a file, a template or a name that needs itself";
+    UnknownTemplate = "E0604", Error, "a template that is not there";
+    RepeatedTemplate = "E0605", Error, "two templates of one name";
+    MissingParameter = "E0606", Error, "a parameter without a value";
+    UnknownParameter = "E0607", Error, "a value for a parameter that is not there";
+    UnknownName = "E0608", Error, "a name that nothing has";
+    RepeatedName = "E0609", Error, "a name given twice";
+    MalformedName = "E0610", Error, "text that cannot be a name";
+    Interpolation = "E0611", Error, "a `$` that begins nothing";
+    NoResult = "E0612", Error, "an expression that has no value";
+    ExpansionTooLarge = "E0613", Error, "more than expansion may make";
+    TwoValues = "E0614", Error, "one attribute with two values";
+    NothingToOverride = "E0615", Error, "an override of what is not there";
+    UnusedTemplate = "E0616", Warning, "a template that nobody uses";
+    UnusedName = "E0617", Warning, "a name that nobody uses";
 }
 
 impl fmt::Display for Code {

@@ -30,7 +30,7 @@ const MAX_DEPTH: usize = 64;
 
 /// Parses one file: what can be understood of it. What cannot is reported and marked in the document.
 pub(crate) fn parse(source: SourceId, text: &str, diagnostics: &mut Vec<Diagnostic>) -> Document {
-    let start = Span { source, start: 0, end: 0 };
+    let start = Span::new(source, 0, 0);
     let mut document = Document { span: start, nodes: Vec::new(), incomplete: false };
     if text.len() > MAX_BYTES {
         let message = format!("the file has {} bytes; at most {MAX_BYTES} are read", text.len());

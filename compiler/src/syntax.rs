@@ -58,6 +58,8 @@ pub struct Value {
     pub datum: Datum,
     /// Its place: of the value alone, not of the property.
     pub span: Span,
+    /// Whether it is a raw string: nothing in it is replaced.
+    pub literal: bool,
 }
 
 /// What KDL can say.
@@ -71,15 +73,17 @@ pub enum Datum {
     Float,
     /// `#true` or `#false`.
     Bool(bool),
-    /// `#null`; also what validation leaves in the place of an argument that it refused.
+    /// `#null`.
     Null,
+    /// What a stage leaves in the place of a value that it has refused: nothing more is to be said of it.
+    Refused,
 }
 
 impl Node {
     /// The argument at that position.
     #[must_use]
     pub fn argument(&self, position: usize) -> Option<&Value> {
-        self.arguments.get(position).filter(|value| value.datum != Datum::Null)
+        self.arguments.get(position).filter(|value| value.datum != Datum::Refused)
     }
 
     /// The value of that property.
@@ -145,7 +149,7 @@ impl Datum {
             Self::Integer(_) => "a whole number",
             Self::Float => "a number with a fraction",
             Self::Bool(_) => "a boolean",
-            Self::Null => "null",
+            Self::Null | Self::Refused => "null",
         }
     }
 }

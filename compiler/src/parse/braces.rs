@@ -21,7 +21,7 @@ pub(super) fn check(
     tokens: &[Token],
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Braces {
-    let span = |token: Token| Span { source, start: token.start, end: token.end };
+    let span = |token: Token| Span::new(source, token.start, token.end);
     // Each open block: its brace and its line's indent.
     let mut open: Vec<(Token, usize)> = Vec::new();
     let mut lines = Lines::new(text);

@@ -17,13 +17,8 @@ pub(super) fn check(source: SourceId, text: &str, diagnostics: &mut Vec<Diagnost
                 u32::from(character)
             );
             diagnostics.push(
-                Diagnostic::new(
-                    Code::Syntax,
-                    message,
-                    Span { source, start: at, end },
-                    "cannot be seen here",
-                )
-                .help("remove it; in a quoted text it is written as `\\u{...}`"),
+                Diagnostic::new(Code::Syntax, message, Span::new(source, at, end), "cannot be seen here")
+                    .help("remove it; in a quoted text it is written as `\\u{...}`"),
             );
         }
         end_of_run = end;

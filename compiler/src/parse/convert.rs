@@ -66,7 +66,7 @@ impl Convert<'_> {
         if first.kind != Kind::Word || self.wrong.within(&(first.start..first.end)) {
             return None;
         }
-        let span = Span { source: self.source, start: first.start, end: first.end };
+        let span = Span::new(self.source, first.start, first.end);
         Some(Node {
             name: Name { text: self.text[first.start..first.end].to_owned(), span },
             span,
@@ -102,7 +102,7 @@ impl Line<'_> {
 
     /// A place of the line as one of the source.
     const fn place(&self, local: &Range<usize>) -> Span {
-        Span { source: self.source, start: self.offset + local.start, end: self.offset + local.end }
+        Span::new(self.source, self.offset + local.start, self.offset + local.end)
     }
 
     fn name(&self, name: &KdlIdentifier) -> Name {
@@ -138,7 +138,8 @@ impl Line<'_> {
             KdlValue::Bool(value) => Datum::Bool(*value),
             KdlValue::Null => Datum::Null,
         };
-        Value { datum, span: self.value_span(entry) }
+        let literal = entry.format().is_some_and(|format| format.value_repr.starts_with(['#']));
+        Value { datum, span: self.value_span(entry), literal }
     }
 
     /// The place of the value within its entry: the crate gives the place of the entry, which ends where the value

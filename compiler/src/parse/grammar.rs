@@ -90,7 +90,7 @@ pub(super) fn check(source: SourceId, text: &str, tokens: &[Token], diagnostics:
         slashdash = Some(token).filter(|token| token.kind == Kind::Slashdash);
         before = Some(token);
         if let Some(wrong) = wrong {
-            let span = Span { source, start: token.start, end: token.end };
+            let span = Span::new(source, token.start, token.end);
             diagnostics.push(wrong.diagnostic(written, span));
         }
     }
@@ -103,7 +103,7 @@ fn ends_without_target(text: &str, token: Token) -> bool {
 }
 
 fn nothing_off(source: SourceId, slashdash: Token) -> Diagnostic {
-    let span = Span { source, start: slashdash.start, end: slashdash.end };
+    let span = Span::new(source, slashdash.start, slashdash.end);
     Diagnostic::new(Code::Syntax, "this `/-` switches nothing off", span, "nothing after it")
         .help("it stands before the node, the value or the block that is to be switched off")
 }

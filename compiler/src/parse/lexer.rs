@@ -195,7 +195,7 @@ impl Lexer<'_> {
     }
 
     fn unterminated(&mut self, start: usize, end: usize, what: &str, closing: &str, many: bool) {
-        let span = Span { source: self.source, start, end };
+        let span = Span::new(self.source, start, end);
         let place = if many { "the file" } else { "the line" };
         let message = format!("this {what} has no end: {place} is over before a `{closing}`");
         self.diagnostics.push(
@@ -217,7 +217,7 @@ impl Lexer<'_> {
                 open += 1;
                 // The parser calls itself for each level.
                 if open == MAX_DEPTH + 1 {
-                    let span = Span { source: self.source, start: self.at, end: self.at + 2 };
+                    let span = Span::new(self.source, self.at, self.at + 2);
                     let message = format!("comments are nested more than {MAX_DEPTH} deep");
                     self.diagnostics.push(Diagnostic::new(
                         Code::TooDeep,

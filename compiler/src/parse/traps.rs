@@ -17,7 +17,7 @@ struct Traps<'a> {
 
 impl Traps<'_> {
     fn span(&self, token: Token) -> Span {
-        Span { source: self.source, start: token.start, end: token.end }
+        Span::new(self.source, token.start, token.end)
     }
 
     /// Values: keywords without `#`, properties without a value, and what needs quotes.
@@ -52,7 +52,7 @@ impl Traps<'_> {
         }
         let key = index.checked_sub(1).map_or(equals, |before| self.tokens[before]);
         let name = &self.text[key.start..key.end];
-        let span = Span { source: self.source, start: key.start, end: equals.end };
+        let span = Span::new(self.source, key.start, equals.end);
         let message = format!("`{name}` has no value");
         Some(
             Diagnostic::new(Code::NoValue, message, span, "a value must follow the `=`")

@@ -1,6 +1,6 @@
 //! Reading a schema file. Strict: what is not understood is an error.
 
-use super::{Kind, NodeSpec, Schema, ValueSpec};
+use super::{Kind, NodeSpec, Schema, Scope, ValueSpec};
 use crate::parse::parse;
 use crate::source::SourceMap;
 use crate::syntax::{Node, Value};
@@ -57,12 +57,14 @@ impl Schema {
 }
 
 fn node_spec(node: &Node) -> Result<NodeSpec, SchemaError> {
-    only(node, &["once", "required", "doc"])?;
+    only(node, &["once", "required", "each-file", "block", "doc"])?;
     let mut spec = NodeSpec {
         name: first(node)?,
         parents: Vec::new(),
         once: flag(node, "once"),
         required: flag(node, "required"),
+        scope: if flag(node, "each-file") { Scope::EachFile } else { Scope::Block },
+        block: flag(node, "block"),
         arguments: Vec::new(),
         properties: Vec::new(),
         free_properties: None,

@@ -7,9 +7,7 @@ use crate::syntax::{Datum, Value};
 
 /// Why the value is refused, if it is. The forms of addresses and names are read later, where their types are.
 pub(super) fn refusal(subject: &str, spec: &ValueSpec, value: &Value) -> Option<Diagnostic> {
-    if let Some(word) =
-        value.text().filter(|text| text.contains('$') || spec.later.iter().any(|word| word == text))
-    {
+    if let Some(word) = value.text().filter(|text| spec.later.iter().any(|word| word == text)) {
         return Some(super::not_yet(value.span, word, "value"));
     }
     let in_range = |number: &i128, min: u64, max: u64| (i128::from(min)..=i128::from(max)).contains(number);
@@ -25,7 +23,8 @@ pub(super) fn refusal(subject: &str, spec: &ValueSpec, value: &Value) -> Option<
         (Kind::Word(words), Datum::Text(text)) if !words.contains(text) => {
             Some(unknown_word(subject, words, text, value))
         }
-        (Kind::Scalar | Kind::Integer(..), Datum::Integer(_))
+        (_, Datum::Refused)
+        | (Kind::Scalar | Kind::Integer(..), Datum::Integer(_))
         | (Kind::Boolean | Kind::Scalar, Datum::Bool(_))
         | (
             Kind::Text

@@ -24,6 +24,21 @@ pub fn compile(name: &str, text: &str) -> Compilation {
     subdevcfg_compiler::compile(name.into(), &Text(name, text))
 }
 
+/// Files in memory, by path.
+struct Texts<'a>(&'a [(&'a str, &'a str)]);
+
+impl SourceLoader for Texts<'_> {
+    fn load(&self, path: &Utf8Path) -> io::Result<String> {
+        let file = self.0.iter().find(|(name, _)| path == *name);
+        file.map(|(_, text)| (*text).to_owned()).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+/// Compiles the first of these files.
+pub fn compile_files(files: &[(&str, &str)]) -> Compilation {
+    subdevcfg_compiler::compile(files.first().map_or("", |file| file.0).into(), &Texts(files))
+}
+
 /// Debug output without the spans, which say where a value stands and not what it is.
 pub fn without_spans(debug: &str) -> String {
     let mut text = String::new();

@@ -4,6 +4,7 @@
 
 mod common;
 mod diagnostics;
+mod expansion;
 mod properties;
 mod quickstart;
 mod schema;
