@@ -27,6 +27,50 @@ pub struct Label {
     pub text: String,
 }
 
+/// A change to a text that mends it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fix {
+    /// What it does, in a few words.
+    pub title: String,
+    /// The changes, which do not overlap.
+    pub edits: Vec<Edit>,
+    /// Whether it can be made unseen.
+    pub applicability: Applicability,
+}
+
+/// A piece of text in the place of another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// What is replaced; empty where something is inserted.
+    pub span: Span,
+    /// What stands there then.
+    pub text: String,
+}
+
+/// Whether a fix is certain to be what was meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Applicability {
+    /// It is: `check --fix` makes it.
+    Machine,
+    /// It may not be: a person decides.
+    Maybe,
+}
+
+impl Fix {
+    /// A fix that is certain to be what was meant.
+    pub fn machine(title: impl Into<String>, edits: Vec<Edit>) -> Self {
+        Self { title: title.into(), edits, applicability: Applicability::Machine }
+    }
+
+    /// A fix that may be what was meant: another text at one place.
+    pub fn maybe(span: Span, text: impl Into<String>) -> Self {
+        let text = text.into();
+        let title = format!("write `{text}`");
+        Self { title, edits: vec![Edit { span, text }], applicability: Applicability::Maybe }
+    }
+}
+
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -42,6 +86,8 @@ pub struct Diagnostic {
     pub secondary: Vec<Label>,
     /// What to do about it.
     pub help: Option<String>,
+    /// A change that does it.
+    pub fix: Option<Fix>,
 }
 
 impl Diagnostic {
@@ -54,6 +100,7 @@ impl Diagnostic {
             primary: Label { span, text: label.into() },
             secondary: Vec::new(),
             help: None,
+            fix: None,
         }
     }
 
@@ -61,6 +108,13 @@ impl Diagnostic {
     #[must_use]
     pub fn and(mut self, span: Span, text: impl Into<String>) -> Self {
         self.secondary.push(Label { span, text: text.into() });
+        self
+    }
+
+    /// Adds a change that mends it.
+    #[must_use]
+    pub fn fix(mut self, fix: Fix) -> Self {
+        self.fix = Some(fix);
         self
     }
 
@@ -201,6 +255,7 @@ codes! {
     MalformedInterface = "E0306", Error, "text that cannot name a network interface";
     MalformedUuid = "E0307", Error, "text that is not a UUID";
     UnusableMac = "E0308", Error, "a MAC address that no function can have";
+    MalformedSubdevice = "E0309", Error, "text that cannot name a subdevice";
     RepeatedDevice = "E0401", Error, "a device described twice";
     RepeatedSubdevice = "E0402", Error, "two subdevices of one name";
     RepeatedParam = "E0403", Error, "a parameter given twice";
@@ -215,6 +270,8 @@ codes! {
     AnyHostHardware = "E0412", Error, "a hardware address in a file for any host";
     PoolTooSmall = "E0413", Error, "more subdevices than the device has room for";
     NetdevDisabled = "E0414", Error, "a netdev whose function is told not to have one";
+    SfNumberCollision = "E0415", Error, "a derived subfunction number that is taken";
+    AnyHostMac = "E0416", Error, "a derived MAC address in a file for any host";
     NotSoft = "E0501", Error, "`create` of a device that is not made by software";
     UnknownParam = "E0502", Warning, "a parameter that the driver's catalogue does not have";
     ParamType = "E0503", Error, "a parameter value of the wrong type";

@@ -96,6 +96,8 @@ pub enum Kind {
     Handle,
     /// The name of a network interface.
     Interface,
+    /// The name of a subdevice.
+    Name,
     /// A boolean, a whole number or a text.
     Scalar,
 }

@@ -83,6 +83,37 @@ impl Form for Identity {
         "write 8-4-4-4-12 hexadecimal digits, or leave `uuid=` out: then it is derived from the names";
 }
 
+/// The name of a subdevice: what addresses and command lines can hold without quotes.
+pub(super) struct SubdeviceName(pub(super) String);
+
+impl FromStr for SubdeviceName {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        if !text.starts_with(|c: char| c.is_ascii_alphanumeric()) || !text.chars().all(fits) {
+            return Err(ValueError(format!("`{text}` cannot be the name of a subdevice")));
+        }
+        if text.len() > LONGEST_NAME {
+            let length = text.len();
+            let message =
+                format!("the name of a subdevice has at most {LONGEST_NAME} bytes, and this has {length}");
+            return Err(ValueError(message));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// Longest name of a subdevice.
+const LONGEST_NAME: usize = 63;
+
+impl Form for SubdeviceName {
+    const CODE: Code = Code::MalformedSubdevice;
+    const LABEL: &'static str = "not a usable name";
+    const HELP: &'static str =
+        "1 to 63 letters, digits, `_` and `-`, the first a letter or a digit: it is a part of addresses";
+}
+
 /// Reads a value that has a form of its own.
 pub(super) fn formed<T: Form>(value: &Value, diagnostics: &mut Vec<Diagnostic>) -> Option<Sourced<T>> {
     match value.text()?.parse::<T>() {

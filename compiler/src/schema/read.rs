@@ -96,6 +96,7 @@ fn value_spec(node: &Node, name: String) -> Result<ValueSpec, SchemaError> {
         "uuid" => Kind::Uuid,
         "handle" => Kind::Handle,
         "interface" => Kind::Interface,
+        "name" => Kind::Name,
         "scalar" => Kind::Scalar,
         other => return Err(SchemaError::UnknownType(other.to_owned())),
     };

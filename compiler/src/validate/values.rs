@@ -32,6 +32,7 @@ pub(super) fn refusal(subject: &str, spec: &ValueSpec, value: &Value) -> Option<
             | Kind::Uuid
             | Kind::Handle
             | Kind::Interface
+            | Kind::Name
             | Kind::Scalar
             | Kind::Word(_),
             Datum::Text(_),
@@ -77,6 +78,7 @@ fn wrong_type(subject: &str, spec: &ValueSpec, value: &Value) -> Diagnostic {
         Kind::Uuid => "a UUID in quotes",
         Kind::Handle => "a devlink handle in quotes",
         Kind::Interface => "the name of a network interface",
+        Kind::Name => "a name",
         Kind::Scalar => "a whole number, a boolean or text",
     };
     let message = format!("{subject} is {wanted}, not {}", value.datum.kind());
@@ -93,7 +95,9 @@ fn wrong_type(subject: &str, spec: &ValueSpec, value: &Value) -> Diagnostic {
         (Kind::Integer(..), Datum::Text(text)) if text.parse::<u64>().is_ok() => {
             format!("write it without quotes: {text}")
         }
-        (Kind::Text | Kind::Interface, Datum::Integer(number)) => format!("write it in quotes: \"{number}\""),
+        (Kind::Text | Kind::Name | Kind::Interface, Datum::Integer(number)) => {
+            format!("write it in quotes: \"{number}\"")
+        }
         (Kind::Integer(..) | Kind::Scalar, Datum::Float) => {
             "write it without a fraction and exponent".to_owned()
         }
@@ -111,7 +115,7 @@ pub(super) fn example(spec: &ValueSpec) -> String {
         Kind::Mac => "\"02:00:00:00:00:58\"".to_owned(),
         Kind::Uuid => "\"6c0f5d8e-3f0a-4d53-9a53-0d3c1f6a7b21\"".to_owned(),
         Kind::Handle => "\"pci/0000:08:00.0\"".to_owned(),
-        Kind::Interface => "web0".to_owned(),
+        Kind::Interface | Kind::Name => "web0".to_owned(),
         Kind::Text | Kind::Scalar => spec.name.to_uppercase(),
     }
 }
