@@ -29,6 +29,9 @@ pub enum Command {
         /// The files.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<Utf8PathBuf>,
+        /// Mend what is certain to be meant otherwise, in these files and in what they include.
+        #[arg(long)]
+        fix: bool,
         #[command(flatten)]
         output: Output,
     },

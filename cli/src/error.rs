@@ -29,6 +29,15 @@ pub enum CliError {
         /// Why.
         source: std::io::Error,
     },
+    /// A file cannot be written.
+    #[error("cannot write {path}")]
+    #[diagnostic(help("the file is as it was"))]
+    Unwritable {
+        /// Which.
+        path: Utf8PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A file is not what it should be.
     #[error("{path} is no {what}: {why}")]
     #[diagnostic(help("{help}"))]

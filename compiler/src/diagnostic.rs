@@ -63,6 +63,11 @@ impl Fix {
         Self { title: title.into(), edits, applicability: Applicability::Machine }
     }
 
+    /// A fix that is certain to be what was meant: another text at one place.
+    pub fn write(span: Span, text: impl Into<String>) -> Self {
+        Self { applicability: Applicability::Machine, ..Self::maybe(span, text) }
+    }
+
     /// A fix that may be what was meant: another text at one place.
     pub fn maybe(span: Span, text: impl Into<String>) -> Self {
         let text = text.into();
@@ -116,6 +121,12 @@ impl Diagnostic {
     pub fn fix(mut self, fix: Fix) -> Self {
         self.fix = Some(fix);
         self
+    }
+
+    /// Asks whether that word was meant for the one at this place.
+    #[must_use]
+    pub fn meant(self, span: Span, word: &str) -> Self {
+        self.help(format!("did you mean `{word}`?")).fix(Fix::maybe(span, word))
     }
 
     /// Says what to do.

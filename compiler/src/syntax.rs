@@ -58,8 +58,19 @@ pub struct Value {
     pub datum: Datum,
     /// Its place: of the value alone, not of the property.
     pub span: Span,
-    /// Whether it is a raw string: nothing in it is replaced.
-    pub literal: bool,
+    /// How it is written there.
+    pub written: Written,
+}
+
+/// How a value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// As it is.
+    Plain,
+    /// As a raw string: nothing in it is replaced.
+    Raw,
+    /// As something else, which it was made from.
+    Computed,
 }
 
 /// What KDL can say.

@@ -314,17 +314,18 @@ fn unknown_node(schema: &Schema, block: &Block<'_>, node: &Node) -> Diagnostic {
     let here: Vec<&str> = schema.children(block.name).map(|spec| spec.name.as_str()).collect();
     let anywhere = schema.children(ANY).map(|spec| spec.name.as_str());
     let later = anywhere.chain(schema.later.iter().map(String::as_str));
+    let message = format!("there is no node `{name}`");
+    let diagnostic = Diagnostic::new(Code::UnknownNode, message, node.name.span, "unknown");
     let help = if block.spec.is_some_and(|spec| spec.properties.iter().any(|known| known.name == name)) {
         format!("`{name}` is a property of `{}`: write `{name}=VALUE` on its line", block.name)
     } else if let Some(meant) = nearest(name, here.iter().copied().chain(later)) {
-        format!("did you mean `{meant}`?")
+        return diagnostic.meant(node.name.span, meant);
     } else if let Some(owners) = owners(schema, block, name) {
         format!("`{name}` is a property of {owners}")
     } else {
         format!("possible here: {}", listed(here))
     };
-    let message = format!("there is no node `{name}`");
-    Diagnostic::new(Code::UnknownNode, message, node.name.span, "unknown").help(help)
+    diagnostic.help(help)
 }
 
 /// The nodes possible in this block that have a property of that name.
@@ -337,8 +338,10 @@ fn owners(schema: &Schema, block: &Block<'_>, name: &str) -> Option<String> {
 fn unknown_property(schema: &Schema, spec: &NodeSpec, property: &Property) -> Diagnostic {
     let (node, name) = (spec.name.as_str(), property.name.text.as_str());
     let known: Vec<&str> = spec.properties.iter().map(|known| known.name.as_str()).collect();
+    let message = format!("`{node}` has no property `{name}`");
+    let diagnostic = Diagnostic::new(Code::UnknownProperty, message, property.name.span, "unknown");
     let help = if let Some(meant) = nearest(name, known.iter().copied()) {
-        format!("did you mean `{meant}`?")
+        return diagnostic.meant(property.name.span, meant);
     } else if schema.children(node).any(|child| child.name == name) {
         format!("`{name}` is a node of its own: write it into the block of `{node}`")
     } else if known.is_empty() {
@@ -346,8 +349,7 @@ fn unknown_property(schema: &Schema, spec: &NodeSpec, property: &Property) -> Di
     } else {
         format!("`{node}` has {}", listed(known))
     };
-    let message = format!("`{node}` has no property `{name}`");
-    Diagnostic::new(Code::UnknownProperty, message, property.name.span, "unknown").help(help)
+    diagnostic.help(help)
 }
 
 fn help_for_extra(schema: &Schema, spec: &NodeSpec, extra: &Value) -> Option<String> {

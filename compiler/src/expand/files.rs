@@ -13,7 +13,7 @@ use super::templates::{Callee, Unit, repeated_name};
 use super::{Expanded, Expander};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{Origin, SourceId, Span};
-use crate::syntax::{Datum, Document, Node, Property, Value};
+use crate::syntax::{Datum, Document, Node, Property, Value, Written};
 use crate::{parse, validate};
 
 /// A file that was asked for.
@@ -144,7 +144,7 @@ impl Expander<'_> {
                 let span = property.value.span.of(file.origin);
                 let length = property.value.text().map_or(0, str::len);
                 let affordable = self.budget.text(length, span, self.diagnostics);
-                let mut value = Value { datum: Datum::Refused, span, literal: true };
+                let mut value = Value { datum: Datum::Refused, span, written: Written::Computed };
                 if affordable {
                     match self.try_value(&property.value, &names, file.origin, &waiting) {
                         Ok(found) => value = found,

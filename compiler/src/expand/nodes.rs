@@ -10,7 +10,7 @@ use super::{Expanded, Expander};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::nearest::{listed, nearest};
 use crate::source::{Origin, Span};
-use crate::syntax::{Datum, Name, Node, Property, Value};
+use crate::syntax::{Datum, Name, Node, Property, Value, Written};
 
 /// Where a block stands.
 #[derive(Clone, Copy)]
@@ -175,15 +175,17 @@ impl Expander<'_> {
     fn unknown_template(&self, name: &Value, unit: usize) -> Diagnostic {
         let text = name.text().unwrap_or_default();
         let known = || self.units[unit].templates.keys().map(String::as_str);
-        let help = match nearest(text, known()) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None if known().next().is_none() => {
-                "a template is declared at the top of this file, or of a file that it includes".to_owned()
-            }
-            None => format!("there are {}", listed(known())),
-        };
         let message = format!("there is no template `{text}`");
-        Diagnostic::new(Code::UnknownTemplate, message, name.span, "unknown").help(help)
+        let diagnostic = Diagnostic::new(Code::UnknownTemplate, message, name.span, "unknown");
+        match nearest(text, known()) {
+            Some(meant) if name.written == Written::Computed => {
+                diagnostic.help(format!("did you mean `{meant}`?"))
+            }
+            Some(meant) => diagnostic.meant(name.span, meant),
+            None if known().next().is_none() => diagnostic
+                .help("a template is declared at the top of this file, or of a file that it includes"),
+            None => diagnostic.help(format!("there are {}", listed(known()))),
+        }
     }
 
     fn repeat(&mut self, node: &Node, context: &Context<'_>, block: &mut Expanded) {
@@ -220,7 +222,8 @@ impl Expander<'_> {
             let span: Span = line.span;
             let origin =
                 self.sources.bring_in(span, format!("by this `repeat`, with `{}` = {value}", name.text));
-            let value = Value { datum: Datum::Integer(value), span: counter.span, literal: true };
+            let value =
+                Value { datum: Datum::Integer(value), span: counter.span, written: Written::Computed };
             let binding = Binding { value, declared: name.span };
             let names = Rc::new(Names {
                 own: BTreeMap::from([(name.text.clone(), binding)]),

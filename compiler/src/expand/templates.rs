@@ -9,7 +9,7 @@ use super::names::{Binding, Names, is_name};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::nearest::{listed, nearest};
 use crate::source::{Origin, Span};
-use crate::syntax::{Datum, Name, Node, Value};
+use crate::syntax::{Datum, Name, Node, Value, Written};
 
 /// A template, in the file that it stands in.
 #[derive(Debug)]
@@ -164,7 +164,7 @@ impl Expander<'_> {
                         let diagnostic = missing(callee, name, given.span, origin);
                         self.report(diagnostic);
                     }
-                    Value { datum: Datum::Refused, span: given.span, literal: true }
+                    Value { datum: Datum::Refused, span: given.span, written: Written::Computed }
                 }
             };
             own.insert(name.text.clone(), Binding { value, declared: name.span });
@@ -180,15 +180,13 @@ impl Expander<'_> {
             if known.contains(&name) || is_word(name) {
                 continue;
             }
-            let help = match nearest(name, known.iter().copied()) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None if known.is_empty() => "it declares none".to_owned(),
-                None => format!("it declares {}", listed(known.iter().copied())),
-            };
             let message = format!("{} has no parameter `{name}`", callee.what);
-            self.diagnostics.push(
-                Diagnostic::new(Code::UnknownParameter, message, property.name.span, "unknown").help(help),
-            );
+            let diagnostic = Diagnostic::new(Code::UnknownParameter, message, property.name.span, "unknown");
+            self.diagnostics.push(match nearest(name, known.iter().copied()) {
+                Some(meant) => diagnostic.meant(property.name.span, meant),
+                None if known.is_empty() => diagnostic.help("it declares none"),
+                None => diagnostic.help(format!("it declares {}", listed(known.iter().copied()))),
+            });
         }
         Names { own, outer: Some(Rc::clone(names)), complete: callee.complete }
     }

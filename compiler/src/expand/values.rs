@@ -9,12 +9,13 @@ use super::text::{self, Problem, Text};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::nearest::{listed, nearest};
 use crate::source::{Origin, Span};
-use crate::syntax::{Datum, Value};
+use crate::syntax::{Datum, Value, Written};
 
 impl Expander<'_> {
     /// The value with all in it replaced. What cannot be is reported and refused.
     pub(super) fn value(&mut self, value: &Value, names: &Names, origin: Origin) -> Value {
-        let refused = Value { datum: Datum::Refused, span: value.span.of(origin), literal: true };
+        let span = value.span.of(origin);
+        let refused = Value { datum: Datum::Refused, span, written: Written::Computed };
         self.try_value(value, names, origin, &BTreeSet::new()).unwrap_or(refused)
     }
 
@@ -27,10 +28,10 @@ impl Expander<'_> {
         waiting: &BTreeSet<String>,
     ) -> Result<Value, String> {
         let span = value.span.of(origin);
-        let done = |datum, span| Ok(Value { datum, span, literal: true });
+        let done = |datum, span| Ok(Value { datum, span, written: Written::Computed });
         let written = match &value.datum {
-            Datum::Text(text) if !value.literal && text.contains('$') => text,
-            other => return done(other.clone(), span),
+            Datum::Text(text) if value.written == Written::Plain && text.contains('$') => text,
+            datum => return Ok(Value { datum: datum.clone(), span, written: value.written }),
         };
         let source = self.sources.get(span.source).text();
         let place = |at: Range<usize>| {
@@ -56,7 +57,8 @@ impl Expander<'_> {
                 first_needed = Some(name.to_owned());
             } else if names.is_complete() {
                 let all = names.all().chain(waiting.iter().map(String::as_str));
-                unknown = Some(unknown_name(name, all, place(at)));
+                let span = place(at);
+                unknown = Some(unknown_name(name, all, span, &source[span.start..span.end]));
             }
             Err(Problem::Reported)
         };
@@ -90,15 +92,20 @@ impl Expander<'_> {
     }
 }
 
-fn unknown_name<'a>(name: &str, known: impl Iterator<Item = &'a str>, span: Span) -> Diagnostic {
+/// A name that nothing has, at a place of that text.
+fn unknown_name<'a>(name: &str, known: impl Iterator<Item = &'a str>, span: Span, shown: &str) -> Diagnostic {
     let known: BTreeSet<&str> = known.collect();
-    let help = match nearest(name, known.iter().copied()) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None if known.is_empty() => {
-            "a name is given by `let`, by `parameter` or by `repeat`; `$$` is a dollar sign".to_owned()
-        }
-        None => format!("known here: {}", listed(known.iter().copied())),
-    };
     let message = format!("nothing here is named `{name}`");
-    Diagnostic::new(Code::UnknownName, message, span, "unknown").help(help)
+    let diagnostic = Diagnostic::new(Code::UnknownName, message, span, "unknown");
+    match nearest(name, known.iter().copied()) {
+        Some(meant) => match shown.strip_suffix(name) {
+            Some("") => diagnostic.meant(span, meant),
+            Some("$") => diagnostic.meant(span, &format!("${meant}")),
+            _ => diagnostic.help(format!("did you mean `{meant}`?")),
+        },
+        None if known.is_empty() => {
+            diagnostic.help("a name is given by `let`, by `parameter` or by `repeat`; `$$` is a dollar sign")
+        }
+        None => diagnostic.help(format!("known here: {}", listed(known.iter().copied()))),
+    }
 }

@@ -10,7 +10,7 @@ use super::lexer::Kind;
 use super::pieces::Piece;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{SourceId, Span};
-use crate::syntax::{Datum, Name, Node, Property, Value};
+use crate::syntax::{Datum, Name, Node, Property, Value, Written};
 
 /// From pieces to nodes.
 pub(super) struct Convert<'a> {
@@ -138,8 +138,9 @@ impl Line<'_> {
             KdlValue::Bool(value) => Datum::Bool(*value),
             KdlValue::Null => Datum::Null,
         };
-        let literal = entry.format().is_some_and(|format| format.value_repr.starts_with(['#']));
-        Value { datum, span: self.value_span(entry), literal }
+        let is_raw = entry.format().is_some_and(|format| format.value_repr.starts_with('#'));
+        let written = if is_raw { Written::Raw } else { Written::Plain };
+        Value { datum, span: self.value_span(entry), written }
     }
 
     /// The place of the value within its entry: the crate gives the place of the entry, which ends where the value

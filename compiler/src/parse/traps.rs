@@ -1,7 +1,7 @@
 //! The mistakes that KDL invites, found on the tokens: in our own words, several a run, and before a parser could stumble.
 
 use super::lexer::{Kind, Token};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Fix};
 use crate::source::{SourceId, Span};
 
 /// Checks the tokens of one file.
@@ -66,12 +66,19 @@ impl Traps<'_> {
             return None;
         }
         let message = format!("`{word}` is not a word of KDL");
-        let help = match word.to_lowercase().as_str() {
-            "#on" | "#yes" | "#true" => "write `#true`",
-            "#off" | "#no" | "#false" => "write `#false`",
-            _ => "after `#` there can be `true` or `false`; a text that begins with `#` needs quotes",
+        let meant = match word.to_lowercase().as_str() {
+            "#on" | "#yes" | "#true" => Some("#true"),
+            "#off" | "#no" | "#false" => Some("#false"),
+            _ => None,
         };
-        Some(Diagnostic::new(Code::UnknownKeyword, message, self.span(token), "not a keyword").help(help))
+        let diagnostic = Diagnostic::new(Code::UnknownKeyword, message, self.span(token), "not a keyword");
+        Some(match meant {
+            Some(meant) => {
+                diagnostic.help(format!("write `{meant}`")).fix(Fix::write(self.span(token), meant))
+            }
+            None => diagnostic
+                .help("after `#` there can be `true` or `false`; a text that begins with `#` needs quotes"),
+        })
     }
 
     fn word(&self, index: usize, at_node: bool) -> Option<Diagnostic> {
@@ -82,17 +89,21 @@ impl Traps<'_> {
             let message = format!("`{word}` needs a `#` in front: KDL 2 writes `#{word}`");
             let help = format!("write `#{word}`, or \"{word}\" if the text is meant");
             return Some(
-                Diagnostic::new(Code::BareKeyword, message, self.span(token), "without `#`").help(help),
+                Diagnostic::new(Code::BareKeyword, message, self.span(token), "without `#`")
+                    .help(help)
+                    .fix(Fix::write(self.span(token), format!("#{word}"))),
             );
         }
         if let Some(at) = word.find("${").or_else(|| word.ends_with('$').then(|| word.len() - 1)) {
             let touches = self.tokens.get(index + 1).is_some_and(|next| next.start == token.end);
             if touches || word[at..].starts_with("${") {
                 let message = format!("`{word}` needs quotes: without them `{{` begins a block");
-                return Some(
+                let diagnostic =
                     Diagnostic::new(Code::BareInterpolation, message, self.span(token), "needs quotes")
-                        .help("write \"${NAME}\"; `$NAME` alone needs no quotes"),
-                );
+                        .help("write \"${NAME}\"; `$NAME` alone needs no quotes");
+                let whole = word[at..].starts_with("${");
+                let fix = whole.then(|| Fix::write(self.span(token), format!("\"{word}\"")));
+                return Some(fix.into_iter().fold(diagnostic, Diagnostic::fix));
             }
         }
         let what = if let Some(character) = word.chars().find(|c| matches!(c, '/' | '[' | ']')) {
@@ -108,7 +119,9 @@ impl Traps<'_> {
         } else {
             format!("write \"{word}\" if the text is meant")
         };
-        Some(Diagnostic::new(Code::NeedsQuotes, message, self.span(token), "needs quotes").help(help))
+        let diagnostic = Diagnostic::new(Code::NeedsQuotes, message, self.span(token), "needs quotes");
+        let fix = Fix::write(self.span(token), format!("\"{word}\""));
+        Some(diagnostic.help(help).fix(fix))
     }
 }
 

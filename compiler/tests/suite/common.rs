@@ -11,7 +11,7 @@ use subdevcfg_compiler::source::SourceLoader;
 pub const QUICKSTART: &str = include_str!("../../../examples/quickstart.kdl");
 
 /// One file in memory; any other is missing.
-struct Text<'a>(&'a str, &'a str);
+pub struct Text<'a>(pub &'a str, pub &'a str);
 
 impl SourceLoader for Text<'_> {
     fn load(&self, path: &Utf8Path) -> io::Result<String> {

@@ -5,6 +5,7 @@
 mod common;
 mod diagnostics;
 mod expansion;
+mod fixes;
 mod properties;
 mod quickstart;
 mod schema;
