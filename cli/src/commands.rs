@@ -2,6 +2,7 @@
 
 mod apply;
 mod check;
+mod explain;
 mod look;
 
 use crate::args::{Cli, Command};
@@ -28,6 +29,7 @@ pub fn run(cli: &Cli) -> Result<Exit, CliError> {
             apply::destroy(file.as_deref(), machine, change, *output)
         }
         Command::State { machine, output } => look::state(machine, *output),
+        Command::Explain { subject } => explain::explain(subject),
         Command::Graph { file, format } => look::graph(file, *format),
     }
 }

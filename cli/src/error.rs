@@ -29,6 +29,10 @@ pub enum CliError {
         /// Why.
         source: std::io::Error,
     },
+    /// There is no such code, node or property.
+    #[error(transparent)]
+    #[diagnostic(help("{}", .0.help))]
+    Unexplained(#[from] subdevcfg_compiler::explain::Unexplained),
     /// A file cannot be written.
     #[error("cannot write {path}")]
     #[diagnostic(help("the file is as it was"))]

@@ -224,6 +224,12 @@ macro_rules! codes {
                 match self { $(Self::$variant => Severity::$severity,)+ }
             }
 
+            /// The page of `explain`: a text, a wrong example and a right one, in Markdown.
+            #[must_use]
+            pub const fn page(self) -> &'static str {
+                match self { $(Self::$variant => include_str!(concat!("../../docs/errors/", $code, ".md")),)+ }
+            }
+
             /// The class of mistakes that it names.
             #[must_use]
             pub const fn title(self) -> &'static str {

@@ -6,6 +6,7 @@ pub mod catalogue;
 mod check;
 pub mod diagnostic;
 mod expand;
+pub mod explain;
 pub mod fix;
 pub mod graph;
 pub mod identity;

@@ -2,10 +2,12 @@
 //! described by files of one form; the compiler has no list of words beside them.
 
 mod read;
+mod reference;
 
 use std::sync::LazyLock;
 
 pub use read::SchemaError;
+pub(crate) use reference::value_reference;
 
 /// The parent of nodes at the top of a file.
 pub const FILE: &str = "file";

@@ -6,6 +6,7 @@ mod common;
 mod diagnostics;
 mod expansion;
 mod fixes;
+mod pages;
 mod properties;
 mod quickstart;
 mod schema;
