@@ -29,6 +29,9 @@ pub enum Command {
         /// The files.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<Utf8PathBuf>,
+        /// Mend what is certain to be meant otherwise, in these files and in what they include.
+        #[arg(long)]
+        fix: bool,
         #[command(flatten)]
         output: Output,
     },
@@ -85,6 +88,13 @@ pub enum Command {
         machine: Machine,
         #[command(flatten)]
         output: Output,
+    },
+    /// Explain the code of a message, or a node or property of host files.
+    #[command(after_help = "Examples: subdevcfg explain E0207, subdevcfg explain device.subdevice.netdev")]
+    Explain {
+        /// A code, or names with dots between them.
+        #[arg(value_name = "CODE|PATH")]
+        subject: String,
     },
     /// Draw what a host file describes and what must be there before what.
     #[command(after_help = "Example: subdevcfg graph host.kdl --format dot | dot -Tsvg > host.svg")]

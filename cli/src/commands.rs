@@ -2,6 +2,7 @@
 
 mod apply;
 mod check;
+mod explain;
 mod look;
 
 use crate::args::{Cli, Command};
@@ -11,7 +12,7 @@ use crate::exit::Exit;
 /// Runs the command of a command line.
 pub fn run(cli: &Cli) -> Result<Exit, CliError> {
     match &cli.command {
-        Command::Check { files, output } => check::check(files, *output),
+        Command::Check { files, fix, output } => check::check(files, *fix, *output),
         Command::Plan { file, state, machine, detailed_exitcode, all, guard, output } => {
             let options = look::PlanOptions {
                 state: state.as_deref(),
@@ -28,6 +29,7 @@ pub fn run(cli: &Cli) -> Result<Exit, CliError> {
             apply::destroy(file.as_deref(), machine, change, *output)
         }
         Command::State { machine, output } => look::state(machine, *output),
+        Command::Explain { subject } => explain::explain(subject),
         Command::Graph { file, format } => look::graph(file, *format),
     }
 }

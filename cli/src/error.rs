@@ -30,6 +30,19 @@ pub enum CliError {
         /// Why.
         source: std::io::Error,
     },
+    /// There is no such code, node or property.
+    #[error(transparent)]
+    #[diagnostic(help("{}", .0.help))]
+    Unexplained(#[from] subdevcfg_compiler::explain::Unexplained),
+    /// A file cannot be written.
+    #[error("cannot write {path}")]
+    #[diagnostic(help("the file is as it was"))]
+    Unwritable {
+        /// Which.
+        path: Utf8PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A file is not what it should be.
     #[error("{path} is no {what}: {why}")]
     #[diagnostic(help("{help}"))]

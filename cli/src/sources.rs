@@ -20,6 +20,17 @@ impl SourceLoader for Files {
     }
 }
 
+/// Puts a text in the place of a file at once, so that nobody ever reads half of it; who may read it stays the same.
+pub fn replace(path: &Utf8Path, text: &str) -> io::Result<()> {
+    // A link keeps leading to the file.
+    let path = path.canonicalize_utf8()?;
+    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Utf8Path::new("/")))?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    std::fs::set_permissions(file.path(), std::fs::metadata(&path)?.permissions())?;
+    file.persist(&path).map_err(|error| error.error).map(drop)
+}
+
 /// Compiles a host file; its diagnostics go to standard error.
 pub fn compile_host(path: &Utf8Path) -> Result<(CompiledHost, SourceMap), CliError> {
     let Compilation { sources, diagnostics, host } = compile(path, &Files);

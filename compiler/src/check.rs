@@ -2,6 +2,7 @@
 
 mod duplicates;
 mod eswitch;
+mod numbers;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{Device, HostModel};
@@ -11,6 +12,7 @@ pub(crate) fn check(host: &HostModel, diagnostics: &mut Vec<Diagnostic>) {
     duplicates::check(host, diagnostics);
     for device in &host.devices {
         eswitch::check(device, diagnostics);
+        numbers::check(device, diagnostics);
         diagnostics.extend(pool(device));
         diagnostics.extend(any_host(host, device));
     }

@@ -1,10 +1,12 @@
 //! Diagnostics: what the compiler has to say about a text, apart from how it is shown ([`crate::render`]).
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::source::Span;
+use crate::source::{Origin, SourceMap, Span};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -25,6 +27,55 @@ pub struct Label {
     pub text: String,
 }
 
+/// A change to a text that mends it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fix {
+    /// What it does, in a few words.
+    pub title: String,
+    /// The changes, which do not overlap.
+    pub edits: Vec<Edit>,
+    /// Whether it can be made unseen.
+    pub applicability: Applicability,
+}
+
+/// A piece of text in the place of another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// What is replaced; empty where something is inserted.
+    pub span: Span,
+    /// What stands there then.
+    pub text: String,
+}
+
+/// Whether a fix is certain to be what was meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Applicability {
+    /// It is: `check --fix` makes it.
+    Machine,
+    /// It may not be: a person decides.
+    Maybe,
+}
+
+impl Fix {
+    /// A fix that is certain to be what was meant.
+    pub fn machine(title: impl Into<String>, edits: Vec<Edit>) -> Self {
+        Self { title: title.into(), edits, applicability: Applicability::Machine }
+    }
+
+    /// A fix that is certain to be what was meant: another text at one place.
+    pub fn write(span: Span, text: impl Into<String>) -> Self {
+        Self { applicability: Applicability::Machine, ..Self::maybe(span, text) }
+    }
+
+    /// A fix that may be what was meant: another text at one place.
+    pub fn maybe(span: Span, text: impl Into<String>) -> Self {
+        let text = text.into();
+        let title = format!("write `{text}`");
+        Self { title, edits: vec![Edit { span, text }], applicability: Applicability::Maybe }
+    }
+}
+
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -40,6 +91,8 @@ pub struct Diagnostic {
     pub secondary: Vec<Label>,
     /// What to do about it.
     pub help: Option<String>,
+    /// A change that does it.
+    pub fix: Option<Fix>,
 }
 
 impl Diagnostic {
@@ -52,6 +105,7 @@ impl Diagnostic {
             primary: Label { span, text: label.into() },
             secondary: Vec::new(),
             help: None,
+            fix: None,
         }
     }
 
@@ -60,6 +114,19 @@ impl Diagnostic {
     pub fn and(mut self, span: Span, text: impl Into<String>) -> Self {
         self.secondary.push(Label { span, text: text.into() });
         self
+    }
+
+    /// Adds a change that mends it.
+    #[must_use]
+    pub fn fix(mut self, fix: Fix) -> Self {
+        self.fix = Some(fix);
+        self
+    }
+
+    /// Asks whether that word was meant for the one at this place.
+    #[must_use]
+    pub fn meant(self, span: Span, word: &str) -> Self {
+        self.help(format!("did you mean `{word}`?")).fix(Fix::maybe(span, word))
     }
 
     /// Says what to do.
@@ -71,9 +138,58 @@ impl Diagnostic {
 }
 
 /// Puts messages in the order in which they are shown: by place, then by code.
-pub fn sort(diagnostics: &mut [Diagnostic]) {
+fn sort(diagnostics: &mut [Diagnostic]) {
     diagnostics
         .sort_by(|a, b| (a.primary.span, a.code, &a.message).cmp(&(b.primary.span, b.code, &b.message)));
+}
+
+/// Adds to each message how its places came to be used, and makes one of those that differ only in that: a mistake in a
+/// template is said once, however often the template is used. Sorts.
+pub(crate) fn with_trails(mut diagnostics: Vec<Diagnostic>, sources: &SourceMap) -> Vec<Diagnostic> {
+    sort(&mut diagnostics);
+    let mut found: Vec<(Diagnostic, usize)> = Vec::with_capacity(diagnostics.len());
+    let mut places: BTreeMap<(Code, Span, String), usize> = BTreeMap::new();
+    for diagnostic in diagnostics {
+        let place = diagnostic.primary.span.of(Origin::WRITTEN);
+        let key = (diagnostic.code, place, diagnostic.message.clone());
+        match places.entry(key) {
+            Entry::Occupied(first) => found[*first.get()].1 += 1,
+            Entry::Vacant(new) => {
+                new.insert(found.len());
+                found.push((diagnostic, 0));
+            }
+        }
+    }
+    found.into_iter().map(|(diagnostic, more)| with_trail(diagnostic, more, sources)).collect()
+}
+
+/// Most steps of a trail that are shown.
+const MAX_STEPS: usize = 8;
+
+fn with_trail(mut diagnostic: Diagnostic, more: usize, sources: &SourceMap) -> Diagnostic {
+    let mut labels: Vec<Label> = Vec::new();
+    let add = |labels: &mut Vec<Label>, span: Span, text: String| {
+        let primary = diagnostic.primary.span;
+        let known = labels.iter().any(|label| label.span.is_same_place(span));
+        if !known && !primary.is_same_place(span) {
+            labels.push(Label { span, text });
+        }
+    };
+    for label in &diagnostic.secondary {
+        add(&mut labels, label.span, label.text.clone());
+    }
+    for (place, step) in sources.trail(diagnostic.primary.span).take(MAX_STEPS).enumerate() {
+        let times = if more == 1 { "time" } else { "times" };
+        let also = if place == 0 && more > 0 { format!(", and {more} more {times}") } else { String::new() };
+        add(&mut labels, step.span, format!("{}{also}", step.text));
+    }
+    for label in &diagnostic.secondary {
+        for step in sources.trail(label.span).take(MAX_STEPS) {
+            add(&mut labels, step.span, format!("{}: {}", label.text, step.text));
+        }
+    }
+    diagnostic.secondary = labels;
+    diagnostic
 }
 
 /// Whether any of the messages is an error.
@@ -83,8 +199,9 @@ pub fn any_error(diagnostics: &[Diagnostic]) -> bool {
 }
 
 /// Declares the table of codes: one line a code, with its severity and the class of mistakes that it names. The first
-/// two digits are the stage: 01 syntax, 02 structure, 03 values, 04 meaning within a host, 05 the driver's catalogue.
-/// A code is never given another meaning and never used again.
+/// two digits are the stage: 01 syntax, 02 structure, 03 values, 04 meaning within a host, 05 the driver's catalogue,
+/// 06 includes, templates and names.
+/// A code is never given another meaning and never used again; E0104 was in the table once.
 macro_rules! codes {
     ($($variant:ident = $code:literal, $severity:ident, $title:literal;)+) => {
         /// The stable code of a message.
@@ -107,6 +224,12 @@ macro_rules! codes {
                 match self { $(Self::$variant => Severity::$severity,)+ }
             }
 
+            /// The page of `explain`: a text, a wrong example and a right one, in Markdown.
+            #[must_use]
+            pub const fn page(self) -> &'static str {
+                match self { $(Self::$variant => include_str!(concat!("../../docs/errors/", $code, ".md")),)+ }
+            }
+
             /// The class of mistakes that it names.
             #[must_use]
             pub const fn title(self) -> &'static str {
@@ -120,7 +243,6 @@ codes! {
     Unreadable = "E0101", Error, "a file that cannot be read";
     TooLarge = "E0102", Error, "a file above the size limit";
     TooDeep = "E0103", Error, "blocks nested above the depth limit";
-    NestedSlashdash = "E0104", Error, "a block switched off inside a block that is switched off";
     UnbalancedBlock = "E0105", Error, "a brace without its partner";
     Unterminated = "E0106", Error, "a string or comment without its end";
     BareKeyword = "E0107", Error, "`true`, `false` or `null` without `#`";
@@ -128,6 +250,7 @@ codes! {
     NeedsQuotes = "E0109", Error, "a value that needs quotes";
     UnknownKeyword = "E0110", Error, "a word after `#` that KDL does not know";
     Syntax = "E0111", Error, "text that is not KDL";
+    BareInterpolation = "E0112", Error, "a `${` without quotes";
     UnknownNode = "E0201", Error, "a node that the language does not have";
     MisplacedNode = "E0202", Error, "a node where it cannot stand";
     NotYet = "E0203", Error, "a word of the language that this version does not know yet";
@@ -149,6 +272,7 @@ codes! {
     MalformedInterface = "E0306", Error, "text that cannot name a network interface";
     MalformedUuid = "E0307", Error, "text that is not a UUID";
     UnusableMac = "E0308", Error, "a MAC address that no function can have";
+    MalformedSubdevice = "E0309", Error, "text that cannot name a subdevice";
     RepeatedDevice = "E0401", Error, "a device described twice";
     RepeatedSubdevice = "E0402", Error, "two subdevices of one name";
     RepeatedParam = "E0403", Error, "a parameter given twice";
@@ -163,6 +287,8 @@ codes! {
     AnyHostHardware = "E0412", Error, "a hardware address in a file for any host";
     PoolTooSmall = "E0413", Error, "more subdevices than the device has room for";
     NetdevDisabled = "E0414", Error, "a netdev whose function is told not to have one";
+    SfNumberCollision = "E0415", Error, "a derived subfunction number that is taken";
+    AnyHostMac = "E0416", Error, "a derived MAC address in a file for any host";
     NotSoft = "E0501", Error, "`create` of a device that is not made by software";
     UnknownParam = "E0502", Warning, "a parameter that the driver's catalogue does not have";
     ParamType = "E0503", Error, "a parameter value of the wrong type";
@@ -170,6 +296,23 @@ codes! {
     ParamCmode = "E0505", Error, "a configuration mode that the parameter does not have";
     CmodeNeeded = "E0506", Error, "a parameter whose configuration mode is not known";
     OtherDriver = "E0507", Error, "a driver that cannot be that of this device";
+    Unincluded = "E0601", Error, "an included file that cannot be read";
+    HostInFragment = "E0602", Error, "an included file with a host of its own";
+    Circular = "E0603", Error, "a file, a template or a name that needs itself";
+    UnknownTemplate = "E0604", Error, "a template that is not there";
+    RepeatedTemplate = "E0605", Error, "two templates of one name";
+    MissingParameter = "E0606", Error, "a parameter without a value";
+    UnknownParameter = "E0607", Error, "a value for a parameter that is not there";
+    UnknownName = "E0608", Error, "a name that nothing has";
+    RepeatedName = "E0609", Error, "a name given twice";
+    MalformedName = "E0610", Error, "text that cannot be a name";
+    Interpolation = "E0611", Error, "a `$` that begins nothing";
+    NoResult = "E0612", Error, "an expression that has no value";
+    ExpansionTooLarge = "E0613", Error, "more than expansion may make";
+    TwoValues = "E0614", Error, "one attribute with two values";
+    NothingToOverride = "E0615", Error, "an override of what is not there";
+    UnusedTemplate = "E0616", Warning, "a template that nobody uses";
+    UnusedName = "E0617", Warning, "a name that nobody uses";
 }
 
 impl fmt::Display for Code {

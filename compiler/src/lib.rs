@@ -5,6 +5,9 @@ pub mod address;
 pub mod catalogue;
 mod check;
 pub mod diagnostic;
+mod expand;
+pub mod explain;
+pub mod fix;
 pub mod graph;
 pub mod identity;
 mod load;
@@ -13,6 +16,7 @@ pub mod model;
 mod nearest;
 mod parse;
 pub mod render;
+pub mod report;
 pub mod schema;
 pub mod source;
 mod syntax;
@@ -48,18 +52,21 @@ pub struct CompiledHost {
 }
 
 /// Compiles the host file at `entry`. Each stage takes what the one before could make of the text, so that one run
-/// reports as much as possible; only a syntax error hides what comes after it.
+/// reports as much as possible.
 pub fn compile(entry: &Utf8Path, loader: &dyn SourceLoader) -> Compilation {
     let mut sources = SourceMap::default();
     let mut diagnostics = Vec::new();
 
-    let model = load::load(entry, loader, &mut sources, &mut diagnostics)
-        .and_then(|source| parse::parse(source, sources.get(source).text(), &mut diagnostics))
-        .map(|document| validate::validate(document, Schema::language(), &mut diagnostics))
-        .map(|document| lower::lower(&document, &mut diagnostics))
-        .inspect(|model| check::check(model, &mut diagnostics));
+    let model = load::load(entry, loader, &mut sources, &mut diagnostics).map(|source| {
+        let document = parse::parse(source, sources.get(source).text(), &mut diagnostics);
+        let document = expand::expand(source, document, loader, &mut sources, &mut diagnostics);
+        let document = validate::validate(document, Schema::language(), &mut diagnostics);
+        let model = lower::lower(&document, &mut diagnostics);
+        check::check(&model, &mut diagnostics);
+        model
+    });
 
-    diagnostic::sort(&mut diagnostics);
+    let diagnostics = diagnostic::with_trails(diagnostics, &sources);
     let host = model
         .filter(|_| !any_error(&diagnostics))
         .map(|model| CompiledHost { graph: ResourceGraph::build(&model), model });

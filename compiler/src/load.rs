@@ -18,7 +18,7 @@ pub(crate) fn load(
         Ok(text) => return Some(sources.add(path, text)),
         Err(error) => error,
     };
-    let span = Span { source: sources.add(path, String::new()), start: 0, end: 0 };
+    let span = Span::new(sources.add(path, String::new()), 0, 0);
     let help = match error.kind() {
         ErrorKind::NotFound => "is the path right? It is taken from the directory that you are in",
         ErrorKind::PermissionDenied => "you may not read it",

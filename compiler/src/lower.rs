@@ -13,6 +13,12 @@ use crate::model::{HostModel, Sourced};
 use crate::source::Span;
 use crate::syntax::{Document, Node, Value};
 
+/// What names are derived from.
+pub(crate) struct HostIdentity<'a> {
+    seed: &'a str,
+    name: &'a Sourced<String>,
+}
+
 /// Lowers a document. The model is whole only if nothing was reported, here or before.
 pub(crate) fn lower(document: &Document, diagnostics: &mut Vec<Diagnostic>) -> HostModel {
     let node = document.all("host").next();
@@ -22,9 +28,9 @@ pub(crate) fn lower(document: &Document, diagnostics: &mut Vec<Diagnostic>) -> H
         .and_then(value::text)
         .unwrap_or_else(|| written(String::new(), document.span));
     let seed = node.and_then(|node| node.property("uuid-seed")).and_then(value::text);
-    let seed = seed.as_ref().unwrap_or(&name).value.clone();
+    let identity = HostIdentity { seed: &seed.as_ref().unwrap_or(&name).value, name: &name };
     let mut devices: Vec<_> =
-        document.all("device").filter_map(|node| device::device(node, &seed, diagnostics)).collect();
+        document.all("device").filter_map(|node| device::device(node, &identity, diagnostics)).collect();
     devices.sort_by(|a, b| a.handle.value.cmp(&b.handle.value));
     HostModel {
         name,

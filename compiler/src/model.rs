@@ -51,6 +51,8 @@ pub struct Device {
     pub create: Option<SoftParent>,
     /// The `eswitch` node.
     pub eswitch: Eswitch,
+    /// The `sf-numbers` node: what subfunctions without a number choose from.
+    pub sf_numbers: Option<Sourced<(u32, u32)>>,
     /// Parameters of the parent's devlink instance.
     pub params: Vec<Param>,
     /// The subdevices on it.

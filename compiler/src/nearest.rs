@@ -14,7 +14,8 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
             let distance = if is_start { 1 } else { strsim::damerau_levenshtein(&lower, &other) };
             (distance, candidate)
         })
-        .filter(|&(distance, _)| distance <= limit)
+        // Of a word of one letter, any other one is as near.
+        .filter(|&(distance, _)| distance <= limit && distance < lower.chars().count())
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, candidate)| candidate)
 }

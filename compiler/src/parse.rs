@@ -1,19 +1,26 @@
-//! Text to [`syntax::Document`](crate::syntax::Document): a linear pass of our own over the tokens, then the `kdl` crate.
+//! Text to [`syntax::Document`](crate::syntax::Document): a linear pass of our own over the tokens, then the `kdl` crate
+//! for the line of each node.
 //!
-//! The own pass is there because the crate's parser needs exponential time on nested `/-{`, overflows the stack on deep
-//! nesting, and gives up on the rest of a file at a property without a value. It finds those, and the mistakes that
-//! people make most; the crate sees only text that passed.
+//! The crate gives a tree or errors, never both; it needs exponential time on nested `/-{`, overflows the stack on deep
+//! nesting, and gives up on the rest of a text at a property without a value. So blocks are our own work: the tokens say
+//! which nodes there are, and a mistake costs the one node that it is in. The crate reads names and values, and sees no
+//! line that the own pass has refused.
 
+mod braces;
+mod characters;
 mod convert;
 mod grammar;
 mod lexer;
+mod pieces;
 mod traps;
 
-use kdl::KdlDocument;
+use std::ops::Range;
 
-use crate::diagnostic::{Code, Diagnostic, any_error};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{SourceId, Span};
 use crate::syntax::Document;
+
+use pieces::Piece;
 
 /// Largest file, in bytes. A host with ten thousand subdevices needs about one mebibyte.
 const MAX_BYTES: usize = 16 << 20;
@@ -21,34 +28,78 @@ const MAX_BYTES: usize = 16 << 20;
 /// Deepest nesting of blocks, and of comments. The language itself needs six levels.
 const MAX_DEPTH: usize = 64;
 
-/// Parses one file. With any syntax error there is no document.
-pub(crate) fn parse(source: SourceId, text: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Document> {
-    let start = Span { source, start: 0, end: 0 };
+/// Parses one file: what can be understood of it. What cannot is reported and marked in the document.
+pub(crate) fn parse(source: SourceId, text: &str, diagnostics: &mut Vec<Diagnostic>) -> Document {
+    let start = Span::new(source, 0, 0);
+    let mut document = Document { span: start, nodes: Vec::new(), incomplete: false };
     if text.len() > MAX_BYTES {
         let message = format!("the file has {} bytes; at most {MAX_BYTES} are read", text.len());
         diagnostics.push(
             Diagnostic::new(Code::TooLarge, message, start, "this file")
                 .help("one file describes one host; split what is for several"),
         );
-        return None;
+        document.incomplete = true;
+        return document;
     }
     let mut found = Vec::new();
-    let tokens = lexer::tokens(source, text, &mut found);
-    // Braces after a string without an end cannot be told from text.
-    let whole = !any_error(&found);
-    traps::check(source, text, &tokens, whole, &mut found);
-    if !any_error(&found) {
-        grammar::check(source, text, &tokens, &mut found);
+    let mut tokens = lexer::tokens(source, text, &mut found);
+    // A string or comment without an end may have swallowed braces: then only what is certain is said of them.
+    let whole = found.iter().all(|diagnostic| diagnostic.code != Code::Unterminated);
+    characters::check(source, text, &mut found);
+    traps::check(source, text, &tokens, &mut found);
+    let mut of_braces = Vec::new();
+    let braces = braces::check(source, text, &tokens, &mut of_braces);
+    let mut of_order = Vec::new();
+    grammar::check(source, text, &tokens, &mut of_order);
+    let guessed = braces.unclosed.map(|brace| {
+        tokens = braces::close(source, text, &tokens, brace);
+        brace.start
+    });
+    let mut pieces = pieces::pieces(text, &tokens, guessed);
+    if braces.stray {
+        document.incomplete = true;
+        drop_indented(text, &mut pieces);
     }
-    if any_error(&found) {
-        diagnostics.append(&mut found);
-        return None;
+
+    // One mistake a node: what the tokens say of a line in which one was found is most likely of the same.
+    let heads = pieces::heads(&pieces);
+    let wrong = Wrong::new(&found);
+    of_order.retain(|diagnostic| {
+        let at = diagnostic.primary.span.start;
+        let head = heads.partition_point(|head| head.start <= at).checked_sub(1).map(|place| &heads[place]);
+        !head.is_some_and(|head| head.contains(&at) && wrong.within(head))
+    });
+    found.append(&mut of_order);
+    found
+        .extend(of_braces.into_iter().filter(|diagnostic| whole || diagnostic.code != Code::UnbalancedBlock));
+    let wrong = Wrong::new(&found);
+    diagnostics.append(&mut found);
+
+    let mut nodes = convert::Convert { source, text, wrong: &wrong, diagnostics };
+    let (nodes, all) = nodes.nodes(&pieces);
+    document.nodes = nodes;
+    document.incomplete |= !all;
+    document
+}
+
+/// The places where something is wrong, in order.
+struct Wrong(Vec<usize>);
+
+impl Wrong {
+    fn new(diagnostics: &[Diagnostic]) -> Self {
+        let mut places: Vec<_> = diagnostics.iter().map(|diagnostic| diagnostic.primary.span.start).collect();
+        places.sort_unstable();
+        Self(places)
     }
-    match KdlDocument::parse_v2(text) {
-        Ok(document) => Some(convert::document(source, text, &document)),
-        Err(error) => {
-            diagnostics.extend(convert::errors(source, text, &error));
-            None
-        }
+
+    fn within(&self, range: &Range<usize>) -> bool {
+        let first = self.0.partition_point(|&place| place < range.start);
+        self.0.get(first).is_some_and(|&place| place < range.end)
     }
+}
+
+/// After a `}` too many, what is indented was meant for a block that ended too early.
+fn drop_indented(text: &str, pieces: &mut Vec<Piece>) {
+    let mut lines = braces::Lines::new(text);
+    pieces.retain(|piece| lines.indent(piece.head.start) == 0);
 }

@@ -216,10 +216,10 @@ mod tests {
         let diagnostic = Diagnostic::new(
             Code::RepeatedInterface,
             "two network interfaces are named `web0`",
-            Span { source: one, start: 26, end: 31 },
+            Span::new(one, 26, 31),
             "given again",
         )
-        .and(Span { source: other, start: 13, end: 17 }, "first given here")
+        .and(Span::new(other, 13, 17), "first given here")
         .help("choose another");
         insta::assert_snapshot!(render(&[diagnostic], &sources, 80, false));
     }
@@ -228,7 +228,7 @@ mod tests {
     fn color_is_only_there_when_asked_for() {
         let mut sources = SourceMap::default();
         let source = sources.add("a.kdl", "a\n".to_owned());
-        let diagnostic = Diagnostic::new(Code::UnknownNode, "no", Span { source, start: 0, end: 1 }, "here");
+        let diagnostic = Diagnostic::new(Code::UnknownNode, "no", Span::new(source, 0, 1), "here");
         let diagnostics = [diagnostic];
         assert!(!render(&diagnostics, &sources, 80, false).contains('\u{1b}'));
         assert!(render(&diagnostics, &sources, 80, true).contains('\u{1b}'));

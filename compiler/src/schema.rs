@@ -2,13 +2,18 @@
 //! described by files of one form; the compiler has no list of words beside them.
 
 mod read;
+mod reference;
 
 use std::sync::LazyLock;
 
 pub use read::SchemaError;
+pub(crate) use reference::value_reference;
 
 /// The parent of nodes at the top of a file.
 pub const FILE: &str = "file";
+
+/// The parent of nodes that may stand in any block.
+pub const ANY: &str = "any";
 
 /// A language.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,6 +35,10 @@ pub struct NodeSpec {
     pub once: bool,
     /// Whether it must be there.
     pub required: bool,
+    /// What `once` and `required` are meant of.
+    pub scope: Scope,
+    /// Whether it holds nodes that are not its own: those of the place that it stands in or is used in.
+    pub block: bool,
     /// Its arguments, in order.
     pub arguments: Vec<ValueSpec>,
     /// Its properties.
@@ -40,6 +49,15 @@ pub struct NodeSpec {
     pub later: Vec<String>,
     /// One sentence for people.
     pub doc: String,
+}
+
+/// What is counted for `once` and `required`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The block that the node stands in, included files and all.
+    Block,
+    /// Each file on its own, included ones among them.
+    EachFile,
 }
 
 /// An argument or property.
@@ -80,6 +98,8 @@ pub enum Kind {
     Handle,
     /// The name of a network interface.
     Interface,
+    /// The name of a subdevice.
+    Name,
     /// A boolean, a whole number or a text.
     Scalar,
 }
@@ -138,7 +158,10 @@ mod tests {
             assert!(!schema.nodes.is_empty());
             for node in &schema.nodes {
                 for parent in &node.parents {
-                    assert!(parent == super::FILE || schema.node(parent).is_some(), "{parent}");
+                    assert!(
+                        [super::FILE, super::ANY].contains(&parent.as_str()) || schema.node(parent).is_some(),
+                        "{parent}"
+                    );
                 }
                 assert!(!schema.later.contains(&node.name), "{} is known", node.name);
             }

@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::Range;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 /// The number of a source in its [`SourceMap`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,12 +18,34 @@ pub struct Span {
     pub start: usize,
     /// One past the last byte.
     pub end: usize,
+    /// How what stands there came to be used.
+    pub origin: Origin,
+}
+
+/// How a node or value came to be in the expanded document: the number of a trail in the [`SourceMap`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin(u32);
+
+impl Origin {
+    /// It stands in the host file itself.
+    pub const WRITTEN: Self = Self(0);
+}
+
+/// A step of a trail: the place that a node or value was brought in from, and a few words on how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The place: a `use`, an `include`, the value of a name, ...; with an origin of its own.
+    pub span: Span,
+    /// What happened there.
+    pub text: String,
 }
 
 /// All texts of one compilation.
 #[derive(Debug, Clone, Default)]
 pub struct SourceMap {
     sources: Vec<Source>,
+    /// The innermost step of each origin but the first, which has none.
+    steps: Vec<Step>,
 }
 
 /// One text, with an index of its lines so that places are found without reading it again.
@@ -41,6 +63,24 @@ pub trait SourceLoader {
     /// # Errors
     /// Whatever reading it said; [`io::ErrorKind::InvalidData`] when it is not UTF-8.
     fn load(&self, path: &Utf8Path) -> io::Result<String>;
+
+    /// The path of a file that the file at `from` includes as `path`: from the directory of the including file, with
+    /// `.` and `..` taken out, so that one file has one path.
+    fn join(&self, from: &Utf8Path, path: &str) -> Utf8PathBuf {
+        let mut joined = Utf8PathBuf::new();
+        for part in from.parent().unwrap_or(Utf8Path::new("")).join(path).components() {
+            match part {
+                Utf8Component::CurDir => {}
+                Utf8Component::ParentDir
+                    if matches!(joined.components().next_back(), Some(Utf8Component::Normal(_))) =>
+                {
+                    joined.pop();
+                }
+                part => joined.push(part),
+            }
+        }
+        joined
+    }
 }
 
 impl SourceMap {
@@ -61,12 +101,45 @@ impl SourceMap {
         &self.sources[id.0 as usize]
     }
 
+    /// A new origin: what is brought in at that place.
+    pub fn bring_in(&mut self, span: Span, text: impl Into<String>) -> Origin {
+        self.steps.push(Step { span, text: text.into() });
+        Origin(u32::try_from(self.steps.len()).unwrap_or(u32::MAX))
+    }
+
+    /// How what stands at that place came to be used, from the innermost step outwards; empty for what stands in the
+    /// host file itself.
+    pub fn trail(&self, span: Span) -> impl Iterator<Item = &Step> {
+        let step = |origin: Origin| self.steps.get((origin.0 as usize).checked_sub(1)?);
+        std::iter::successors(step(span.origin), move |inner| step(inner.span.origin))
+    }
+
     /// `FILE:LINE`, as plans cite a place.
     #[must_use]
     pub fn cite(&self, span: Span) -> String {
         let source = self.get(span.source);
         let name = source.path.file_name().unwrap_or(source.path.as_str());
         format!("{name}:{}", source.position(span.start).0)
+    }
+}
+
+impl Span {
+    /// That range of a source, as it stands there.
+    #[must_use]
+    pub const fn new(source: SourceId, start: usize, end: usize) -> Self {
+        Self { source, start, end, origin: Origin::WRITTEN }
+    }
+
+    /// The same place, brought in so.
+    #[must_use]
+    pub const fn of(self, origin: Origin) -> Self {
+        Self { origin, ..self }
+    }
+
+    /// Whether it is the same place, however it was brought in.
+    #[must_use]
+    pub fn is_same_place(self, other: Self) -> bool {
+        self.of(Origin::WRITTEN) == other.of(Origin::WRITTEN)
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Node {
     pub children: Vec<Self>,
     /// Whether a stage refused something in it, so that absence proves nothing.
     pub incomplete: bool,
+    /// Whether its line could not be read: all that is known of it is its name.
+    pub broken: bool,
 }
 
 /// A name and its place.
@@ -56,6 +58,19 @@ pub struct Value {
     pub datum: Datum,
     /// Its place: of the value alone, not of the property.
     pub span: Span,
+    /// How it is written there.
+    pub written: Written,
+}
+
+/// How a value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// As it is.
+    Plain,
+    /// As a raw string: nothing in it is replaced.
+    Raw,
+    /// As something else, which it was made from.
+    Computed,
 }
 
 /// What KDL can say.
@@ -69,15 +84,17 @@ pub enum Datum {
     Float,
     /// `#true` or `#false`.
     Bool(bool),
-    /// `#null`; also what validation leaves in the place of an argument that it refused.
+    /// `#null`.
     Null,
+    /// What a stage leaves in the place of a value that it has refused: nothing more is to be said of it.
+    Refused,
 }
 
 impl Node {
     /// The argument at that position.
     #[must_use]
     pub fn argument(&self, position: usize) -> Option<&Value> {
-        self.arguments.get(position).filter(|value| value.datum != Datum::Null)
+        self.arguments.get(position).filter(|value| value.datum != Datum::Refused)
     }
 
     /// The value of that property.
@@ -143,7 +160,7 @@ impl Datum {
             Self::Integer(_) => "a whole number",
             Self::Float => "a number with a fraction",
             Self::Bool(_) => "a boolean",
-            Self::Null => "null",
+            Self::Null | Self::Refused => "null",
         }
     }
 }

@@ -6,7 +6,7 @@ mod values;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::nearest::{listed, nearest};
-use crate::schema::{FILE, NodeSpec, Schema};
+use crate::schema::{ANY, FILE, NodeSpec, Schema, Scope};
 use crate::source::Span;
 use crate::syntax::{Datum, Document, Node, Property, Value};
 
@@ -18,10 +18,42 @@ pub(crate) fn validate(
 ) -> Document {
     let mut validator = Validator { schema, diagnostics, misspelt: Vec::new() };
     let top = Block { name: FILE, head: document.span, spec: None };
-    validator.first_node(&document);
+    let unread = document.incomplete;
     document.incomplete |= validator.block(&top, &mut document.nodes);
-    validator.missing_nodes(&top, &document.nodes, document.incomplete);
+    if !unread {
+        validator.missing_nodes(&top, &document.nodes, document.incomplete);
+    }
     document
+}
+
+/// Checks the arguments and properties of a node that a stage before validation takes for itself, and takes out what is
+/// refused. Such a node has a block exactly if nodes may stand in one of its kind.
+pub(crate) fn head(spec: &NodeSpec, node: &mut Node, schema: &Schema, diagnostics: &mut Vec<Diagnostic>) {
+    let mut validator = Validator { schema, diagnostics, misspelt: Vec::new() };
+    validator.arguments(spec, node);
+    validator.properties(spec, node);
+    if let Some(child) = node.children.first().filter(|_| !spec.block) {
+        let block = Block { name: &spec.name, head: node.span, spec: Some(spec) };
+        validator.report(unexpected_block(&block, child));
+    }
+}
+
+/// Checks that a file begins with the node that the schema begins with.
+pub(crate) fn header(document: &Document, schema: &Schema, diagnostics: &mut Vec<Diagnostic>) {
+    let Some(spec) = schema.nodes.first() else { return };
+    let mut validator = Validator { schema, diagnostics, misspelt: Vec::new() };
+    match document.nodes.iter().position(|node| node.name.text == spec.name) {
+        Some(0) => {}
+        Some(place) => validator.not_first(spec, &document.nodes[place]),
+        None if spec.scope == Scope::EachFile && !document.incomplete => {
+            let near = |node: &Node| nearest(&node.name.text, [spec.name.as_str()]).is_some();
+            if !document.nodes.iter().any(near) {
+                let top = Block { name: FILE, head: document.span, spec: None };
+                validator.missing_node(&top, &document.nodes, spec);
+            }
+        }
+        None => {}
+    }
 }
 
 /// A block of nodes and whose it is.
@@ -49,9 +81,17 @@ impl<'a> Validator<'a> {
         let mut block_refused = false;
         let mut kept: Vec<Node> = Vec::with_capacity(before);
         for mut node in nodes.drain(..) {
+            // Of a line that could not be read the name proves nothing.
+            if node.broken && !self.schema.children(block.name).any(|spec| spec.name == node.name.text) {
+                continue;
+            }
             let Some(spec) = self.known(block, &node, &mut block_refused) else { continue };
-            let first = if spec.once { kept.iter().find(|other| other.name.text == spec.name) } else { None };
-            if let Some(first) = first {
+            let is_first_of = |other: &&Node| {
+                let (one, other_span) = (node.name.span, other.name.span);
+                let same_file = one.source == other_span.source && one.origin == other_span.origin;
+                other.name.text == spec.name && (same_file || spec.scope == Scope::Block)
+            };
+            if let Some(first) = kept.iter().filter(|_| spec.once).find(is_first_of) {
                 let first = first.name.span;
                 self.report(repeated(block.name, &node, first));
                 continue;
@@ -88,12 +128,16 @@ impl<'a> Validator<'a> {
     }
 
     fn node(&mut self, spec: &'a NodeSpec, node: &mut Node) {
-        self.arguments(spec, node);
-        self.properties(spec, node);
+        if !node.broken {
+            self.arguments(spec, node);
+            self.properties(spec, node);
+        }
+        let unread = node.incomplete;
         let block = Block { name: &spec.name, head: node.span, spec: Some(spec) };
         node.incomplete |= self.block(&block, &mut node.children);
-        let incomplete = node.incomplete;
-        self.missing_nodes(&block, &node.children, incomplete);
+        if !unread {
+            self.missing_nodes(&block, &node.children, node.incomplete);
+        }
     }
 
     fn arguments(&mut self, spec: &NodeSpec, node: &mut Node) {
@@ -117,7 +161,7 @@ impl<'a> Validator<'a> {
             let refusal = values::refusal(&format!("the {} of `{name}`", argument.name), argument, value);
             if let Some(diagnostic) = refusal {
                 self.report(diagnostic);
-                value.datum = Datum::Null;
+                value.datum = Datum::Refused;
                 node.incomplete = true;
             }
         }
@@ -136,6 +180,11 @@ impl<'a> Validator<'a> {
         let mut refused: Vec<String> = Vec::new();
         for property in std::mem::take(&mut node.properties) {
             let name = property.name.text.as_str();
+            if property.value.datum == Datum::Refused {
+                refused.push(property.name.text);
+                node.incomplete = true;
+                continue;
+            }
             let diagnostic = if let Some(first) = kept.iter().find(|other| other.name.text == name) {
                 let message = format!("`{name}` is given twice");
                 Diagnostic::new(Code::RepeatedProperty, message, property.name.span, "given again")
@@ -176,40 +225,39 @@ impl<'a> Validator<'a> {
         }
     }
 
-    fn first_node(&mut self, document: &Document) {
-        let Some(required) = self.schema.nodes.first() else { return };
-        let place = document.nodes.iter().position(|node| node.name.text == required.name);
-        if let Some(node) = place.filter(|&place| place > 0).and_then(|place| document.nodes.get(place)) {
-            let name = &required.name;
-            let message = format!("`{name}` must be the first node of the file");
-            self.report(
-                Diagnostic::new(Code::NotFirst, message, node.span, "stands too late")
-                    .help("move it to the top; only comments may stand above it"),
-            );
-        }
+    fn not_first(&mut self, spec: &NodeSpec, node: &Node) {
+        let name = &spec.name;
+        let message = format!("`{name}` must be the first node of the file");
+        self.report(
+            Diagnostic::new(Code::NotFirst, message, node.span, "stands too late")
+                .help("move it to the top; only comments may stand above it"),
+        );
     }
 
     fn missing_nodes(&mut self, block: &Block<'_>, nodes: &[Node], incomplete: bool) {
         let schema = self.schema;
-        for spec in schema.children(block.name).filter(|spec| spec.required) {
+        for spec in schema.children(block.name).filter(|spec| spec.required && spec.scope == Scope::Block) {
             let there = nodes.iter().any(|node| node.name.text == spec.name);
             // A node that was refused may be a misspelt form of the one that is missing.
             if there || incomplete && self.misspelt.contains(&spec.name) {
                 continue;
             }
-            let name = &spec.name;
-            let message = if block.spec.is_some() {
-                format!("`{}` needs a `{name}`", block.name)
-            } else {
-                format!("the file has no `{name}` node")
-            };
-            let span =
-                nodes.first().filter(|_| block.spec.is_none()).map_or(block.head, |node| node.name.span);
-            self.report(
-                Diagnostic::new(Code::MissingNode, message, span, format!("no `{name}` in this file"))
-                    .help(format!("write `{}`. {}", values::node_example(spec), spec.doc)),
-            );
+            self.missing_node(block, nodes, spec);
         }
+    }
+
+    fn missing_node(&mut self, block: &Block<'_>, nodes: &[Node], spec: &NodeSpec) {
+        let name = &spec.name;
+        let message = if block.spec.is_some() {
+            format!("`{}` needs a `{name}`", block.name)
+        } else {
+            format!("the file has no `{name}` node")
+        };
+        let span = nodes.first().filter(|_| block.spec.is_none()).map_or(block.head, |node| node.name.span);
+        self.report(
+            Diagnostic::new(Code::MissingNode, message, span, format!("no `{name}` in this file"))
+                .help(format!("write `{}`. {}", values::node_example(spec), spec.doc)),
+        );
     }
 }
 
@@ -248,7 +296,8 @@ fn not_yet(span: Span, name: &str, what: &str) -> Diagnostic {
 
 fn unexpected_block(block: &Block<'_>, child: &Node) -> Diagnostic {
     let (name, child_name) = (block.name, &child.name.text);
-    let is_property = block.spec.is_some_and(|spec| spec.property(child_name).is_some());
+    let is_property =
+        block.spec.is_some_and(|spec| spec.properties.iter().any(|property| property.name == *child_name));
     let help = if is_property {
         format!("`{child_name}` is a property: write `{name} ... {child_name}=VALUE`")
     } else {
@@ -263,18 +312,20 @@ fn unexpected_block(block: &Block<'_>, child: &Node) -> Diagnostic {
 fn unknown_node(schema: &Schema, block: &Block<'_>, node: &Node) -> Diagnostic {
     let name = node.name.text.as_str();
     let here: Vec<&str> = schema.children(block.name).map(|spec| spec.name.as_str()).collect();
-    let later = schema.later.iter().map(String::as_str);
+    let anywhere = schema.children(ANY).map(|spec| spec.name.as_str());
+    let later = anywhere.chain(schema.later.iter().map(String::as_str));
+    let message = format!("there is no node `{name}`");
+    let diagnostic = Diagnostic::new(Code::UnknownNode, message, node.name.span, "unknown");
     let help = if block.spec.is_some_and(|spec| spec.properties.iter().any(|known| known.name == name)) {
         format!("`{name}` is a property of `{}`: write `{name}=VALUE` on its line", block.name)
     } else if let Some(meant) = nearest(name, here.iter().copied().chain(later)) {
-        format!("did you mean `{meant}`?")
+        return diagnostic.meant(node.name.span, meant);
     } else if let Some(owners) = owners(schema, block, name) {
         format!("`{name}` is a property of {owners}")
     } else {
         format!("possible here: {}", listed(here))
     };
-    let message = format!("there is no node `{name}`");
-    Diagnostic::new(Code::UnknownNode, message, node.name.span, "unknown").help(help)
+    diagnostic.help(help)
 }
 
 /// The nodes possible in this block that have a property of that name.
@@ -287,8 +338,10 @@ fn owners(schema: &Schema, block: &Block<'_>, name: &str) -> Option<String> {
 fn unknown_property(schema: &Schema, spec: &NodeSpec, property: &Property) -> Diagnostic {
     let (node, name) = (spec.name.as_str(), property.name.text.as_str());
     let known: Vec<&str> = spec.properties.iter().map(|known| known.name.as_str()).collect();
+    let message = format!("`{node}` has no property `{name}`");
+    let diagnostic = Diagnostic::new(Code::UnknownProperty, message, property.name.span, "unknown");
     let help = if let Some(meant) = nearest(name, known.iter().copied()) {
-        format!("did you mean `{meant}`?")
+        return diagnostic.meant(property.name.span, meant);
     } else if schema.children(node).any(|child| child.name == name) {
         format!("`{name}` is a node of its own: write it into the block of `{node}`")
     } else if known.is_empty() {
@@ -296,8 +349,7 @@ fn unknown_property(schema: &Schema, spec: &NodeSpec, property: &Property) -> Di
     } else {
         format!("`{node}` has {}", listed(known))
     };
-    let message = format!("`{node}` has no property `{name}`");
-    Diagnostic::new(Code::UnknownProperty, message, property.name.span, "unknown").help(help)
+    diagnostic.help(help)
 }
 
 fn help_for_extra(schema: &Schema, spec: &NodeSpec, extra: &Value) -> Option<String> {

@@ -39,6 +39,16 @@ impl MacAddr {
         self.0[0] & 1 == 1
     }
 
+    /// The address that many above this one, counted in all 48 bits; `None` beyond the last.
+    #[must_use]
+    pub fn checked_add(self, number: u64) -> Option<Self> {
+        let mut bytes = [0; 8];
+        bytes[2..].copy_from_slice(&self.0);
+        let sum = u64::from_be_bytes(bytes).checked_add(number)?.to_be_bytes();
+        let octets = sum.strip_prefix(&[0, 0])?;
+        octets.try_into().ok().map(Self)
+    }
+
     /// Whether all bits are zero.
     #[must_use]
     pub const fn is_zero(self) -> bool {

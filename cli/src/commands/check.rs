@@ -1,16 +1,15 @@
 //! `subdevcfg check`.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
-use subdevcfg_compiler::diagnostic::{Diagnostic, Label, Severity};
-use subdevcfg_compiler::source::SourceMap;
-use subdevcfg_compiler::{compile, render};
+use subdevcfg_compiler::diagnostic::Severity;
+use subdevcfg_compiler::{compile, fix, render, report};
 
 use crate::args::{Format, Output};
 use crate::error::{CliError, counted};
 use crate::exit::Exit;
 use crate::show;
-use crate::sources::Files;
+use crate::sources::{Files, replace};
 
 /// What `check --format json` prints.
 #[derive(Serialize)]
@@ -18,35 +17,17 @@ struct Report {
     format_version: &'static str,
     errors: usize,
     warnings: usize,
-    diagnostics: Vec<Entry>,
-}
-
-/// One diagnostic with its places resolved.
-#[derive(Serialize)]
-struct Entry {
-    code: &'static str,
-    severity: Severity,
-    message: String,
-    primary: Place,
-    secondary: Vec<Place>,
+    /// How many fixes were made, of all files.
     #[serde(skip_serializing_if = "Option::is_none")]
-    help: Option<String>,
+    fixed: Option<usize>,
+    diagnostics: Vec<report::Report>,
 }
 
-/// A place: line and column from 1, the column in characters.
-#[derive(Serialize)]
-struct Place {
-    file: String,
-    start_line: usize,
-    start_column: usize,
-    end_line: usize,
-    end_column: usize,
-    text: String,
-}
-
-/// Compiles each file on its own and reports everything there is to say.
-pub fn check(files: &[Utf8PathBuf], output: Output) -> Result<Exit, CliError> {
-    let mut report = Report { format_version: "1.0", errors: 0, warnings: 0, diagnostics: Vec::new() };
+/// Compiles each file on its own and reports everything there is to say; with `mend`, of what is left after all fixes
+/// that are certain to be what was meant.
+pub fn check(files: &[Utf8PathBuf], mend: bool, output: Output) -> Result<Exit, CliError> {
+    let fixed = mend.then(|| files.iter().map(|file| write_fixes(file)).sum()).transpose()?;
+    let mut report = Report { format_version: "1.0", errors: 0, warnings: 0, fixed, diagnostics: Vec::new() };
     for file in files {
         let compiled = compile(file, &Files);
         for diagnostic in &compiled.diagnostics {
@@ -54,7 +35,7 @@ pub fn check(files: &[Utf8PathBuf], output: Output) -> Result<Exit, CliError> {
                 Severity::Error => report.errors += 1,
                 Severity::Warning => report.warnings += 1,
             }
-            report.diagnostics.push(Entry::new(diagnostic, &compiled.sources));
+            report.diagnostics.push(report::Report::new(diagnostic, &compiled.sources));
         }
         if output.format == Format::Human {
             let text = render::render(
@@ -76,31 +57,19 @@ pub fn check(files: &[Utf8PathBuf], output: Output) -> Result<Exit, CliError> {
                     format!("{}, {}", counted(errors, "error"), counted(warnings, "warning"))
                 }
             };
-            show::print(&format!("{}: {found}\n", counted(files.len(), "file")))?;
+            let fixed =
+                report.fixed.map_or_else(String::new, |made| format!(", {} fixed", counted(made, "mistake")));
+            show::print(&format!("{}: {found}{fixed}\n", counted(files.len(), "file")))?;
         }
     }
     Ok(if report.errors > 0 { Exit::Failed } else { Exit::Done })
 }
 
-impl Entry {
-    fn new(diagnostic: &Diagnostic, sources: &SourceMap) -> Self {
-        Self {
-            code: diagnostic.code.as_str(),
-            severity: diagnostic.severity,
-            message: diagnostic.message.clone(),
-            primary: Place::new(&diagnostic.primary, sources),
-            secondary: diagnostic.secondary.iter().map(|label| Place::new(label, sources)).collect(),
-            help: diagnostic.help.clone(),
-        }
+/// Makes the fixes of a host file, in it and in what it includes. Returns how many.
+fn write_fixes(file: &Utf8Path) -> Result<usize, CliError> {
+    let fixed = fix::fix(file, &Files);
+    for (path, text) in &fixed.files {
+        replace(path, text).map_err(|source| CliError::Unwritable { path: path.clone(), source })?;
     }
-}
-
-impl Place {
-    fn new(label: &Label, sources: &SourceMap) -> Self {
-        let source = sources.get(label.span.source);
-        let (start_line, start_column) = source.position(label.span.start);
-        let (end_line, end_column) = source.position(label.span.end);
-        let file = source.path().to_string();
-        Self { file, start_line, start_column, end_line, end_column, text: label.text.clone() }
-    }
+    Ok(fixed.made)
 }

@@ -9,7 +9,7 @@ use crate::parse::parse;
 use crate::schema::Schema;
 use crate::source::SourceMap;
 use crate::syntax::{Document, Node, Value};
-use crate::validate::validate;
+use crate::validate::{header, validate};
 use crate::values::{Cmode, ParamType, Scalar};
 
 /// The bundled catalogues. A test proves that each can be read; a driver whose catalogue could not would be unknown.
@@ -44,12 +44,10 @@ impl Catalogue {
     pub fn read(text: &str) -> Result<Self, Vec<Diagnostic>> {
         let source = SourceMap::default().add("catalogue", String::new());
         let mut diagnostics = Vec::new();
-        let document = parse(source, text, &mut diagnostics)
-            .map(|document| validate(document, Schema::catalogue(), &mut diagnostics));
-        match document {
-            Some(document) if !any_error(&diagnostics) => Ok(catalogue(&document)),
-            _ => Err(diagnostics),
-        }
+        let document = parse(source, text, &mut diagnostics);
+        header(&document, Schema::catalogue(), &mut diagnostics);
+        let document = validate(document, Schema::catalogue(), &mut diagnostics);
+        if any_error(&diagnostics) { Err(diagnostics) } else { Ok(catalogue(&document)) }
     }
 }
 

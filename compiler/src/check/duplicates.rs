@@ -57,11 +57,6 @@ pub(super) fn check(host: &HostModel, diagnostics: &mut Vec<Diagnostic>) {
         Unique::new(Code::RepeatedUuid, "leave `uuid=` out: then it is derived from the names", |uuid| {
             format!("two mediated devices have the UUID {uuid}")
         });
-    let mut numbers = Unique::new(
-        Code::RepeatedSfNumber,
-        "the number is unique within device, controller and PF: choose another",
-        |(device, _, _, number)| format!("two subfunctions of `{device}` have the number {number}"),
-    );
     let mut interfaces = Unique::new(
         Code::RepeatedInterface,
         "netdevs and representors share the names of one host: choose another",
@@ -72,11 +67,8 @@ pub(super) fn check(host: &HostModel, diagnostics: &mut Vec<Diagnostic>) {
         devices.add(handle.span, &handle.value);
         for subdevice in &device.subdevices {
             names.add(subdevice.name.span, (&handle.value, &subdevice.name.value));
-            match &subdevice.lifecycle.value {
-                Lifecycle::Sf { controller, pf, number } => {
-                    numbers.add(subdevice.lifecycle.span, (&handle.value, *controller, *pf, *number));
-                }
-                Lifecycle::Mdev { uuid, .. } => uuids.add(subdevice.lifecycle.span, *uuid),
+            if let Lifecycle::Mdev { uuid, .. } = subdevice.lifecycle.value {
+                uuids.add(subdevice.lifecycle.span, uuid);
             }
             if let Some(mac) = &subdevice.function.mac {
                 macs.add(mac.span, mac.value);
@@ -90,6 +82,5 @@ pub(super) fn check(host: &HostModel, diagnostics: &mut Vec<Diagnostic>) {
     names.report(diagnostics);
     macs.report(diagnostics);
     uuids.report(diagnostics);
-    numbers.report(diagnostics);
     interfaces.report(diagnostics);
 }

@@ -1,5 +1,6 @@
 //! The `device` node.
 
+use super::HostIdentity;
 use super::param::{ParamContext, params};
 use super::subdevice::{SubdeviceContext, subdevice};
 use super::value;
@@ -11,7 +12,11 @@ use crate::syntax::{Node, Value};
 use crate::values::DevlinkHandle;
 
 /// Lowers one device. One whose handle is refused is not in the model, but what is wrong in it is reported.
-pub(super) fn device(node: &Node, seed: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Device> {
+pub(super) fn device(
+    node: &Node,
+    host: &HostIdentity<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Device> {
     let handle: Option<Sourced<DevlinkHandle>> =
         node.argument(0).and_then(|value| value::formed(value, diagnostics));
     let soft = handle.as_ref().and_then(|handle| Catalogue::of_soft_bus(handle.value.bus()));
@@ -28,8 +33,12 @@ pub(super) fn device(node: &Node, seed: &str, diagnostics: &mut Vec<Diagnostic>)
         judge: handle.is_some(),
     };
     let params = params(node, &param_context, diagnostics);
+    let sf_numbers = node.child("sf-numbers").and_then(|node| sf_numbers(node, diagnostics));
     let subdevice_context = SubdeviceContext {
-        seed,
+        host,
+        sf_numbers: sf_numbers.as_ref().map(|numbers| numbers.value),
+        // A refused range has been reported.
+        wants_number: node.child("sf-numbers").is_none() && !node.incomplete,
         device: node.argument(0).and_then(Value::text).unwrap_or_default(),
         params: ParamContext { owner: ParamOwner::Function, ..param_context },
     };
@@ -37,7 +46,7 @@ pub(super) fn device(node: &Node, seed: &str, diagnostics: &mut Vec<Diagnostic>)
         node.all("subdevice").filter_map(|node| subdevice(node, &subdevice_context, diagnostics)).collect();
     subdevices.sort_by(|a, b| a.name.value.cmp(&b.name.value));
     let eswitch = node.child("eswitch").map(eswitch).unwrap_or_default();
-    Some(Device { handle: handle?, driver, catalogue, create, eswitch, params, subdevices })
+    Some(Device { handle: handle?, driver, catalogue, create, eswitch, sf_numbers, params, subdevices })
 }
 
 fn driver(
@@ -76,6 +85,22 @@ fn soft_parent(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> SoftParent {
         lower: node.property("lower").and_then(|value| value::formed(value, diagnostics)),
         mac_base: node.property("mac-base").and_then(|value| value::mac(value, diagnostics)),
     }
+}
+
+/// The range that numbers are chosen from, both ends among them.
+fn sf_numbers(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Sourced<(u32, u32)>> {
+    let (from, to) = (node.property("from")?, node.property("to")?);
+    let (first, last): (u32, u32) = (from.number()?, to.number()?);
+    if last < first {
+        let message = format!("`sf-numbers` goes up: {last} is below {first}");
+        diagnostics.push(
+            Diagnostic::new(Code::OutOfRange, message, to.span, "the last number")
+                .and(from.span, "the first number")
+                .help("both ends belong to the range; `from` and `to` may be equal"),
+        );
+        return None;
+    }
+    Some(Sourced { value: (first, last), span: node.span, implied: None })
 }
 
 fn not_soft(create: &SoftParent, handle: &Sourced<DevlinkHandle>) -> Diagnostic {

@@ -1,17 +1,21 @@
 //! The `subdevice` node.
 
 use super::param::{ParamContext, params};
-use super::{value, written};
+use super::{HostIdentity, value, written};
 use crate::catalogue::{Catalogue, ParamOwner};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::identity;
 use crate::model::{Interface, Lifecycle, Param, PortFunction, Sourced, Subdevice};
 use crate::syntax::{Node, Value};
-use crate::values::Scalar;
+use crate::values::{MacAddr, Scalar};
 
 /// What a subdevice needs to know of what it stands in.
 pub(super) struct SubdeviceContext<'a> {
-    pub seed: &'a str,
+    pub host: &'a HostIdentity<'a>,
+    /// What subfunctions without a number choose from.
+    pub sf_numbers: Option<(u32, u32)>,
+    /// Whether it is known that there is nothing to choose from where there is none.
+    pub wants_number: bool,
     /// The device, as the file writes it.
     pub device: &'a str,
     pub params: ParamContext<'a>,
@@ -23,10 +27,16 @@ pub(super) fn subdevice(
     context: &SubdeviceContext<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Subdevice> {
-    let name = node.argument(0).and_then(value::text);
+    let name = node.argument(0).and_then(|value| value::formed::<value::SubdeviceName>(value, diagnostics));
+    let name = name.map(|name| written(name.value.0, name.span));
     let lifecycle = lifecycle(node, name.as_ref(), context, diagnostics);
     let mac = node.child("function").and_then(|function| function.property("mac"));
-    let function = PortFunction { mac: mac.and_then(|mac| value::mac(mac, diagnostics)) };
+    let mac = mac.and_then(|value| match (value.text(), &name) {
+        (Some("auto"), Some(name)) => auto_mac(value, name, context, diagnostics),
+        (Some("auto"), None) => None,
+        _ => value::mac(value, diagnostics),
+    });
+    let function = PortFunction { mac };
     let netdev = interface(node, "netdev", diagnostics);
     let mut params = params(node, &context.params, diagnostics);
     if let (Some(node), Some(catalogue)) = (node.child("netdev"), context.params.catalogue) {
@@ -64,27 +74,60 @@ fn lifecycle(
                 .help("keep one of them; two functions are two subdevices"),
         );
     }
-    let lifecycle = match first.name.text.as_str() {
-        "sf" => sf(first, diagnostics),
-        _ => mdev(first, name, context, diagnostics),
-    };
-    lifecycle.map(|lifecycle| written(lifecycle, first.span))
+    match first.name.text.as_str() {
+        "sf" => sf(first, name, context, diagnostics),
+        _ => mdev(first, name, context, diagnostics).map(|mdev| written(mdev, first.span)),
+    }
 }
 
-fn sf(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Lifecycle> {
-    if node.arguments.is_empty() && !node.incomplete {
-        let message = "the subfunction needs its number";
-        diagnostics.push(
-            Diagnostic::new(Code::NoSfNumber, message, node.span, "no number")
-                .help("write it after `sf`, for example `sf 88`; this version does not choose one"),
-        );
-    }
+fn sf(
+    node: &Node,
+    name: Option<&Sourced<String>>,
+    context: &SubdeviceContext<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Sourced<Lifecycle>> {
     let property = |name| node.property(name).and_then(Value::number).unwrap_or(0);
-    Some(Lifecycle::Sf {
-        controller: property("controller"),
-        pf: property("pf"),
-        number: node.argument(0).and_then(Value::number)?,
-    })
+    let (controller, pf) = (property("controller"), property("pf"));
+    if !node.arguments.is_empty() || node.broken {
+        let number = node.argument(0).and_then(Value::number)?;
+        return Some(written(Lifecycle::Sf { controller, pf, number }, node.span));
+    }
+    let Some((from, to)) = context.sf_numbers else {
+        let message = "the subfunction needs its number";
+        diagnostics.extend(context.wants_number.then(|| {
+            Diagnostic::new(Code::NoSfNumber, message, node.span, "no number").help(
+                "write it after `sf`, for example `sf 88`, or let all be chosen from a range: `sf-numbers from=100 \
+                 to=199` in the device",
+            )
+        }));
+        return None;
+    };
+    let number = identity::sf_number(context.device, &name?.value, from, to);
+    let implied = format!("the number is derived from the names, within {from} to {to}");
+    let value = Lifecycle::Sf { controller, pf, number };
+    Some(Sourced { value, span: node.span, implied: Some(implied) })
+}
+
+/// The address that `mac=auto` stands for.
+fn auto_mac(
+    value: &Value,
+    name: &Sourced<String>,
+    context: &SubdeviceContext<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Sourced<MacAddr>> {
+    let host = context.host;
+    if host.name.value == "*" {
+        let message = "`mac=auto` is derived from the host, and this file is for any host";
+        diagnostics.push(
+            Diagnostic::new(Code::AnyHostMac, message, value.span, "the same on every machine")
+                .and(host.name.span, "any host")
+                .help("name the host in `host`, write an address, or leave `mac=` out"),
+        );
+        return None;
+    }
+    let mac = identity::auto_mac(host.seed, context.device, &name.value);
+    let implied = Some("derived from host, device and subdevice".to_owned());
+    Some(Sourced { value: mac, span: value.span, implied })
 }
 
 fn mdev(
@@ -95,7 +138,7 @@ fn mdev(
 ) -> Option<Lifecycle> {
     let uuid = match node.property("uuid") {
         Some(value) => value::formed::<value::Identity>(value, diagnostics).map(|identity| identity.value.0),
-        None => name.map(|name| identity::mdev_uuid(context.seed, context.device, &name.value)),
+        None => name.map(|name| identity::mdev_uuid(context.host.seed, context.device, &name.value)),
     };
     let written = node.property("type").and_then(Value::text)?;
     Some(Lifecycle::Mdev { uuid: uuid?, mdev_type: directory(written, context.params.catalogue) })

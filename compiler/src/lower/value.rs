@@ -8,7 +8,7 @@ use super::written;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::Sourced;
 use crate::syntax::{Datum, Value};
-use crate::values::{DevlinkHandle, InterfaceName, MacAddr, Scalar};
+use crate::values::{DevlinkHandle, InterfaceName, MacAddr, Scalar, ValueError};
 
 pub(super) fn text(value: &Value) -> Option<Sourced<String>> {
     value.text().map(|text| written(text.to_owned(), value.span))
@@ -32,7 +32,7 @@ pub(super) fn scalar(value: &Value) -> Option<Scalar> {
         Datum::Bool(boolean) => Some(Scalar::Bool(*boolean)),
         Datum::Integer(number) => u64::try_from(*number).ok().map(Scalar::Number),
         Datum::Text(text) => Some(Scalar::Text(text.clone())),
-        Datum::Float | Datum::Null => None,
+        Datum::Float | Datum::Null | Datum::Refused => None,
     }
 }
 
@@ -83,6 +83,37 @@ impl Form for Identity {
         "write 8-4-4-4-12 hexadecimal digits, or leave `uuid=` out: then it is derived from the names";
 }
 
+/// The name of a subdevice: what addresses and command lines can hold without quotes.
+pub(super) struct SubdeviceName(pub(super) String);
+
+impl FromStr for SubdeviceName {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        if !text.starts_with(|c: char| c.is_ascii_alphanumeric()) || !text.chars().all(fits) {
+            return Err(ValueError(format!("`{text}` cannot be the name of a subdevice")));
+        }
+        if text.len() > LONGEST_NAME {
+            let length = text.len();
+            let message =
+                format!("the name of a subdevice has at most {LONGEST_NAME} bytes, and this has {length}");
+            return Err(ValueError(message));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// Longest name of a subdevice.
+const LONGEST_NAME: usize = 63;
+
+impl Form for SubdeviceName {
+    const CODE: Code = Code::MalformedSubdevice;
+    const LABEL: &'static str = "not a usable name";
+    const HELP: &'static str =
+        "1 to 63 letters, digits, `_` and `-`, the first a letter or a digit: it is a part of addresses";
+}
+
 /// Reads a value that has a form of its own.
 pub(super) fn formed<T: Form>(value: &Value, diagnostics: &mut Vec<Diagnostic>) -> Option<Sourced<T>> {
     match value.text()?.parse::<T>() {
@@ -95,17 +126,45 @@ pub(super) fn formed<T: Form>(value: &Value, diagnostics: &mut Vec<Diagnostic>) 
     }
 }
 
+/// A MAC address as files write it: alone, or with a number to add to it.
+struct MacSum(MacAddr, u64);
+
+impl FromStr for MacSum {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let (address, number) = text.split_once('+').map_or((text, Ok(0)), |(a, n)| (a, n.parse()));
+        let number = number.map_err(|_| ValueError(format!("`{text}` is not a MAC address and a number")))?;
+        Ok(Self(address.parse()?, number))
+    }
+}
+
+impl Form for MacSum {
+    const CODE: Code = MacAddr::CODE;
+    const LABEL: &'static str = MacAddr::LABEL;
+    const HELP: &'static str =
+        "six pairs of hexadecimal digits with colons between them, and perhaps `+` and a number to add";
+}
+
 /// Reads a MAC address that a function is to have.
 pub(super) fn mac(value: &Value, diagnostics: &mut Vec<Diagnostic>) -> Option<Sourced<MacAddr>> {
-    let mac = formed::<MacAddr>(value, diagnostics)?;
-    let (what, help) = if mac.value.is_zero() {
-        ("all zero", "leave `mac=` out if any address will do")
-    } else if mac.value.is_multicast() {
-        ("a multicast address", "the first octet must be even; 02 marks an address as chosen locally")
-    } else {
-        return Some(mac);
+    let sum = formed::<MacSum>(value, diagnostics)?;
+    let MacSum(base, number) = sum.value;
+    let refuse = |written: String, what: &str, help: &str| {
+        let message = format!("`{written}` is {what}: no function can have it");
+        Diagnostic::new(Code::UnusableMac, message, value.span, what).help(help)
     };
-    let message = format!("`{}` is {what}: no function can have it", mac.value);
-    diagnostics.push(Diagnostic::new(Code::UnusableMac, message, mac.span, what).help(help));
+    let refusal = match base.checked_add(number) {
+        None => refuse(format!("{base}+{number}"), "above the last address", "look at the number"),
+        Some(mac) if mac.is_zero() => {
+            refuse(mac.to_string(), "all zero", "leave `mac=` out if any address will do")
+        }
+        Some(mac) if mac.is_multicast() => {
+            let help = "the first octet must be even; 02 marks an address as chosen locally";
+            refuse(mac.to_string(), "a multicast address", help)
+        }
+        Some(mac) => return Some(written(mac, value.span)),
+    };
+    diagnostics.push(refusal);
     None
 }

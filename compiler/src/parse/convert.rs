@@ -1,30 +1,108 @@
 //! From the `kdl` crate's document and errors to ours.
 
+use std::ops::Range;
+
 use kdl::{KdlDocument, KdlEntry, KdlError, KdlIdentifier, KdlNode, KdlValue};
 use miette::SourceSpan;
 
+use super::Wrong;
+use super::lexer::Kind;
+use super::pieces::Piece;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{SourceId, Span};
-use crate::syntax::{Datum, Document, Name, Node, Property, Value};
+use crate::syntax::{Datum, Name, Node, Property, Value, Written};
 
-/// The document in our own types.
-pub(super) fn document(source: SourceId, text: &str, document: &KdlDocument) -> Document {
-    let convert = Convert { source, text };
-    Document {
-        span: Span { source, start: 0, end: 0 },
-        nodes: document.nodes().iter().map(|node| convert.node(node)).collect(),
-        incomplete: false,
-    }
-}
-
-struct Convert<'a> {
-    source: SourceId,
-    text: &'a str,
+/// From pieces to nodes.
+pub(super) struct Convert<'a> {
+    pub source: SourceId,
+    pub text: &'a str,
+    /// Where something is wrong: the crate is not asked about a line that has been refused.
+    pub wrong: &'a Wrong,
+    pub diagnostics: &'a mut Vec<Diagnostic>,
 }
 
 impl Convert<'_> {
+    /// The nodes of a block, and whether these are all that it holds.
+    pub(super) fn nodes(&mut self, pieces: &[Piece]) -> (Vec<Node>, bool) {
+        let mut nodes = Vec::with_capacity(pieces.len());
+        let mut all = true;
+        for piece in pieces {
+            // What is switched off must be KDL all the same.
+            let node = self.node(piece);
+            if !piece.off {
+                all &= node.is_some();
+                nodes.extend(node);
+            }
+        }
+        (nodes, all)
+    }
+
+    fn node(&mut self, piece: &Piece) -> Option<Node> {
+        let line = &self.text[piece.head.clone()];
+        let read = if self.wrong.within(&piece.head) {
+            None
+        } else {
+            let line = Line { source: self.source, text: line, offset: piece.head.start };
+            match KdlDocument::parse_v2(line.text) {
+                Ok(document) => document.nodes().first().map(|node| line.node(node)),
+                Err(error) => {
+                    self.diagnostics.extend(line.errors(&error));
+                    None
+                }
+            }
+        };
+        let mut node = read.or_else(|| self.broken(piece));
+        let (children, all) = self.nodes(&piece.children);
+        if let Some(node) = &mut node {
+            node.incomplete |= piece.doubtful || !all;
+            node.children = children;
+        }
+        node
+    }
+
+    /// What is known of a node whose line cannot be read: its name, if nothing is wrong with that.
+    fn broken(&self, piece: &Piece) -> Option<Node> {
+        let first = piece.first;
+        if first.kind != Kind::Word || self.wrong.within(&(first.start..first.end)) {
+            return None;
+        }
+        let span = Span::new(self.source, first.start, first.end);
+        Some(Node {
+            name: Name { text: self.text[first.start..first.end].to_owned(), span },
+            span,
+            arguments: Vec::new(),
+            properties: Vec::new(),
+            children: Vec::new(),
+            incomplete: true,
+            broken: true,
+        })
+    }
+}
+
+/// The line of one node, as the crate sees it.
+struct Line<'a> {
+    source: SourceId,
+    text: &'a str,
+    /// Where it begins in its source.
+    offset: usize,
+}
+
+impl Line<'_> {
     fn span(&self, span: SourceSpan) -> Span {
-        clamp(self.source, self.text, span)
+        let local = self.clamp(span);
+        self.place(&local)
+    }
+
+    /// A place of the crate as one of the line, at the borders of characters.
+    fn clamp(&self, span: SourceSpan) -> Range<usize> {
+        let start = self.text.floor_char_boundary(span.offset());
+        let end = self.text.ceil_char_boundary(span.offset().saturating_add(span.len())).max(start);
+        start..end
+    }
+
+    /// A place of the line as one of the source.
+    const fn place(&self, local: &Range<usize>) -> Span {
+        Span::new(self.source, self.offset + local.start, self.offset + local.end)
     }
 
     fn name(&self, name: &KdlIdentifier) -> Name {
@@ -41,13 +119,9 @@ impl Convert<'_> {
             span,
             arguments: arguments.into_iter().map(|entry| self.value(entry)).collect(),
             properties: properties.into_iter().filter_map(|entry| self.property(entry)).collect(),
-            children: node
-                .children()
-                .iter()
-                .flat_map(|block| block.nodes())
-                .map(|child| self.node(child))
-                .collect(),
+            children: Vec::new(),
             incomplete: false,
+            broken: false,
             name,
         }
     }
@@ -64,61 +138,53 @@ impl Convert<'_> {
             KdlValue::Bool(value) => Datum::Bool(*value),
             KdlValue::Null => Datum::Null,
         };
-        Value { datum, span: self.value_span(entry) }
+        let is_raw = entry.format().is_some_and(|format| format.value_repr.starts_with('#'));
+        let written = if is_raw { Written::Raw } else { Written::Plain };
+        Value { datum, span: self.value_span(entry), written }
     }
 
     /// The place of the value within its entry: the crate gives the place of the entry, which ends where the value
     /// ends, and the value as it was written.
     fn value_span(&self, entry: &KdlEntry) -> Span {
-        let whole = self.span(entry.span());
+        let local = self.clamp(entry.span());
+        let whole = self.place(&local);
         let written = entry.format().map_or("", |format| format.value_repr.as_str());
-        match self.text[whole.start..whole.end].strip_suffix(written) {
+        match self.text[local].strip_suffix(written) {
             Some(before) if !written.is_empty() => Span { start: whole.start + before.len(), ..whole },
             _ => whole,
         }
     }
-}
 
-/// A place of the crate as one of ours: within the text, and at the borders of characters.
-fn clamp(source: SourceId, text: &str, span: SourceSpan) -> Span {
-    let start = text.floor_char_boundary(span.offset());
-    let end = text.ceil_char_boundary(span.offset().saturating_add(span.len())).max(start);
-    Span { source, start, end }
+    /// The crate's syntax errors in our words. The tokens are in order, so what is left is the inside of strings, which the
+    /// crate has no words for; one mistake can make it report several, at one place and after it.
+    fn errors(&self, error: &KdlError) -> Vec<Diagnostic> {
+        let mut kept: Vec<Range<usize>> = Vec::new();
+        let mut follow_on: Vec<Range<usize>> = Vec::new();
+        for found in error.diagnostics.iter().take(MAX_ERRORS) {
+            let mut place = self.clamp(found.span);
+            // A label over many lines shows nothing: the first line of it does.
+            let line = self.text[place.clone()].lines().next().unwrap_or_default().trim_end().len();
+            place.end = place.start + line;
+            let near = |other: &Range<usize>| other.start <= place.end && place.start <= other.end;
+            if kept.iter().any(near) {
+                continue;
+            }
+            let written = &self.text[place.clone()];
+            let many_lines = |other: &Range<usize>| self.text[other.clone()].contains("\"\"\"");
+            // Quotes have been counted before: the parser is out of step after a mistake before.
+            let is_follow_on = written.is_empty() || written == "\"\"\"" && kept.iter().any(many_lines);
+            if is_follow_on {
+                follow_on.push(place);
+            } else {
+                kept.push(place);
+            }
+        }
+        let places = if kept.is_empty() { follow_on } else { kept };
+        places.iter().map(|place| malformed(&self.text[place.clone()], self.place(place))).collect()
+    }
 }
-
 /// How many of the crate's errors are looked at: comparing each with all others takes quadratic time.
 const MAX_ERRORS: usize = 500;
-
-/// The crate's syntax errors in our words. The tokens are in order, so what is left is the inside of strings, which the
-/// crate has no words for; one mistake can make it report several, at one place and after it.
-pub(super) fn errors(source: SourceId, text: &str, error: &KdlError) -> Vec<Diagnostic> {
-    let mut kept: Vec<Diagnostic> = Vec::new();
-    let mut follow_on: Vec<Diagnostic> = Vec::new();
-    for found in error.diagnostics.iter().take(MAX_ERRORS) {
-        let mut span = clamp(source, text, found.span);
-        // A label over many lines shows nothing: the first line of it does.
-        let line = text[span.start..span.end].lines().next().unwrap_or_default().trim_end().len();
-        span.end = span.start + line;
-        let near =
-            |other: &Diagnostic| other.primary.span.start <= span.end && span.start <= other.primary.span.end;
-        if kept.iter().any(near) {
-            continue;
-        }
-        let written = &text[span.start..span.end];
-        let many_lines =
-            |other: &Diagnostic| text[other.primary.span.start..other.primary.span.end].contains("\"\"\"");
-        let diagnostic = malformed(written, span);
-        // Braces have been counted before, and so have quotes: the parser is out of step after a mistake before.
-        let is_follow_on =
-            matches!(written, "{" | "}" | "") || written == "\"\"\"" && kept.iter().any(many_lines);
-        if is_follow_on {
-            follow_on.push(diagnostic);
-        } else {
-            kept.push(diagnostic);
-        }
-    }
-    if kept.is_empty() { follow_on } else { kept }
-}
 
 fn malformed(written: &str, span: Span) -> Diagnostic {
     let (message, help) = if written.contains("\"\"\"") {

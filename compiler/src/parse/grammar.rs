@@ -21,12 +21,16 @@ enum Place {
 /// Reports each token in a wrong place, once.
 pub(super) fn check(source: SourceId, text: &str, tokens: &[Token], diagnostics: &mut Vec<Diagnostic>) {
     let mut place = Place::Node;
-    // Whether `/-` came right before, and for each open block whether it was switched off so.
-    let mut dashed = false;
+    // The `/-` that came right before, and for each open block whether it was switched off so.
+    let mut slashdash: Option<Token> = None;
     let mut blocks: Vec<bool> = Vec::new();
     let mut annotation = false;
     let mut before: Option<Token> = None;
     for &token in tokens {
+        if let Some(slashdash) = slashdash.filter(|_| ends_without_target(text, token)) {
+            diagnostics.push(nothing_off(source, slashdash));
+        }
+        let dashed = slashdash.is_some();
         let written = &text[token.start..token.end];
         let is_value = |kind| matches!(kind, Kind::Word | Kind::Quoted | Kind::Keyword);
         let touches = before.is_some_and(|before| is_value(before.kind) && before.end == token.start);
@@ -83,13 +87,25 @@ pub(super) fn check(source: SourceId, text: &str, tokens: &[Token], diagnostics:
                 Place::Entry { key: kind != Kind::Keyword && place != Place::Value }
             }
         };
-        dashed = token.kind == Kind::Slashdash;
+        slashdash = Some(token).filter(|token| token.kind == Kind::Slashdash);
         before = Some(token);
         if let Some(wrong) = wrong {
-            let span = Span { source, start: token.start, end: token.end };
+            let span = Span::new(source, token.start, token.end);
             diagnostics.push(wrong.diagnostic(written, span));
         }
     }
+    diagnostics.extend(slashdash.map(|slashdash| nothing_off(source, slashdash)));
+}
+
+/// Whether a `/-` right before this token has nothing to switch off.
+fn ends_without_target(text: &str, token: Token) -> bool {
+    matches!(token.kind, Kind::Close | Kind::Slashdash) || text[token.start..token.end] == *";"
+}
+
+fn nothing_off(source: SourceId, slashdash: Token) -> Diagnostic {
+    let span = Span::new(source, slashdash.start, slashdash.end);
+    Diagnostic::new(Code::Syntax, "this `/-` switches nothing off", span, "nothing after it")
+        .help("it stands before the node, the value or the block that is to be switched off")
 }
 
 /// What is wrong with a token where it stands.

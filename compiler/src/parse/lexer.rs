@@ -58,6 +58,13 @@ const fn is_newline(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{85}' | '\u{b}' | '\u{c}' | '\u{2028}' | '\u{2029}')
 }
 
+/// The length of a `{...}` that belongs to the word before it.
+fn inserted(word: &str, rest: &str) -> Option<usize> {
+    let body = rest.strip_prefix('{').filter(|_| word.ends_with('$'))?;
+    let end = body.find(|c: char| is_newline(c) || matches!(c, '{' | '}' | '"' | ';'))?;
+    body[end..].starts_with('}').then_some(end + 2)
+}
+
 impl Lexer<'_> {
     fn rest(&self) -> &str {
         &self.text[self.at..]
@@ -100,17 +107,23 @@ impl Lexer<'_> {
 
     fn word(&mut self) {
         let start = self.at;
-        let rest = self.rest();
-        let length = rest.char_indices().find(|&(at, c)| {
-            is_newline(c)
-                || c.is_whitespace()
-                || matches!(c, '=' | '{' | '}' | '(' | ')' | ';' | '"' | '#' | '\\')
-                || (c == '/' && rest[at + 1..].starts_with(['/', '*', '-']))
-        });
-        // A word is at least one character, or the pass would not move.
-        let length =
-            length.map_or(rest.len(), |(at, _)| at).max(rest.chars().next().map_or(1, char::len_utf8));
-        self.at += length;
+        loop {
+            let rest = self.rest();
+            let length = rest.char_indices().find(|&(at, c)| {
+                is_newline(c)
+                    || c.is_whitespace()
+                    || matches!(c, '=' | '{' | '}' | '(' | ')' | ';' | '"' | '#' | '\\')
+                    || (c == '/' && rest[at + 1..].starts_with(['/', '*', '-']))
+            });
+            // A word is at least one character, or the pass would not move.
+            let length = length.map_or(rest.len(), |(at, _)| at);
+            let first = if self.at == start { rest.chars().next().map_or(0, char::len_utf8) } else { 0 };
+            let length = length.max(first);
+            self.at += length;
+            // `${...}` without quotes: to KDL a value and a block, to whoever wrote it one word.
+            let Some(inserted) = inserted(&self.text[start..self.at], self.rest()) else { break };
+            self.at += inserted;
+        }
         self.push(Kind::Word, start);
     }
 
@@ -139,6 +152,7 @@ impl Lexer<'_> {
         self.at = opening.end + length.map_or(stop, |length| length + end.len());
         if length.is_none() {
             self.unterminated(opening.start, opening.end, "raw string", &end, many);
+            self.spare_brace(opening.end, many);
         }
         self.push(Kind::Quoted, start);
     }
@@ -164,13 +178,24 @@ impl Lexer<'_> {
                     }
                 }
                 Some(c) if many || !is_newline(c) => self.at += c.len_utf8(),
-                _ => return self.unterminated(start, start + quotes.len(), "string", quotes, many),
+                _ => {
+                    self.unterminated(start, start + quotes.len(), "string", quotes, many);
+                    return self.spare_brace(start + quotes.len(), many);
+                }
             }
         }
     }
 
+    /// A brace at the end of a line was most likely not meant for the string without an end that swallowed it.
+    fn spare_brace(&mut self, from: usize, many: bool) {
+        let before = self.text[from..self.at].trim_end().strip_suffix('{');
+        if let Some(before) = before.filter(|_| !many) {
+            self.at = from + before.len();
+        }
+    }
+
     fn unterminated(&mut self, start: usize, end: usize, what: &str, closing: &str, many: bool) {
-        let span = Span { source: self.source, start, end };
+        let span = Span::new(self.source, start, end);
         let place = if many { "the file" } else { "the line" };
         let message = format!("this {what} has no end: {place} is over before a `{closing}`");
         self.diagnostics.push(
@@ -192,7 +217,7 @@ impl Lexer<'_> {
                 open += 1;
                 // The parser calls itself for each level.
                 if open == MAX_DEPTH + 1 {
-                    let span = Span { source: self.source, start: self.at, end: self.at + 2 };
+                    let span = Span::new(self.source, self.at, self.at + 2);
                     let message = format!("comments are nested more than {MAX_DEPTH} deep");
                     self.diagnostics.push(Diagnostic::new(
                         Code::TooDeep,

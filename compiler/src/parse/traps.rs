@@ -1,23 +1,12 @@
 //! The mistakes that KDL invites, found on the tokens: in our own words, several a run, and before a parser could stumble.
 
-use super::MAX_DEPTH;
 use super::lexer::{Kind, Token};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Fix};
 use crate::source::{SourceId, Span};
 
-/// Checks the tokens of one file; its blocks only if every string and comment is `whole`.
-pub(super) fn check(
-    source: SourceId,
-    text: &str,
-    tokens: &[Token],
-    whole: bool,
-    diagnostics: &mut Vec<Diagnostic>,
-) {
-    let traps = Traps { source, text, tokens };
-    if whole {
-        traps.blocks(diagnostics);
-    }
-    traps.values(diagnostics);
+/// Checks the tokens of one file.
+pub(super) fn check(source: SourceId, text: &str, tokens: &[Token], diagnostics: &mut Vec<Diagnostic>) {
+    Traps { source, text, tokens }.values(diagnostics);
 }
 
 struct Traps<'a> {
@@ -28,79 +17,7 @@ struct Traps<'a> {
 
 impl Traps<'_> {
     fn span(&self, token: Token) -> Span {
-        Span { source: self.source, start: token.start, end: token.end }
-    }
-
-    /// Braces: partners, depth, and blocks that are switched off inside such a block.
-    fn blocks(&self, diagnostics: &mut Vec<Diagnostic>) {
-        // Each open block: its brace, the `/-` right before the block or before one around it, and its line's indent.
-        let mut open: Vec<(Token, Option<Token>, usize)> = Vec::new();
-        let mut lines = Lines::new(self.text);
-        // The `/-` whose target comes next.
-        let mut slashdash: Option<Token> = None;
-        let mut too_deep = false;
-        // The first block that seems to lack its own end.
-        let mut suspect: Option<Token> = None;
-        for &token in self.tokens {
-            match token.kind {
-                Kind::Slashdash => slashdash = Some(token),
-                Kind::Open => {
-                    let outer = open.last().and_then(|&(_, off, _)| off);
-                    if let (Some(inner), Some(outer)) = (slashdash, outer) {
-                        diagnostics.push(self.nested_slashdash(inner, outer));
-                    }
-                    if open.len() >= MAX_DEPTH && !too_deep {
-                        too_deep = true;
-                        diagnostics.push(self.too_deep(token));
-                    }
-                    open.push((token, slashdash.or(outer), lines.indent(token.start)));
-                    slashdash = None;
-                }
-                Kind::Close => {
-                    slashdash = None;
-                    let indent = lines.indent(token.start);
-                    match open.pop() {
-                        None => diagnostics.push(self.closes_nothing(token)),
-                        // A block that ends further to the left than it begins lacks its own `}`: this one was meant
-                        // for a block around it.
-                        Some((brace, _, begun)) if lines.start + indent == token.start && indent < begun => {
-                            suspect = suspect.or(Some(brace));
-                        }
-                        Some(_) => {}
-                    }
-                }
-                // Line ends may stand between `/-` and its target, which a `;` cannot be.
-                Kind::End if &self.text[token.start..token.end] != ";" => {}
-                _ => slashdash = None,
-            }
-        }
-        if let Some(&(brace, ..)) = open.first() {
-            let brace = suspect.unwrap_or(brace);
-            let message = "this block is never closed";
-            diagnostics.push(
-                Diagnostic::new(Code::UnbalancedBlock, message, self.span(brace), "no `}` for this brace")
-                    .help("write `}` where the block ends; if there is one, a block inside it is open"),
-            );
-        }
-    }
-
-    fn closes_nothing(&self, token: Token) -> Diagnostic {
-        let message = "this `}` closes no block";
-        Diagnostic::new(Code::UnbalancedBlock, message, self.span(token), "no `{` is open here")
-            .help("remove it, or look above for a block that ends too early")
-    }
-
-    fn too_deep(&self, token: Token) -> Diagnostic {
-        let message = format!("blocks are nested more than {MAX_DEPTH} deep");
-        Diagnostic::new(Code::TooDeep, message, self.span(token), "too deep from here on")
-            .help("no node of the language needs more than six levels")
-    }
-
-    fn nested_slashdash(&self, inner: Token, outer: Token) -> Diagnostic {
-        let message = "a block is switched off with `/-` inside a block that is switched off already";
-        Diagnostic::new(Code::NestedSlashdash, message, self.span(inner), "switched off again")
-            .and(self.span(outer), "all of this is switched off")
-            .help("remove the inner `/-`, or comment the outer block out with /* */")
+        Span::new(self.source, token.start, token.end)
     }
 
     /// Values: keywords without `#`, properties without a value, and what needs quotes.
@@ -121,15 +38,21 @@ impl Traps<'_> {
         }
     }
 
+    fn kind(&self, index: usize) -> Kind {
+        self.tokens.get(index).map_or(Kind::End, |token| token.kind)
+    }
+
     fn no_value(&self, index: usize) -> Option<Diagnostic> {
         let equals = self.tokens[index];
-        let next = self.tokens.get(index + 1).map_or(Kind::End, |token| token.kind);
-        if !matches!(next, Kind::End | Kind::Open | Kind::Close | Kind::Equals) {
+        let next = self.kind(index + 1);
+        // The next property is not the value of this one.
+        let is_key = next == Kind::Word && self.kind(index + 2) == Kind::Equals;
+        if !is_key && !matches!(next, Kind::End | Kind::Open | Kind::Close | Kind::Equals) {
             return None;
         }
         let key = index.checked_sub(1).map_or(equals, |before| self.tokens[before]);
         let name = &self.text[key.start..key.end];
-        let span = Span { source: self.source, start: key.start, end: equals.end };
+        let span = Span::new(self.source, key.start, equals.end);
         let message = format!("`{name}` has no value");
         Some(
             Diagnostic::new(Code::NoValue, message, span, "a value must follow the `=`")
@@ -143,12 +66,19 @@ impl Traps<'_> {
             return None;
         }
         let message = format!("`{word}` is not a word of KDL");
-        let help = match word.to_lowercase().as_str() {
-            "#on" | "#yes" | "#true" => "write `#true`",
-            "#off" | "#no" | "#false" => "write `#false`",
-            _ => "after `#` there can be `true` or `false`; a text that begins with `#` needs quotes",
+        let meant = match word.to_lowercase().as_str() {
+            "#on" | "#yes" | "#true" => Some("#true"),
+            "#off" | "#no" | "#false" => Some("#false"),
+            _ => None,
         };
-        Some(Diagnostic::new(Code::UnknownKeyword, message, self.span(token), "not a keyword").help(help))
+        let diagnostic = Diagnostic::new(Code::UnknownKeyword, message, self.span(token), "not a keyword");
+        Some(match meant {
+            Some(meant) => {
+                diagnostic.help(format!("write `{meant}`")).fix(Fix::write(self.span(token), meant))
+            }
+            None => diagnostic
+                .help("after `#` there can be `true` or `false`; a text that begins with `#` needs quotes"),
+        })
     }
 
     fn word(&self, index: usize, at_node: bool) -> Option<Diagnostic> {
@@ -159,8 +89,22 @@ impl Traps<'_> {
             let message = format!("`{word}` needs a `#` in front: KDL 2 writes `#{word}`");
             let help = format!("write `#{word}`, or \"{word}\" if the text is meant");
             return Some(
-                Diagnostic::new(Code::BareKeyword, message, self.span(token), "without `#`").help(help),
+                Diagnostic::new(Code::BareKeyword, message, self.span(token), "without `#`")
+                    .help(help)
+                    .fix(Fix::write(self.span(token), format!("#{word}"))),
             );
+        }
+        if let Some(at) = word.find("${").or_else(|| word.ends_with('$').then(|| word.len() - 1)) {
+            let touches = self.tokens.get(index + 1).is_some_and(|next| next.start == token.end);
+            if touches || word[at..].starts_with("${") {
+                let message = format!("`{word}` needs quotes: without them `{{` begins a block");
+                let diagnostic =
+                    Diagnostic::new(Code::BareInterpolation, message, self.span(token), "needs quotes")
+                        .help("write \"${NAME}\"; `$NAME` alone needs no quotes");
+                let whole = word[at..].starts_with("${");
+                let fix = whole.then(|| Fix::write(self.span(token), format!("\"{word}\"")));
+                return Some(fix.into_iter().fold(diagnostic, Diagnostic::fix));
+            }
         }
         let what = if let Some(character) = word.chars().find(|c| matches!(c, '/' | '[' | ']')) {
             format!("a bare word cannot hold a `{character}`")
@@ -175,39 +119,9 @@ impl Traps<'_> {
         } else {
             format!("write \"{word}\" if the text is meant")
         };
-        Some(Diagnostic::new(Code::NeedsQuotes, message, self.span(token), "needs quotes").help(help))
-    }
-}
-
-/// The lines of a text, for places that only move forward: each line is read once, however long it is.
-struct Lines<'a> {
-    text: &'a str,
-    start: usize,
-    indent: usize,
-    /// Up to where line ends have been looked for.
-    seen: usize,
-}
-
-impl<'a> Lines<'a> {
-    fn new(text: &'a str) -> Self {
-        let mut lines = Self { text, start: 0, indent: 0, seen: 0 };
-        lines.begin(0);
-        lines
-    }
-
-    fn begin(&mut self, start: usize) {
-        let rest = &self.text[start..];
-        self.start = start;
-        self.indent = rest.len() - rest.trim_start_matches([' ', '\t']).len();
-    }
-
-    /// The width of the white space before the line of that byte.
-    fn indent(&mut self, at: usize) -> usize {
-        if let Some(end) = self.text[self.seen..at].rfind('\n') {
-            self.begin(self.seen + end + 1);
-        }
-        self.seen = at;
-        self.indent
+        let diagnostic = Diagnostic::new(Code::NeedsQuotes, message, self.span(token), "needs quotes");
+        let fix = Fix::write(self.span(token), format!("\"{word}\""));
+        Some(diagnostic.help(help).fix(fix))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reading a schema file. Strict: what is not understood is an error.
 
-use super::{Kind, NodeSpec, Schema, ValueSpec};
+use super::{Kind, NodeSpec, Schema, Scope, ValueSpec};
 use crate::parse::parse;
 use crate::source::SourceMap;
 use crate::syntax::{Node, Value};
@@ -40,9 +40,10 @@ impl Schema {
     pub fn read(text: &str) -> Result<Self, SchemaError> {
         let source = SourceMap::default().add("schema", String::new());
         let mut diagnostics = Vec::new();
-        let document = parse(source, text, &mut diagnostics).ok_or_else(|| {
-            SchemaError::Syntax(diagnostics.first().map_or_else(String::new, |first| first.message.clone()))
-        })?;
+        let document = parse(source, text, &mut diagnostics);
+        if let Some(first) = diagnostics.first() {
+            return Err(SchemaError::Syntax(first.message.clone()));
+        }
         let mut schema = Self::default();
         for node in &document.nodes {
             match node.name.text.as_str() {
@@ -56,12 +57,14 @@ impl Schema {
 }
 
 fn node_spec(node: &Node) -> Result<NodeSpec, SchemaError> {
-    only(node, &["once", "required", "doc"])?;
+    only(node, &["once", "required", "each-file", "block", "doc"])?;
     let mut spec = NodeSpec {
         name: first(node)?,
         parents: Vec::new(),
         once: flag(node, "once"),
         required: flag(node, "required"),
+        scope: if flag(node, "each-file") { Scope::EachFile } else { Scope::Block },
+        block: flag(node, "block"),
         arguments: Vec::new(),
         properties: Vec::new(),
         free_properties: None,
@@ -93,6 +96,7 @@ fn value_spec(node: &Node, name: String) -> Result<ValueSpec, SchemaError> {
         "uuid" => Kind::Uuid,
         "handle" => Kind::Handle,
         "interface" => Kind::Interface,
+        "name" => Kind::Name,
         "scalar" => Kind::Scalar,
         other => return Err(SchemaError::UnknownType(other.to_owned())),
     };

@@ -1,15 +1,13 @@
 //! Values against what the schema says of them.
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Fix};
 use crate::nearest::{listed, nearest};
 use crate::schema::{Kind, NodeSpec, ValueSpec};
-use crate::syntax::{Datum, Value};
+use crate::syntax::{Datum, Value, Written};
 
 /// Why the value is refused, if it is. The forms of addresses and names are read later, where their types are.
 pub(super) fn refusal(subject: &str, spec: &ValueSpec, value: &Value) -> Option<Diagnostic> {
-    if let Some(word) =
-        value.text().filter(|text| text.contains('$') || spec.later.iter().any(|word| word == text))
-    {
+    if let Some(word) = value.text().filter(|text| spec.later.iter().any(|word| word == text)) {
         return Some(super::not_yet(value.span, word, "value"));
     }
     let in_range = |number: &i128, min: u64, max: u64| (i128::from(min)..=i128::from(max)).contains(number);
@@ -25,7 +23,8 @@ pub(super) fn refusal(subject: &str, spec: &ValueSpec, value: &Value) -> Option<
         (Kind::Word(words), Datum::Text(text)) if !words.contains(text) => {
             Some(unknown_word(subject, words, text, value))
         }
-        (Kind::Scalar | Kind::Integer(..), Datum::Integer(_))
+        (_, Datum::Refused)
+        | (Kind::Scalar | Kind::Integer(..), Datum::Integer(_))
         | (Kind::Boolean | Kind::Scalar, Datum::Bool(_))
         | (
             Kind::Text
@@ -33,6 +32,7 @@ pub(super) fn refusal(subject: &str, spec: &ValueSpec, value: &Value) -> Option<
             | Kind::Uuid
             | Kind::Handle
             | Kind::Interface
+            | Kind::Name
             | Kind::Scalar
             | Kind::Word(_),
             Datum::Text(_),
@@ -61,11 +61,17 @@ fn out_of_range(
 fn unknown_word(subject: &str, words: &[String], text: &str, value: &Value) -> Diagnostic {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let message = format!("{subject} cannot be `{text}`");
-    let help = match nearest(text, words.iter().copied()) {
-        Some(meant) => format!("did you mean `{meant}`? Possible: {}", listed(words)),
-        None => format!("possible: {}", listed(words)),
-    };
-    Diagnostic::new(Code::UnknownWord, message, value.span, "unknown word").help(help)
+    let diagnostic = Diagnostic::new(Code::UnknownWord, message, value.span, "unknown word");
+    match nearest(text, words.iter().copied()) {
+        Some(meant) => {
+            let help = format!("did you mean `{meant}`? Possible: {}", listed(words));
+            if value.written == Written::Computed {
+                return diagnostic.help(help);
+            }
+            diagnostic.meant(value.span, meant).help(help)
+        }
+        None => diagnostic.help(format!("possible: {}", listed(words))),
+    }
 }
 
 fn wrong_type(subject: &str, spec: &ValueSpec, value: &Value) -> Diagnostic {
@@ -78,29 +84,51 @@ fn wrong_type(subject: &str, spec: &ValueSpec, value: &Value) -> Diagnostic {
         Kind::Uuid => "a UUID in quotes",
         Kind::Handle => "a devlink handle in quotes",
         Kind::Interface => "the name of a network interface",
+        Kind::Name => "a name",
         Kind::Scalar => "a whole number, a boolean or text",
     };
     let message = format!("{subject} is {wanted}, not {}", value.datum.kind());
-    let help = match (&spec.kind, &value.datum) {
-        (_, Datum::Null) => "leave it out to leave the attribute as it is on the host".to_owned(),
-        (Kind::Word(words), _) => format!("possible: {}", listed(words.iter().map(String::as_str))),
-        (Kind::Boolean, Datum::Text(text)) => match text.to_lowercase().as_str() {
-            "on" | "yes" | "true" | "enable" | "enabled" | "up" => "write `#true`".to_owned(),
-            "off" | "no" | "false" | "disable" | "disabled" | "down" => "write `#false`".to_owned(),
-            _ => "write `#true` or `#false`".to_owned(),
+    let label = format!("{} here", value.datum.kind());
+    let diagnostic = Diagnostic::new(Code::WrongType, message, value.span, label);
+    let write = |text: String, help: String| diagnostic.clone().help(help).fix(Fix::write(value.span, text));
+    // The text at that place is not the value: to write the value there would be another file.
+    let computed = value.written == Written::Computed;
+    match (&spec.kind, &value.datum) {
+        (_, Datum::Null) => diagnostic.help("leave it out to leave the attribute as it is on the host"),
+        (Kind::Word(words), _) => {
+            diagnostic.help(format!("possible: {}", listed(words.iter().map(String::as_str))))
+        }
+        (Kind::Boolean, datum) => match truth(datum).filter(|_| !computed) {
+            Some(word) => write(word.to_owned(), format!("write `{word}`")),
+            None => diagnostic.help("write `#true` or `#false`"),
         },
-        (Kind::Boolean, Datum::Integer(0)) => "write `#false`".to_owned(),
-        (Kind::Boolean, _) => "write `#true` or `#false`".to_owned(),
-        (Kind::Integer(..), Datum::Text(text)) if text.parse::<u64>().is_ok() => {
-            format!("write it without quotes: {text}")
+        (Kind::Text | Kind::Name | Kind::Interface, Datum::Integer(_)) if computed => {
+            diagnostic.help("a format makes a text of a number: `\"${NAME:d}\"`")
         }
-        (Kind::Text | Kind::Interface, Datum::Integer(number)) => format!("write it in quotes: \"{number}\""),
+        (Kind::Integer(..), Datum::Text(text)) if !computed && text.parse::<u64>().is_ok() => {
+            write(text.clone(), format!("write it without quotes: {text}"))
+        }
+        (Kind::Text | Kind::Name | Kind::Interface, Datum::Integer(number)) => {
+            write(format!("\"{number}\""), format!("write it in quotes: \"{number}\""))
+        }
         (Kind::Integer(..) | Kind::Scalar, Datum::Float) => {
-            "write it without a fraction and exponent".to_owned()
+            diagnostic.help("write it without a fraction and exponent")
         }
-        _ => format!("for example: {}", example(spec)),
-    };
-    Diagnostic::new(Code::WrongType, message, value.span, format!("{} here", value.datum.kind())).help(help)
+        _ => diagnostic.help(format!("for example: {}", example(spec))),
+    }
+}
+
+/// The boolean that somebody wrote in another language.
+fn truth(datum: &Datum) -> Option<&'static str> {
+    match datum {
+        Datum::Integer(0) => Some("#false"),
+        Datum::Text(text) => match text.to_lowercase().as_str() {
+            "on" | "yes" | "true" | "enable" | "enabled" | "up" => Some("#true"),
+            "off" | "no" | "false" | "disable" | "disabled" | "down" => Some("#false"),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// A value of that kind, as a file would write it.
@@ -112,7 +140,7 @@ pub(super) fn example(spec: &ValueSpec) -> String {
         Kind::Mac => "\"02:00:00:00:00:58\"".to_owned(),
         Kind::Uuid => "\"6c0f5d8e-3f0a-4d53-9a53-0d3c1f6a7b21\"".to_owned(),
         Kind::Handle => "\"pci/0000:08:00.0\"".to_owned(),
-        Kind::Interface => "web0".to_owned(),
+        Kind::Interface | Kind::Name => "web0".to_owned(),
         Kind::Text | Kind::Scalar => spec.name.to_uppercase(),
     }
 }

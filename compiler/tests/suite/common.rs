@@ -11,7 +11,7 @@ use subdevcfg_compiler::source::SourceLoader;
 pub const QUICKSTART: &str = include_str!("../../../examples/quickstart.kdl");
 
 /// One file in memory; any other is missing.
-struct Text<'a>(&'a str, &'a str);
+pub struct Text<'a>(pub &'a str, pub &'a str);
 
 impl SourceLoader for Text<'_> {
     fn load(&self, path: &Utf8Path) -> io::Result<String> {
@@ -22,6 +22,21 @@ impl SourceLoader for Text<'_> {
 /// Compiles a text as the file of that name.
 pub fn compile(name: &str, text: &str) -> Compilation {
     subdevcfg_compiler::compile(name.into(), &Text(name, text))
+}
+
+/// Files in memory, by path.
+struct Texts<'a>(&'a [(&'a str, &'a str)]);
+
+impl SourceLoader for Texts<'_> {
+    fn load(&self, path: &Utf8Path) -> io::Result<String> {
+        let file = self.0.iter().find(|(name, _)| path == *name);
+        file.map(|(_, text)| (*text).to_owned()).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+/// Compiles the first of these files.
+pub fn compile_files(files: &[(&str, &str)]) -> Compilation {
+    subdevcfg_compiler::compile(files.first().map_or("", |file| file.0).into(), &Texts(files))
 }
 
 /// Debug output without the spans, which say where a value stands and not what it is.

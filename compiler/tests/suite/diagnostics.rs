@@ -20,6 +20,7 @@ fn broken() -> Vec<(String, String)> {
     let mut files: Vec<_> = fs::read_dir(folder)
         .expect("the folder of broken files")
         .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.is_file())
         .map(|path| {
             let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
             (name, fs::read_to_string(&path).expect("a text"))
@@ -36,6 +37,16 @@ fn unreadable() -> Vec<(&'static str, Compilation)> {
         ("not-text", compile_with("not-text.kdl".into(), &NotText)),
         ("too-large", compile("too-large.kdl", &"// padding\n".repeat((16 << 20) / 11 + 1))),
     ]
+}
+
+/// The folder of broken files.
+struct Broken;
+
+impl SourceLoader for Broken {
+    fn load(&self, path: &camino::Utf8Path) -> std::io::Result<String> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken");
+        fs::read_to_string(folder.join(path))
+    }
 }
 
 struct Missing;
@@ -61,8 +72,8 @@ fn rendered(compilation: &Compilation) -> String {
 #[test]
 fn each_broken_file_says_what_is_wrong_with_it() {
     snapshots("snapshots/diagnostics").bind(|| {
-        for (name, text) in broken() {
-            let compilation = compile(&format!("{name}.kdl"), &text);
+        for (name, _) in broken() {
+            let compilation = compile_with(format!("{name}.kdl").as_str().into(), &Broken);
             assert!(!compilation.diagnostics.is_empty(), "{name} is not broken");
             let errors = compilation.diagnostics.iter().any(|found| found.severity == Severity::Error);
             assert_eq!(compilation.host.is_none(), errors, "{name}: a host exactly without errors");
@@ -77,7 +88,8 @@ fn each_broken_file_says_what_is_wrong_with_it() {
 #[test]
 fn every_code_has_a_broken_file() {
     let mut found: BTreeSet<Code> = BTreeSet::new();
-    let broken = broken().into_iter().map(|(name, text)| compile(&name, &text));
+    let broken =
+        broken().into_iter().map(|(name, _)| compile_with(format!("{name}.kdl").as_str().into(), &Broken));
     for compilation in broken.chain(unreadable().into_iter().map(|(_, compilation)| compilation)) {
         found.extend(compilation.diagnostics.iter().map(|diagnostic| diagnostic.code));
     }

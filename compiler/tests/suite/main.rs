@@ -4,6 +4,9 @@
 
 mod common;
 mod diagnostics;
+mod expansion;
+mod fixes;
+mod pages;
 mod properties;
 mod quickstart;
 mod schema;

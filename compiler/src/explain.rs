@@ -1,0 +1,91 @@
+//! Explanations: the page of a code, and what the schema says of a node or property.
+
+use crate::diagnostic::Code;
+use crate::nearest::{listed, nearest};
+use crate::schema::{ANY, FILE, NodeSpec, Schema, value_reference};
+
+/// Why there is no explanation. The text says what there is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is nothing to explain of `{subject}`")]
+pub struct Unexplained {
+    /// What was asked for.
+    pub subject: String,
+    /// What could have been.
+    pub help: String,
+}
+
+/// Explains a code (`E0207`) or a path of the language (`device.subdevice.netdev`, `netdev.mtu`), in Markdown.
+pub fn explain(subject: &str) -> Result<String, Unexplained> {
+    let asked = subject.to_uppercase();
+    if let Some(code) = Code::ALL.iter().find(|code| code.as_str() == asked) {
+        return Ok(code.page().to_owned());
+    }
+    let is_code = asked.strip_prefix('E').is_some_and(|digits| digits.parse::<u32>().is_ok());
+    if is_code {
+        let help = match nearest(&asked, Code::ALL.iter().map(|code| code.as_str())) {
+            Some(near) => format!("there is no such code; did you mean {near}?"),
+            None => "there is no such code".to_owned(),
+        };
+        return Err(Unexplained { subject: subject.to_owned(), help });
+    }
+    path(Schema::language(), subject)
+}
+
+fn path(schema: &Schema, subject: &str) -> Result<String, Unexplained> {
+    let mut at: Option<&NodeSpec> = None;
+    let mut words = subject.split('.').peekable();
+    while let Some(word) = words.next() {
+        let here = at.map_or(FILE, |node| node.name.as_str());
+        let known = || schema.children(here).chain(schema.children(ANY));
+        // The first word may be any node, so that nobody has to know where it stands.
+        let found = known().find(|node| node.name == word);
+        let found = found.or_else(|| schema.node(word).filter(|_| at.is_none()));
+        if let Some(node) = found {
+            at = Some(node);
+            continue;
+        }
+        let is_last = words.peek().is_none();
+        if let Some((node, value)) =
+            at.filter(|_| is_last).and_then(|node| Some((node, node.property(word)?)))
+        {
+            return Ok(format!("`{word}=` of `{}` {}\n", node.name, value_reference(value)));
+        }
+        let properties = at.into_iter().flat_map(|node| &node.properties).map(|value| value.name.as_str());
+        let candidates: Vec<&str> = known().map(|node| node.name.as_str()).chain(properties).collect();
+        let help = match nearest(word, candidates.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("possible here: {}", listed(candidates)),
+        };
+        return Err(Unexplained { subject: subject.to_owned(), help });
+    }
+    at.map(|node| schema.node_reference(node))
+        .ok_or_else(|| Unexplained { subject: subject.to_owned(), help: "name a code or a node".to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::explain;
+
+    #[test]
+    fn codes_nodes_and_properties_have_an_explanation() {
+        assert!(explain("e0207").is_ok_and(|page| page.starts_with("# E0207: ")));
+        let page = explain("device.subdevice.netdev").expect("a page");
+        assert!(page.starts_with("## `netdev`") && page.contains("- `mtu=`"), "{page}");
+        assert_eq!(explain("netdev"), Ok(page));
+        assert!(explain("netdev.mtu").is_ok_and(|text| text.starts_with("`mtu=` of `netdev`")));
+        assert!(explain("device.repeat").is_ok());
+    }
+
+    #[test]
+    fn what_has_none_has_a_neighbour() {
+        for (subject, help) in [
+            ("E9999", "there is no such code"),
+            ("E0199", "there is no such code; did you mean E0109?"),
+            ("devise", "did you mean `device`?"),
+            ("netdev.mtuu", "did you mean `mtu`?"),
+            ("device.subdevice.reprsentor", "did you mean `representor`?"),
+        ] {
+            assert_eq!(explain(subject).map_err(|error| error.help), Err(help.to_owned()), "{subject}");
+        }
+    }
+}
