@@ -76,6 +76,8 @@ base_tools() {
 	# Scripts written for Debian name these by path.
 	for tool in ip devlink bridge tc ethtool modprobe; do ln -s "../bin/$tool" "$root/usr/sbin/$tool"; done
 	ln -s ../bin/env "$root/usr/sbin/env"
+	# Lets a program be asked many things through a pipe (kmod/tests/lib): as LD_PRELOAD, with _STDBUF_O=L.
+	cp -L /usr/libexec/coreutils/libstdbuf.so "$root/usr/lib/"
 	if [[ -d /usr/lib/tc ]]; then cp -rL /usr/lib/tc "$root/usr/lib/"; fi
 }
 

@@ -3,9 +3,10 @@
 
 # same COMMAND...: it must not change what there is.
 same() {
-	inventory >/tmp/before 2>&1
+	local before
+	before=$(inventory 2>&1)
 	"$@" || return
-	inventory 2>&1 | diff /tmp/before -
+	is "$before" inventory
 }
 
 test_file() {

@@ -13,6 +13,7 @@ test_new_device_defaults() {
 }
 
 test_new_device_words() {
+	long
 	new 'nic0   max_subdevices=3 mac_base=02:00:00:00:10:00'
 	new a.b-c_9
 	is 3 cat $bus/devices/nic0/max_subdevices
@@ -75,6 +76,7 @@ test_port_add_refuses() {
 }
 
 test_port_index_is_not_reused_soon() {
+	long
 	new nic0
 	mode nic0 switchdev
 	port=$(sf_add 5)
@@ -127,6 +129,7 @@ test_hw_addr() {
 }
 
 test_random_hw_addr() {
+	long
 	new nic0
 	mode nic0 switchdev
 	addr=$(hw_addr "$(sf_add)")
@@ -173,14 +176,21 @@ test_rename_with_listener() {
 	mode nic0 switchdev
 	port=$(sf_add 88)
 	activate "$port"
-	devlink monitor >/tmp/monitor 2>&1 &
+	command devlink monitor >/tmp/monitor 2>&1 &
 	monitor=$!
-	sleep 1
+	# It listens as soon as it tells of anything.
+	until [ -s /tmp/monitor ]; do
+		deactivate "$port"
+		activate "$port"
+		nap 0.1
+	done
 	ip link set "$(netdev "$port")" name rep88
-	sleep 1
-	kill $monitor
 	# 6.1 tells of no renames.
-	case $(uname -r) in 6.1.*) ;; *) grep -q rep88 /tmp/monitor ;; esac
+	case $(uname -r) in
+	6.1.*) nap 0.3 ;;
+	*) wait_for grep -q rep88 /tmp/monitor ;;
+	esac
+	kill $monitor
 	is rep88 netdev "$port"
 	del nic0
 }

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Params of functions and parents, and reload of a function.
 
-queues() { ls "/sys/class/net/$1/queues" | grep -c "^$2-"; }
+queues() {
+	set -- /sys/class/net/"$1"/queues/"$2"-*
+	echo $#
+}
 set_queues() { devlink dev param set "$1" name queues value "$2" cmode driverinit; }
-param() { devlink dev param show "$1" name "$2" | sed -n 's/.* value //p'; }
 
 test_defaults_on_both_kinds() {
 	new nic0
@@ -42,6 +44,7 @@ test_value_waits_for_reload() {
 }
 
 test_queues_are_real() {
+	long
 	new nic0
 	mode nic0 switchdev
 	sf_full 7
@@ -57,6 +60,7 @@ test_queues_are_real() {
 
 # An SF's instance is new with every activation, and so are its params.
 test_sf_params_end_with_activation() {
+	long
 	new nic0
 	mode nic0 switchdev
 	sf_full 7

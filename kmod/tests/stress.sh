@@ -11,8 +11,7 @@ forever() {
 }
 
 sf_loop() {
-	port=$(devlink port add subdev/nic0 flavour pcisf pfnum 0 sfnum "$1" | sed -n '1s,^\([^ ]*\): .*,\1,p')
-	[ -n "$port" ] || return
+	port=$(sf_add "$1") || return
 	activate "$port"
 	dev=auxiliary/$(sf_dev "$1")
 	enable_eth "$dev"
@@ -38,7 +37,7 @@ show_loop() {
 
 reload_loop() {
 	devlink dev reload subdev/nic0
-	usleep 300000
+	nap 0.3
 }
 
 bind_loop() {
@@ -48,16 +47,18 @@ bind_loop() {
 			write "${dev##*/}" /sys/bus/auxiliary/drivers/subdev.$drv/bind
 		done
 	done
-	usleep 100000
+	nap 0.1
 }
 
 parent_loop() {
 	new nic1
-	usleep 50000
+	nap 0.05
 	del nic1
 }
 
 all_loops() {
+	# They would not share one.
+	devlink_server=
 	rm -f $stop
 	forever sf_loop 1
 	forever sf_loop 2
@@ -73,18 +74,18 @@ test_parallel_loops() {
 	new nic0
 	mode nic0 switchdev
 	all_loops
-	sleep 15
+	nap $((5 * stress))
 	touch $stop
 	wait
 	del nic0
 }
 
 test_del_device_races() {
-	for round in 1 2 3; do
+	for ((round = 0; round < 2 * stress; round++)); do
 		new nic0
 		mode nic0 switchdev
 		all_loops
-		sleep 2
+		nap 1
 		del nic0
 		touch $stop
 		wait
@@ -95,7 +96,7 @@ test_rmmod_race() {
 	new nic0
 	mode nic0 switchdev
 	all_loops
-	sleep 2
+	nap 1
 	rmmod subdev
 	touch $stop
 	wait

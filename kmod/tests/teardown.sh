@@ -12,6 +12,7 @@ full_parent() {
 }
 
 test_port_del_active() {
+	long
 	new nic0
 	mode nic0 switchdev
 	sf_full 1
@@ -22,6 +23,7 @@ test_port_del_active() {
 }
 
 test_mdev_remove_active() {
+	long
 	new nic0
 	mode nic0 switchdev
 	mdev_full $uuid1
@@ -50,6 +52,8 @@ test_rmmod_with_live_functions() {
 	modprobe subdev
 }
 
+netdevs_in() { ip -o -n "$1" link | grep -vc -e ': lo:' -e ': sit0@' || :; }
+
 test_netdevs_in_other_netns() {
 	full_parent
 	ip netns add a
@@ -57,10 +61,10 @@ test_netdevs_in_other_netns() {
 	ip link set "$(netdev mdev/$uuid1/0)" netns a
 	ip link set "$(netdev "auxiliary/$(sf_dev 1)/0")" netns a
 	ip link set "$(netdev subdev/nic0/0)" netns a
-	is 4 sh -c 'ip netns exec a ls /sys/class/net | grep -vc -e lo -e sit0'
+	is 4 netdevs_in a
 	deactivate "$(mdev_port $uuid1)"
 	del nic0
-	is 0 sh -c 'ip netns exec a ls /sys/class/net | grep -vc -e lo -e sit0 || :'
+	is 0 netdevs_in a
 	ip netns delete a
 }
 
@@ -72,10 +76,7 @@ test_netns_ends_before_function() {
 	ip netns add a
 	ip link set "$dev" netns a
 	ip netns delete a
-	for i in 1 2 3 4 5 6 7 8 9 10; do
-		[ -e "/sys/class/net/$dev" ] && break
-		sleep 1
-	done
+	wait_for test -e "/sys/class/net/$dev"
 	is "$dev" netdev "auxiliary/$(sf_dev 1)/0"
 	del nic0
 }
@@ -83,7 +84,7 @@ test_netns_ends_before_function() {
 test_unbind_eth() {
 	full_parent
 	port=$(mdev_port $uuid1)
-	eth=$(basename /sys/bus/mdev/devices/$uuid1/subdev.eth.*)
+	eth=$(ls /sys/bus/mdev/devices/$uuid1 | grep subdev.eth)
 	drv=/sys/bus/auxiliary/drivers/subdev.eth
 	write "$eth" $drv/unbind
 	is 'active detached' port_state "$port"
@@ -94,7 +95,7 @@ test_unbind_eth() {
 	write "$eth" $drv/unbind
 	devlink dev reload mdev/$uuid1
 	[ -n "$(netdev mdev/$uuid1/0)" ]
-	write "$(basename /sys/bus/mdev/devices/$uuid1/subdev.eth.*)" $drv/unbind
+	write "$(ls /sys/bus/mdev/devices/$uuid1 | grep subdev.eth)" $drv/unbind
 	deactivate "$port"
 	del nic0
 }
@@ -134,6 +135,6 @@ test_many_at_once() {
 	for i in $(seq 1 20); do
 		echo "port add subdev/nic0 flavour pcisf pfnum 0 sfnum $i"
 	done >/tmp/batch
-	devlink -b /tmp/batch
+	devlink -b /tmp/batch >/dev/null
 	del nic0
 }
