@@ -36,10 +36,7 @@ pub fn decide(plan: &Plan, allowances: &[Allowance], yes: bool) -> Result<Decisi
 }
 
 fn greatest(operations: &[&Operation]) -> &'static str {
-    operations
-        .iter()
-        .max_by_key(|operation| operation.impact)
-        .map_or("yes", |operation| guard::impact_word(operation))
+    guard::greatest(operations.iter().copied()).map_or("yes", guard::impact_word)
 }
 
 fn ask(word: &str) -> Result<Decision, CliError> {

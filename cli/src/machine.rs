@@ -114,8 +114,9 @@ impl RecordKeeper for SimulatedFile {
 fn write_whole(path: &Utf8Path, host: &SimulatedHost) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    serde_json::to_writer_pretty(&mut file, host)?;
-    file.write_all(b"\n")?;
+    let mut text = serde_json::to_vec_pretty(host)?;
+    text.push(b'\n');
+    file.write_all(&text)?;
     file.persist(path).map_err(|error| error.error).map(drop)
 }
 

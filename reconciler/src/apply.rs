@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use subdevcfg_compiler::values::Cmode;
+
 use crate::kernel::{Kernel, ObserveError, Request, RequestError};
 use crate::plan::{Operation, Plan};
 use crate::record::{Record, RecordChange};
@@ -125,6 +127,7 @@ pub fn apply(mut job: Apply<'_>, plan: &Plan) -> Result<Outcome, KeepError> {
     let result = job.carry_out(plan, &mut record, &mut done).and_then(|()| job.verify(&record));
     match result {
         Ok(()) => {
+            note_release(&mut record, plan);
             job.keeper.keep(&record)?;
             Ok(Outcome::Converged)
         }
@@ -132,6 +135,7 @@ pub fn apply(mut job: Apply<'_>, plan: &Plan) -> Result<Outcome, KeepError> {
     }
 }
 
+/// What the record knows before the first operation.
 fn note_bookkeeping(record: &mut Record, plan: &Plan) {
     for subject in &plan.bookkeeping.forget {
         record.forget(subject);
@@ -139,8 +143,15 @@ fn note_bookkeeping(record: &mut Record, plan: &Plan) {
     for (subject, address) in &plan.bookkeeping.adopt {
         record.adopted.insert(subject.clone(), address.clone());
     }
+}
+
+/// What the record lets go of once everything is done.
+fn note_release(record: &mut Record, plan: &Plan) {
     for key in &plan.bookkeeping.release {
         record.settings.remove(key);
+    }
+    for subject in &plan.bookkeeping.unadopt {
+        record.adopted.remove(subject);
     }
 }
 
@@ -182,6 +193,11 @@ impl Apply<'_> {
             Request::DelParent { .. } | Request::Delete { .. } => Some(RecordChange::Gone(subject)),
             Request::Set { setting, .. } => {
                 let attribute = setting.attribute();
+                if operation.reason.source.is_none() {
+                    // Nobody asked for it: it is put back as it was, and belongs to nobody as before.
+                    let waits = matches!(setting, Setting::Param { cmode: Cmode::Driverinit, .. });
+                    return waits.then_some(RecordChange::Pending(subject));
+                }
                 let found = self.before.settings(&subject).and_then(|found| found.get(&attribute).cloned());
                 let address = format!("{}.{}", operation.address, attribute.part());
                 Some(RecordChange::Written { subject, address, found, applied: setting.clone() })
@@ -216,7 +232,11 @@ impl Apply<'_> {
         match self.kernel.observe() {
             Ok(after) => {
                 let differences = differences(self.before, &after);
-                let record = if differences.is_empty() { self.record.clone() } else { rest(record, &after) };
+                let record = if differences.is_empty() {
+                    self.record.clone()
+                } else {
+                    rest(self.record, record, &after)
+                };
                 if let Err(error) = self.keeper.keep(&record) {
                     left.push(error.to_string());
                 }
@@ -249,9 +269,12 @@ impl Apply<'_> {
     }
 }
 
-/// The record of what is still there after an undo that did not bring everything back.
-fn rest(record: &Record, after: &State) -> Record {
-    let mut rest = record.clone();
+/// The record after an undo that did not bring everything back: what was recorded before and what was made since, as
+/// far as it is there.
+fn rest(before: &Record, record: &Record, after: &State) -> Record {
+    let mut rest = before.clone();
+    rest.made.extend(record.made.clone());
+    rest.pending.extend(record.pending.clone());
     let gone: Vec<Subject> =
         rest.made.keys().filter(|subject| after.settings(subject).is_none()).cloned().collect();
     for subject in gone {

@@ -128,19 +128,41 @@ pub fn above_ceiling<'p>(plan: &'p Plan, allowances: &[Allowance]) -> Vec<&'p Op
         .collect()
 }
 
+/// The operation whose impact is the greatest; of equals, the first.
+pub fn greatest<'p>(operations: impl IntoIterator<Item = &'p Operation>) -> Option<&'p Operation> {
+    operations.into_iter().reduce(|known, other| if other.impact > known.impact { other } else { known })
+}
+
 /// The flags that would allow these operations, the fewest that name what they are about.
 #[must_use]
 pub fn flags_for(operations: &[&Operation]) -> Vec<String> {
-    let mut greatest: Vec<(&str, &Operation)> = Vec::new();
+    let mut by_address: Vec<(&str, Vec<&Operation>)> = Vec::new();
     for operation in operations {
-        match greatest.iter_mut().find(|(address, _)| *address == operation.address) {
-            Some((_, known)) if known.impact >= operation.impact => {}
-            Some((_, known)) => *known = operation,
-            None => greatest.push((&operation.address, operation)),
+        match by_address.iter_mut().find(|(address, _)| *address == operation.address) {
+            Some((_, known)) => known.push(operation),
+            None => by_address.push((&operation.address, vec![operation])),
         }
     }
-    greatest
+    by_address
         .into_iter()
-        .map(|(address, operation)| format!("--allow {}@{address}", impact_word(operation)))
+        .flat_map(|(address, operations)| {
+            words(&operations).into_iter().map(move |word| format!("--allow {word}@{address}"))
+        })
         .collect()
+}
+
+/// The levels and causes that together allow these operations on one resource.
+fn words(operations: &[&Operation]) -> Vec<&'static str> {
+    let Some(greatest) = greatest(operations.iter().copied()) else { return Vec::new() };
+    if greatest.impact < Impact::ParentWide {
+        return vec![greatest.impact.as_str()];
+    }
+    let mut words = Vec::new();
+    for operation in operations.iter().filter(|operation| operation.impact == Impact::ParentWide) {
+        let Some(cause) = Cause::of(operation) else { return vec![Impact::ParentWide.as_str()] };
+        if !words.contains(&cause.as_str()) {
+            words.push(cause.as_str());
+        }
+    }
+    words
 }

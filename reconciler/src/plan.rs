@@ -62,8 +62,10 @@ pub struct Bookkeeping {
     pub adopt: Vec<(Subject, String)>,
     /// Attributes that are not ours any more.
     pub release: Vec<(Subject, Attribute)>,
-    /// Subjects that are not ours any more, with all that hangs on them.
+    /// Subjects that are gone, with all that hung on them.
     pub forget: Vec<Subject>,
+    /// Subjects that were adopted and are not managed any more.
+    pub unadopt: Vec<Subject>,
 }
 
 /// What happens to one resource.

@@ -56,6 +56,8 @@ pub enum RecordChange {
         /// The value written.
         applied: Setting,
     },
+    /// A parameter was put back, and waits for a reload of the instance.
+    Pending(Subject),
     /// An instance was reloaded: what was written to it is in force.
     Reloaded(Subject),
 }
@@ -73,6 +75,9 @@ impl Record {
                 if matches!(applied, Setting::Param { cmode: Cmode::Driverinit, .. }) {
                     self.pending.insert(subject.clone());
                 }
+            }
+            RecordChange::Pending(subject) => {
+                self.pending.insert(subject.clone());
             }
             RecordChange::Reloaded(subject) => {
                 self.pending.remove(subject);

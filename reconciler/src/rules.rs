@@ -2,7 +2,7 @@
 //! it costs somebody who uses the host now. This table, refined by the drivers' catalogues, is the only place where
 //! order and price are decided. The simulated kernel does not read it.
 //!
-//! Sources are in `docs/kernel-rules.md`; in short: port function attributes before enumeration
+//! Sources: port function attributes before enumeration
 //! (Documentation/networking/devlink/devlink-port.rst), driverinit params at reload (devlink-params.rst), eswitch mode
 //! without functions (mlx5 deletes SFs, the bundled module refuses), renaming a running interface since Linux 6.2
 //! (commit bd039b5ea2a9).

@@ -1,7 +1,7 @@
 //! A simulated kernel: an in-memory model that refuses what the real kernel refuses, with the same errno, and lives in
 //! a JSON file between runs. It is a second, independent statement of the kernel's rules, written as the kernel is
 //! (preconditions and effects of each request); it knows nothing of the planner's rules, so that the two can disagree
-//! and a test can show it. This version plays the bundled module; `docs/kernel-module.md` is its specification.
+//! and a test can show it. This version plays the bundled module.
 
 mod host;
 mod requests;

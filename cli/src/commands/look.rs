@@ -62,7 +62,7 @@ pub fn plan(file: &Utf8Path, options: &PlanOptions<'_>) -> Result<Exit, CliError
 fn exit_of(plan: &Plan, detailed: bool) -> Exit {
     if plan.is_incomplete() {
         Exit::Incomplete
-    } else if detailed && !plan.is_empty() {
+    } else if detailed && !(plan.is_empty() && plan.refusals.is_empty()) {
         Exit::Differs
     } else {
         Exit::Done

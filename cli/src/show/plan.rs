@@ -83,8 +83,9 @@ fn resource(text: &mut String, plan: &Plan, change: &ResourceChange, all: bool) 
     };
     let kind = change.subject.function.as_ref().map(|id| format!("   {id}")).unwrap_or_default();
     line(text, "");
-    let impact = operations.iter().max_by_key(|operation| operation.impact);
-    let impact = impact.map_or("none", |operation| guard::impact_word(operation));
+    let impact = guard::greatest(operations.iter().copied());
+    let impact = impact.filter(|operation| operation.impact >= change.impact);
+    let impact = impact.map_or(change.impact.as_str(), guard::impact_word);
     columns(text, &format!("{mark} {}{kind}", change.address), impact, &why(&change.action_reason));
     match change.actions.as_slice() {
         [Action::Create] => created(text, change, &operations, all),
@@ -251,7 +252,7 @@ fn verdict(text: &mut String, plan: &Plan, heading: &Heading<'_>, allow: &[Allow
 }
 
 fn greatest(plan: &Plan) -> String {
-    match plan.operations.iter().max_by_key(|operation| operation.impact) {
+    match guard::greatest(&plan.operations) {
         Some(operation) if operation.impact > Impact::None => {
             format!("{} ({})", guard::impact_word(operation), operation.address)
         }

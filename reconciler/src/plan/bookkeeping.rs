@@ -37,6 +37,12 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
             draft.bookkeeping.forget.push(subject.clone());
         }
     }
+    // What was made and is neither named nor there is nobody's any more: another one of its number would be.
+    for subject in record.made.keys().chain(record.adopted.keys()) {
+        if subject.parent == *parent && !named.contains_key(subject) && state.settings(subject).is_none() {
+            draft.bookkeeping.forget.push(subject.clone());
+        }
+    }
     for ((subject, attribute), written) in &record.settings {
         if subject.parent != *parent {
             continue;

@@ -58,7 +58,8 @@ pub(super) fn attach(changes: &mut [ResourceChange], operations: &[Operation]) {
     for change in changes {
         let operations = by_subject.get(&change.subject).map(Vec::as_slice).unwrap_or_default();
         change.operations = operations.iter().map(|operation| operation.id).collect();
-        change.impact = operations.iter().map(|operation| operation.impact).max().unwrap_or_default();
+        // A function that goes with its parent has no operation of its own, and is gone all the same.
+        change.impact = operations.iter().map(|operation| operation.impact).fold(change.impact, Ord::max);
         if change.actions == [Action::NoOp] && !change.operations.is_empty() {
             change.actions = vec![Action::Restore];
         }

@@ -39,6 +39,8 @@ pub(super) struct Context<'a> {
     pub kernel_release: &'a str,
     /// The function as the apply finds it; `None` when it is not there.
     pub origin: Option<&'a Function>,
+    /// An earlier step of the plan takes the function away.
+    pub made_again: bool,
     /// A parameter was written and its instance not reloaded since.
     pub pending: bool,
     /// Why an attribute is wanted.
@@ -123,9 +125,14 @@ impl Context<'_> {
         self.manners().map_or(ParamsBefore::Use, |manners| manners.params_before)
     }
 
-    /// The price of a change that somebody feels only if the function was there and running.
+    /// The price of a change that somebody feels only if the function is there and running; of one that is made again
+    /// the step that takes it away bears the price.
     fn price(&self, impact: Impact) -> Impact {
-        if self.origin.is_some_and(|origin| origin.active) { impact } else { Impact::None }
+        if !self.made_again && self.origin.is_some_and(|origin| origin.active) {
+            impact
+        } else {
+            Impact::None
+        }
     }
 
     /// Stopping or reloading what somebody may be using cannot be made unhappened.
@@ -309,6 +316,11 @@ impl Context<'_> {
         let up = Setting::Up(side, true);
         let rename = changed.iter().any(|setting| matches!(setting, Setting::Name(..)));
         let must_be_down = lives && rename && now.settings.has(&up) && self.rename_needs_down(side);
+        // Set down for the rename, an interface that is to be down stays so.
+        let changed: Vec<&Setting> = changed
+            .into_iter()
+            .filter(|setting| !(must_be_down && matches!(setting, Setting::Up(..))))
+            .collect();
         let because = rules::for_attribute(&self.subject(), &Attribute::Name(side), self.catalogue).because;
         let mut interface_steps = Vec::new();
         if must_be_down {

@@ -101,6 +101,10 @@ impl Planner<'_, '_> {
 
     /// What is felt by the users of this parent. One without functions and with its uplink down has none.
     fn price(&self, impact: Impact) -> Impact {
+        // A parent that this plan makes is used by nobody yet.
+        if self.lane.parent.iter().any(|step| step.stage == Stage::MakeParent) {
+            return Impact::None;
+        }
         let used = |parent: &Parent| !parent.functions.is_empty() || parent.volatile.0.uplink_up;
         if self.origin.is_some_and(used) { impact } else { Impact::None }
     }
@@ -147,6 +151,12 @@ impl Planner<'_, '_> {
             let because = Reason::forced(
                 "the words of `create` are the parent's identity: another parent takes its place",
             );
+            if !self.draft.input.record.made.contains_key(self.subject()) {
+                let text = "the words of `create` differ from those it was made with, and subdevcfg did not make it: \
+                            write them as they are, or remove it by hand";
+                self.draft.refuse(&self.desired.address, text);
+            }
+            self.changes_of_functions_that_go(origin);
             self.take_all_functions(&because);
             let mut step = Step::new(Stage::RemoveParent, &self.desired.address, remove.clone(), because);
             step.effect = Some(Effect::Gone);
@@ -159,6 +169,19 @@ impl Planner<'_, '_> {
         step.undo = vec![(remove, Some(Effect::Gone))];
         self.lane.parent.push(step);
         self.now = Some(Parent { soft: Some(spec.clone()), ..super::removal::new_parent(self.catalogue) });
+    }
+
+    /// Functions that are not named any more go with a parent that is replaced.
+    fn changes_of_functions_that_go(&mut self, origin: &Parent) {
+        for function in &origin.functions {
+            let named = self.desired_function(&function.id).is_some();
+            let Some(address) = self.recorded(&function.id).filter(|_| !named) else { continue };
+            let subject = self.of_function(&function.id);
+            let reason = Reason::forced("it goes with its parent, and the file does not name it any more");
+            let mut change = changes::between(&subject, &address, Some(&function.settings()), None, reason);
+            change.impact = if function.active { rules::DELETE } else { Impact::None };
+            self.draft.change(change);
+        }
     }
 
     /// Notes that a step takes all functions; those that nobody may take are a refusal.
@@ -177,9 +200,11 @@ impl Planner<'_, '_> {
     }
 
     fn take(&mut self, id: &FunctionId, because: &Reason) {
-        if self.is_unmanaged(id) {
+        // Also of one that the file names: what was adopted is changed in place, and never replaced.
+        if self.recorded(id).is_none() {
             let because = because.text.as_deref().unwrap_or_default();
-            let text = format!("{} is in the way and is not subdevcfg's: {because}", self.of_function(id));
+            let text =
+                format!("{} is in the way, and subdevcfg did not make it: {because}", self.of_function(id));
             self.draft.refuse(&self.desired.address, text);
         }
         self.gone.insert(id.clone(), because.clone());
@@ -210,6 +235,7 @@ impl Planner<'_, '_> {
             catalogue: self.catalogue,
             kernel_release: &input.state.volatile.0.kernel_release,
             origin: Some(function),
+            made_again: false,
             pending: false,
             why: &|_| Reason::default(),
             reason,
@@ -422,6 +448,7 @@ impl Planner<'_, '_> {
             catalogue: self.catalogue,
             kernel_release: &input.state.volatile.0.kernel_release,
             origin,
+            made_again: found.is_none(),
             pending: input.record.pending.contains(&desired.subject),
             why: &|attribute| {
                 if desired.wanted.settings.get(attribute).is_some() {
@@ -447,6 +474,8 @@ impl Planner<'_, '_> {
         }
         if origin.is_some() && because.is_some() {
             change.actions = vec![Action::Delete, Action::Create];
+            change.impact =
+                if origin.is_some_and(|origin| origin.active) { rules::REPLACE } else { Impact::None };
             if retyped {
                 change.replace_paths = vec!["mdev.type".to_owned()];
             }

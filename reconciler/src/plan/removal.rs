@@ -71,6 +71,9 @@ fn destroy_parent(
         for function in &parent.functions {
             let of_function = Subject::function(handle.clone(), function.id.clone());
             match is_made(&function.id) {
+                Some(_) if !in_scope(&of_function) => {
+                    draft.refuse(address, format!("{of_function} is on it, and the file does not name it"));
+                }
                 Some(address) => draft.change(changes::between(
                     &of_function,
                     address,
@@ -96,6 +99,11 @@ fn destroy_parent(
         draft.change(changes::between(&subject, address, Some(&parent.settings()), None, reason));
         return lane;
     }
+    for gone in input.record.made.keys().filter(|made| made.parent == *handle && in_scope(made)) {
+        if input.state.settings(gone).is_none() {
+            draft.bookkeeping.forget.push(gone.clone());
+        }
+    }
     for function in &parent.functions {
         let of_function = Subject::function(handle.clone(), function.id.clone());
         if !in_scope(&of_function) {
@@ -113,7 +121,8 @@ fn destroy_parent(
     lane
 }
 
-/// Puts back the values that subdevcfg found and changed, where they still are what it wrote.
+/// Puts back the values that subdevcfg found and changed, where they still are what it wrote: of each function in one
+/// go, so that it is stopped or reloaded once and comes back whole.
 fn put_back(
     draft: &mut Draft<'_>,
     lane: &mut Lane,
@@ -124,81 +133,86 @@ fn put_back(
 ) {
     let input = draft.input;
     let reason = Reason::forced("the value that subdevcfg found");
-    for ((subject, attribute), written) in &input.record.settings {
-        if subject.parent != *handle || !in_scope(subject) || input.record.made.contains_key(subject) {
+    for function in &parent.functions {
+        let subject = Subject::function(handle.clone(), function.id.clone());
+        if !in_scope(&subject) || input.record.made.contains_key(&subject) {
             continue;
         }
-        let Some(found) = input.state.settings(subject) else { continue };
-        let Some(before) = &written.before else { continue };
-        if !found.has(&written.applied) || before == &written.applied {
-            continue;
-        }
-        let rule = rules::for_attribute(subject, attribute, catalogue);
-        let blocked = rule.needs == Needs::NoFunctions
-            && parent.functions.iter().any(|function| {
-                !input.record.made.contains_key(&Subject::function(handle.clone(), function.id.clone()))
-            });
-        if blocked {
-            draft.refuse(
-                &written.address,
-                format!("{attribute} cannot go back to {}: {}", before.value(), rule.because),
-            );
+        let settings = found_before(draft, &subject);
+        let address = input.record.adopted.get(&subject).cloned().unwrap_or_else(|| subject.to_string());
+        let mut target = function::Target::as_observed(function);
+        target.settings.extend(settings);
+        let context = as_found(&input, handle, function, catalogue, &address, &reason);
+        lane.functions.push(function::steps(&context, Some(function), &target));
+        let observed = function.settings();
+        draft.change(changes::between(
+            &subject,
+            &address,
+            Some(&observed),
+            Some(&target.settings),
+            reason.clone(),
+        ));
+    }
+    let subject = Subject::parent(handle.clone());
+    if !in_scope(&subject) {
+        return;
+    }
+    let observed = parent.settings();
+    let mut target = observed.clone();
+    let stays = |function: &Function| {
+        let subject = Subject::function(handle.clone(), function.id.clone());
+        !(in_scope(&subject) && input.record.made.contains_key(&subject))
+    };
+    let mut reload = None;
+    for before in found_before(draft, &subject) {
+        let attribute = before.attribute();
+        let rule = rules::for_attribute(&subject, &attribute, catalogue);
+        if rule.needs == Needs::NoFunctions && parent.functions.iter().any(stays) {
+            let text = format!("{attribute} cannot go back to {}: {}", before.value(), rule.because);
+            draft.refuse(&handle.to_string(), text);
             continue;
         }
         let set = |setting: Setting| Request::Set { subject: subject.clone(), setting };
-        let mut step = Step::new(rule.stage, &written.address, set(before.clone()), reason.clone());
-        step.before = Some(written.applied.value());
+        let mut step = Step::new(rule.stage, &handle.to_string(), set(before.clone()), reason.clone());
+        step.before = observed.get(&attribute).map(Setting::value);
         step.impact = rule.impact;
-        step.undo = vec![(set(written.applied.clone()), None)];
-        let steps = match (&subject.function, input.state.function(subject)) {
-            (Some(_), Some(function)) if rule.needs == Needs::InactiveFunction && function.active => {
-                around_stop(&input, handle, function, catalogue, step, &written.address, rule.because)
-            }
-            (_, _) if rule.needs == Needs::Reload => {
-                let request = Request::Reload { subject: subject.clone() };
-                let stage = if subject.function.is_some() { Stage::LateReload } else { Stage::ParentReload };
-                let mut reload =
-                    Step::new(stage, &written.address, request.clone(), Reason::forced(rule.because));
-                reload.impact = rule.impact;
-                reload.undo = vec![(request, None)];
-                reload.undone_after = Some(step.stage);
-                vec![step, reload]
-            }
-            _ => vec![step],
-        };
-        let before_settings = std::iter::once(written.applied.clone()).collect();
-        let after_settings = std::iter::once(before.clone()).collect();
-        draft.change(changes::between(
-            subject,
-            &written.address,
-            Some(&before_settings),
-            Some(&after_settings),
-            reason.clone(),
-        ));
-        if subject.function.is_some() {
-            lane.functions.push(steps);
-        } else {
-            lane.parent.extend(steps);
+        step.undo = observed.get(&attribute).map(|found| (set(found.clone()), None)).into_iter().collect();
+        if rule.needs == Needs::Reload {
+            reload = Some(rule);
         }
+        target.set(before);
+        lane.parent.push(step);
     }
+    if let Some(rule) = reload {
+        let request = Request::Reload { subject: subject.clone() };
+        let mut step = Step::new(
+            Stage::ParentReload,
+            &handle.to_string(),
+            request.clone(),
+            Reason::forced(rule.because),
+        );
+        step.impact = rule.impact;
+        step.undo = vec![(request, None)];
+        step.undone_after = Some(Stage::ParentParam);
+        lane.parent.push(step);
+    }
+    draft.change(changes::between(&subject, &handle.to_string(), Some(&observed), Some(&target), reason));
 }
 
-fn around_stop(
-    input: &Input<'_>,
-    handle: &DevlinkHandle,
-    function: &Function,
-    catalogue: Option<&Catalogue>,
-    step: Step,
-    address: &str,
-    because: &str,
-) -> Vec<Step> {
-    let reason = Reason::forced(because);
-    let context = as_found(input, handle, function, catalogue, address, &reason);
-    let mut target = function::Target::as_observed(function);
-    if let Request::Set { setting, .. } = step.request {
-        target.settings.set(setting);
+/// The values found of a subject that is not subdevcfg's, of those that still are what it wrote. All of them are let go
+/// of: the next apply finds what is there then.
+fn found_before(draft: &mut Draft<'_>, subject: &Subject) -> Vec<Setting> {
+    let input = draft.input;
+    draft.bookkeeping.unadopt.push(subject.clone());
+    let Some(observed) = input.state.settings(subject) else { return Vec::new() };
+    let mut before = Vec::new();
+    for ((written_of, attribute), written) in &input.record.settings {
+        if written_of == subject {
+            draft.bookkeeping.release.push((subject.clone(), attribute.clone()));
+            before.extend(written.before.clone().filter(|_| observed.has(&written.applied)));
+        }
     }
-    function::steps(&context, Some(function), &target)
+    before
 }
 
 /// The catalogue of a parent's driver, as far as the host file tells it.
@@ -225,6 +239,7 @@ fn as_found<'a>(
         catalogue,
         kernel_release: &input.state.volatile.0.kernel_release,
         origin: Some(function),
+        made_again: false,
         pending: false,
         why: &|_| Reason { text: None, source: None },
         reason,
