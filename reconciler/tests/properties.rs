@@ -26,6 +26,7 @@ struct Function {
     mdev: bool,
     mac: Option<u8>,
     queues: Option<u32>,
+    renamed: bool,
     netdev: Option<(Option<u32>, Option<bool>)>,
     representor: Option<(Option<u32>, Option<bool>)>,
 }
@@ -43,8 +44,15 @@ fn parent() -> impl Strategy<Value = Option<Parent>> {
 
 fn function() -> impl Strategy<Value = Function> {
     let interface = || of((of(prop_oneof![Just(1400_u32), Just(1500)]), of(any::<bool>())));
-    (any::<bool>(), of(0_u8..2), of(1_u32..3), interface(), interface()).prop_map(
-        |(mdev, mac, queues, netdev, representor)| Function { mdev, mac, queues, netdev, representor },
+    (any::<bool>(), of(0_u8..2), of(1_u32..3), any::<bool>(), interface(), interface()).prop_map(
+        |(mdev, mac, queues, renamed, netdev, representor)| Function {
+            mdev,
+            mac,
+            queues,
+            renamed,
+            netdev,
+            representor,
+        },
     )
 }
 
@@ -79,9 +87,10 @@ fn text(parents: &[Option<Parent>]) -> String {
                 let Some((mtu, up)) = interface.filter(|_| node == "netdev" || parent.switchdev) else {
                     continue;
                 };
+                let other = if function.renamed { "y" } else { "x" };
                 let mtu = mtu.map(|mtu| format!(" mtu={mtu}")).unwrap_or_default();
                 let up = up.map(|up| format!(" up=#{up}")).unwrap_or_default();
-                let _ = writeln!(text, "  {node} {letter}{at}x{number}{mtu}{up}");
+                let _ = writeln!(text, "  {node} {letter}{at}{other}{number}{mtu}{up}");
             }
             text.push_str(" }\n");
         }

@@ -187,3 +187,85 @@ fn too_many_subdevices_are_refused_before_anything_is_made() {
     let plan = host.plan(&text);
     snapshot("cli", "no-room", &plan.all());
 }
+
+#[test]
+fn what_was_adopted_is_never_replaced() {
+    let host = Host::new();
+    host.apply(&example("legacy.kdl"));
+    host.forget_record();
+    let before = host.config();
+    for (name, old, new) in
+        [("mode", "mode=legacy", "mode=switchdev"), ("create", "max-subdevices=8", "max-subdevices=9")]
+    {
+        host.write("host.kdl", &example("legacy.kdl").replace(old, new));
+        let refused = host.run(&["apply", "host.kdl", "--yes", "--allow", "parent-wide"]);
+        assert_eq!(refused.code, 3, "{}", refused.all());
+        snapshot("cli", &format!("adopted-{name}"), &refused.all());
+        assert_eq!(host.config(), before);
+    }
+}
+
+#[test]
+fn an_adopted_function_is_put_back_whole() {
+    let host = Host::new();
+    let found = "subdevice a { sf 7; function mac=\"02:00:00:00:00:07\"; param queues 2; netdev a0 mtu=1400 up=#true; \
+                 representor a_r up=#true; }";
+    host.apply(&host_with(found));
+    host.forget_record();
+    let before = host.config();
+    let changed =
+        found.replace("00:07", "00:77").replace("queues 2", "queues 3").replace("a0 mtu=1400", "b0 mtu=1300");
+    host.apply(&host_with(&changed));
+    assert_ne!(host.config(), before);
+    let done = host.run(&["destroy", "--yes", "--allow", "parent-wide"]);
+    assert_eq!(done.code, 0, "{}", done.all());
+    snapshot("cli", "put-back", &done.stdout);
+    assert_eq!(host.config(), before);
+    // Nothing is managed any more: the next apply finds what is there then.
+    assert!(host.plan(&host_with(&changed)).stdout.contains("ADOPTED    subdev/nic0#a"));
+}
+
+#[test]
+fn destroy_with_a_file_refuses_to_take_what_the_file_does_not_name() {
+    let host = Host::new();
+    host.apply(&host_with("subdevice a { sf 1; }; subdevice b { sf 2; }"));
+    host.write("a.kdl", &host_with("subdevice a { sf 1; }"));
+    let refused = host.run(&["destroy", "a.kdl", "--yes", "--allow", "parent-wide"]);
+    assert_eq!(refused.code, 3, "{}", refused.all());
+    assert!(refused.stdout.contains("sf 2 is on it, and the file does not name it"), "{}", refused.all());
+}
+
+#[test]
+fn a_replaced_parent_shows_everything_that_goes() {
+    let host = Host::new();
+    host.apply(&host_with("subdevice a { sf 1; netdev a0; }; subdevice b { sf 2; }"));
+    let text = host_with("subdevice a { sf 1; netdev a0; }").replace("max-subdevices=4", "max-subdevices=5");
+    let found = changes(&host.plan_json(&text));
+    let replaced = "[\"delete\",\"create\"]";
+    assert_eq!(
+        found,
+        [
+            change("subdev/nic0", replaced),
+            change("subdev/nic0#a", replaced),
+            change("subdev/nic0#b", "[\"delete\"]"),
+        ]
+    );
+    snapshot("cli", "replaced-parent", &host.plan(&text).all());
+}
+
+#[test]
+fn what_is_gone_and_not_named_is_forgotten() {
+    let host = Host::new();
+    host.apply(&host_with("subdevice a { sf 1; }; subdevice b { sf 2; }"));
+    host.edit(|host| {
+        host["parents"]["nic0"]["functions"]
+            .as_array_mut()
+            .unwrap()
+            .retain(|function| function["sf_number"] != 2);
+    });
+    let one = host_with("subdevice a { sf 1; }");
+    host.apply(&one);
+    // Another function of that number is somebody else's.
+    let made = host.simulated()["record"]["made"].to_string();
+    assert!(!made.contains("#b"), "{made}");
+}

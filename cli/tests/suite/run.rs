@@ -125,6 +125,11 @@ impl Host {
         std::fs::write(&path, host.to_string()).unwrap();
     }
 
+    /// The simulated host as it lies in its file.
+    pub fn simulated(&self) -> serde_json::Value {
+        serde_json::from_str(&std::fs::read_to_string(self.path("host.json")).unwrap()).unwrap()
+    }
+
     /// What is on the host was made by somebody else.
     pub fn forget_record(&self) {
         self.edit(|host| {
