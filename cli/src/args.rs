@@ -89,6 +89,16 @@ pub enum Command {
         #[command(flatten)]
         output: Output,
     },
+    /// Put host files into the one form: indentation, spaces and quotes. Comments and numbers stay as they are.
+    #[command(after_help = "Example: subdevcfg fmt --check hosts/*.kdl")]
+    Fmt {
+        /// The files.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<Utf8PathBuf>,
+        /// Write nothing; name the files that are not in the form, and exit with 1 if there are any.
+        #[arg(long)]
+        check: bool,
+    },
     /// Explain the code of a message, or a node or property of host files.
     #[command(after_help = "Examples: subdevcfg explain E0207, subdevcfg explain device.subdevice.netdev")]
     Explain {

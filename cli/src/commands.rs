@@ -3,6 +3,7 @@
 mod apply;
 mod check;
 mod explain;
+mod format;
 mod look;
 
 use crate::args::{Cli, Command};
@@ -29,6 +30,7 @@ pub fn run(cli: &Cli) -> Result<Exit, CliError> {
             apply::destroy(file.as_deref(), machine, change, *output)
         }
         Command::State { machine, output } => look::state(machine, *output),
+        Command::Fmt { files, check } => format::format(files, *check),
         Command::Explain { subject } => explain::explain(subject),
         Command::Graph { file, format } => look::graph(file, *format),
     }

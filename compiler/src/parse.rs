@@ -10,7 +10,7 @@ mod braces;
 mod characters;
 mod convert;
 mod grammar;
-mod lexer;
+pub(crate) mod lexer;
 mod pieces;
 mod traps;
 

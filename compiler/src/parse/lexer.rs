@@ -7,7 +7,7 @@ use crate::source::{SourceId, Span};
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A run of characters that is not any of the others: an identifier, a number, or something that is neither.
     Word,
     /// A string in quotes of any form.
@@ -30,14 +30,14 @@ pub(super) enum Kind {
 
 /// A token: a byte range of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Token {
+pub(crate) struct Token {
     pub kind: Kind,
     pub start: usize,
     pub end: usize,
 }
 
 /// All tokens of a text. What has no end is reported.
-pub(super) fn tokens(source: SourceId, text: &str, diagnostics: &mut Vec<Diagnostic>) -> Vec<Token> {
+pub(crate) fn tokens(source: SourceId, text: &str, diagnostics: &mut Vec<Diagnostic>) -> Vec<Token> {
     let mut lexer = Lexer { source, text, at: 0, tokens: Vec::new(), diagnostics };
     while lexer.at < text.len() {
         lexer.step();
@@ -54,7 +54,7 @@ struct Lexer<'a> {
 }
 
 /// Line ends of KDL 2.0.
-const fn is_newline(c: char) -> bool {
+pub(crate) const fn is_newline(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{85}' | '\u{b}' | '\u{c}' | '\u{2028}' | '\u{2029}')
 }
 

@@ -6,6 +6,7 @@ mod common;
 mod diagnostics;
 mod expansion;
 mod fixes;
+mod format;
 mod pages;
 mod properties;
 mod quickstart;

@@ -7,6 +7,7 @@ use kdl::{KdlDocument, KdlNode};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use subdevcfg_compiler::diagnostic::Code;
+use subdevcfg_compiler::format::format;
 use subdevcfg_compiler::graph::ResourceGraph;
 use subdevcfg_compiler::render::render;
 
@@ -35,6 +36,10 @@ fn survives(text: &str) {
     let rendered = render(&compilation.diagnostics, &compilation.sources, 100, false);
     assert_eq!(compilation.diagnostics.is_empty(), rendered.is_empty());
     assert!(compilation.host.is_some() || !compilation.diagnostics.is_empty());
+    if let Ok(once) = format("a.kdl".into(), text) {
+        let twice = format("a.kdl".into(), &once).map_err(|unformed| unformed.diagnostics);
+        assert_eq!(twice, Ok(once), "{text:?}");
+    }
     let (elapsed, beginning) = (begin.elapsed(), text.chars().take(200).collect::<String>());
     assert!(elapsed < PATIENCE, "{elapsed:?} for {} bytes: {beginning:?}", text.len());
 }
