@@ -240,7 +240,7 @@ static void sd_netdev_setup(struct net_device *dev,
 	dev->needs_free_netdev = true;
 	dev->priv_flags |= IFF_NO_QUEUE | IFF_LIVE_ADDR_CHANGE;
 	dev->priv_flags &= ~IFF_TX_SKB_SHARING;
-	dev->max_mtu = ETH_MAX_MTU;
+	dev->max_mtu = READ_ONCE(args->parent->max_mtu);
 	sd_netdev_set_lltx(dev);
 	dev->features |= SD_FEATURES;
 	dev->hw_features = SD_FEATURES;
