@@ -141,6 +141,17 @@ static inline int sd_fmsg_u32_pair_put(struct devlink_fmsg *fmsg,
 #endif
 }
 
+/* A leaf may be born with a parent since 6.2. */
+static inline int sd_devl_rate_leaf_create(struct devlink_port *port,
+					   void *priv)
+{
+#if KERNEL_VERSION(6, 2, 0) <= SD_KERNEL
+	return devl_rate_leaf_create(port, priv, NULL);
+#else
+	return devl_rate_leaf_create(port, priv);
+#endif
+}
+
 /* The link from a port to its function's own instance came with 6.7. */
 static inline int sd_port_fn_devlink_set(struct devlink_port *port,
 					 struct devlink *fn_devlink)

@@ -68,18 +68,29 @@ int sd_fn_plug(struct sd_fn *fn)
 	if (fn->parent->mode != DEVLINK_ESWITCH_MODE_SWITCHDEV)
 		return 0;
 
+	err = sd_rate_leaf_add(fn);
+	if (err)
+		goto err_port_unregister;
+
 	rep = sd_netdev_register(&args);
 	if (IS_ERR(rep)) {
-		sd_fn_port_unregister(fn);
-		return PTR_ERR(rep);
+		err = PTR_ERR(rep);
+		goto err_rate_del;
 	}
 	return 0;
+
+err_rate_del:
+	sd_rate_leaf_del(fn);
+err_port_unregister:
+	sd_fn_port_unregister(fn);
+	return err;
 }
 
 void sd_fn_unplug(struct sd_fn *fn)
 {
 	if (fn->nd[SD_SIDE_REP])
 		sd_fn_netdev_unregister(fn, SD_SIDE_REP, &fn->port);
+	sd_rate_leaf_del(fn);
 	sd_fn_port_unregister(fn);
 }
 
@@ -114,6 +125,7 @@ struct sd_fn *sd_fn_create(struct sd_parent *parent, enum sd_fn_kind kind,
 	fn->parent = parent;
 	fn->kind = kind;
 	mutex_init(&fn->eth_lock);
+	sd_rate_init(&fn->rate);
 
 	/* Cyclic: an index means something else only after a long time. */
 	err = xa_alloc_cyclic(&parent->fns, &fn->port_index, fn,

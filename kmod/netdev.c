@@ -65,6 +65,9 @@ static netdev_tx_t sd_fn_xmit(struct sk_buff *skb, struct net_device *dev)
 
 	rcu_read_lock();
 	to = rcu_dereference(priv->fn->nd_up[!priv->side]);
+	if (priv->side == SD_SIDE_FN &&
+	    !sd_rate_admit(&priv->fn->rate, skb->len))
+		to = NULL;
 	ret = sd_netdev_forward(dev, to, skb);
 	rcu_read_unlock();
 	return ret;

@@ -35,6 +35,7 @@ static void sd_parent_down(struct sd_parent *parent)
 	struct sd_fn *fn;
 
 	sd_netdevs_unregister(parent, NULL);
+	devl_rate_nodes_destroy(priv_to_devlink(parent));
 	xa_for_each(&parent->fns, index, fn) {
 		if (fn->kind == SD_FN_SF)
 			sd_fn_destroy(fn);
@@ -125,6 +126,14 @@ static const struct devlink_ops sd_parent_devlink_ops = {
 	.eswitch_inline_mode_set = sd_eswitch_inline_mode_set,
 	.eswitch_encap_mode_get = sd_eswitch_encap_mode_get,
 	.eswitch_encap_mode_set = sd_eswitch_encap_mode_set,
+	.rate_leaf_tx_max_set = sd_rate_tx_max_set,
+	.rate_leaf_tx_share_set = sd_rate_tx_share_set,
+	.rate_leaf_parent_set = sd_rate_parent_set,
+	.rate_node_tx_max_set = sd_rate_tx_max_set,
+	.rate_node_tx_share_set = sd_rate_tx_share_set,
+	.rate_node_parent_set = sd_rate_parent_set,
+	.rate_node_new = sd_rate_node_new,
+	.rate_node_del = sd_rate_node_del,
 	SD_DEVLINK_PORT_OPS
 };
 
@@ -154,6 +163,7 @@ static void sd_parent_fns_destroy(struct sd_parent *parent)
 	unsigned long index;
 	struct sd_fn *fn;
 
+	devl_rate_nodes_destroy(priv_to_devlink(parent));
 	xa_for_each(&parent->fns, index, fn)
 		sd_fn_destroy(fn);
 }

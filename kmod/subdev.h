@@ -25,7 +25,7 @@
  *                 device_lock(aux eth)
  *                   fn->eth_lock
  *                     rtnl
- *                       fault lock, nvm lock, RCU
+ *                       fault lock, nvm lock, rate lock, RCU
  *
  * sd_bus_lock is held for list work only, never across any of these: an entry
  * is marked busy instead.
@@ -197,6 +197,36 @@ enum {
 };
 
 /**
+ * struct sd_bucket - a token bucket
+ * @rate: bytes a second, 0 for no limit
+ * @tokens: bytes that may be sent
+ * @rest: of the last division, so that slow rates do not lose it
+ * @stamp: when it was last filled
+ */
+struct sd_bucket {
+	u64 rate;
+	s64 tokens;
+	u64 rest;
+	u64 stamp;
+};
+
+/**
+ * struct sd_rate - a rate object: leaf of a function, or node
+ * @parent: the node above; written under devl(parent), read under RCU
+ * @lock: for the buckets; a leaf of the lock order
+ * @max: limit
+ * @share: what passes the limits above
+ * @rcu: frees a node
+ */
+struct sd_rate {
+	struct sd_rate __rcu *parent;
+	spinlock_t lock; /* see above */
+	struct sd_bucket max;
+	struct sd_bucket share;
+	struct rcu_head rcu;
+};
+
+/**
  * struct sd_fn - a function
  * @parent: its parent
  * @kind: the way it was made
@@ -214,6 +244,8 @@ enum {
  * @nd: registered netdevs; written under rtnl and, for %SD_SIDE_FN, @eth_lock
  *	or, for %SD_SIDE_REP, devl(parent)
  * @nd_up: those of them that are up, for transmitters
+ * @rate: transmit rate
+ * @rate_registered: devlink has a leaf for @rate
  * @nested: own devlink instance; for %SD_FN_MDEV only
  * @sf: auxiliary device while active; for %SD_FN_SF only
  */
@@ -232,6 +264,8 @@ struct sd_fn {
 	bool eth_gone;
 	struct net_device *nd[SD_SIDES];
 	struct net_device __rcu *nd_up[SD_SIDES];
+	struct sd_rate rate;
+	bool rate_registered;
 	struct sd_nested *nested;
 	struct sd_sf *sf;
 };
@@ -404,6 +438,23 @@ netdev_tx_t sd_netdev_forward(struct net_device *from, struct net_device *to,
 void sd_veb_add(struct net_device *dev);
 void sd_veb_del(struct net_device *dev);
 netdev_tx_t sd_veb_xmit(struct sk_buff *skb, struct net_device *dev);
+
+/* rate.c */
+void sd_rate_init(struct sd_rate *rate);
+bool sd_rate_admit(struct sd_rate *leaf, unsigned int len);
+int sd_rate_leaf_add(struct sd_fn *fn);
+void sd_rate_leaf_del(struct sd_fn *fn);
+int sd_rate_tx_max_set(struct devlink_rate *devlink_rate, void *priv,
+		       u64 tx_max, struct netlink_ext_ack *extack);
+int sd_rate_tx_share_set(struct devlink_rate *devlink_rate, void *priv,
+			 u64 tx_share, struct netlink_ext_ack *extack);
+int sd_rate_node_new(struct devlink_rate *node, void **priv,
+		     struct netlink_ext_ack *extack);
+int sd_rate_node_del(struct devlink_rate *node, void *priv,
+		     struct netlink_ext_ack *extack);
+int sd_rate_parent_set(struct devlink_rate *child, struct devlink_rate *parent,
+		       void *priv_child, void *priv_parent,
+		       struct netlink_ext_ack *extack);
 
 /* fault.c */
 enum sd_fault_op {
