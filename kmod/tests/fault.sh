@@ -3,10 +3,10 @@
 
 # same COMMAND...: it must not change what there is.
 same() {
-	local before
-	before=$(inventory 2>&1)
+	local before what=${short:+devices}
+	before=$(${what:-inventory} 2>&1)
 	"$@" || return
-	is "$before" inventory
+	is "$before" ${what:-inventory}
 }
 
 test_file() {

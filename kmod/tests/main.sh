@@ -2,6 +2,7 @@
 # Parents, ports and the eswitch.
 
 test_new_device_defaults() {
+	long
 	new nic0
 	is 256 cat $bus/devices/nic0/max_subdevices
 	is '' cat $bus/devices/nic0/mac_base
