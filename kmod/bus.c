@@ -16,6 +16,8 @@
 static DEFINE_MUTEX(sd_bus_lock);
 static LIST_HEAD(sd_bus_list);
 static bool sd_bus_enable;
+/* Entries that are busy; written under sd_bus_lock. */
+static unsigned int sd_bus_nr_busy;
 static DECLARE_WAIT_QUEUE_HEAD(sd_bus_wait);
 
 /* Parents sit below one device, away from what else is in /sys/devices. */
@@ -212,6 +214,7 @@ static int sd_bus_reserve(struct sd_device *sdev)
 		err = -EEXIST;
 	} else {
 		sdev->busy = true;
+		WRITE_ONCE(sd_bus_nr_busy, sd_bus_nr_busy + 1);
 		list_add_tail(&sdev->list, &sd_bus_list);
 	}
 	mutex_unlock(&sd_bus_lock);
@@ -222,6 +225,7 @@ static void sd_bus_done(struct sd_device *sdev, bool keep)
 {
 	mutex_lock(&sd_bus_lock);
 	sdev->busy = false;
+	WRITE_ONCE(sd_bus_nr_busy, sd_bus_nr_busy - 1);
 	if (!keep)
 		list_del(&sdev->list);
 	mutex_unlock(&sd_bus_lock);
@@ -326,8 +330,10 @@ static ssize_t del_device_store(SD_BUS_CONST struct bus_type *bus,
 		err = -ENODEV;
 	else if (sdev->busy || !sd_bus_enable)
 		err = -EBUSY;
-	else
+	if (!err) {
 		sdev->busy = true;
+		WRITE_ONCE(sd_bus_nr_busy, sd_bus_nr_busy + 1);
+	}
 	mutex_unlock(&sd_bus_lock);
 	kfree(text);
 	if (err)
@@ -337,18 +343,6 @@ static ssize_t del_device_store(SD_BUS_CONST struct bus_type *bus,
 	sd_bus_done(sdev, false);
 	put_device(&sdev->dev);
 	return count;
-}
-
-static bool sd_bus_idle(void)
-{
-	struct sd_device *sdev;
-	bool idle = true;
-
-	mutex_lock(&sd_bus_lock);
-	list_for_each_entry(sdev, &sd_bus_list, list)
-		idle = idle && !sdev->busy;
-	mutex_unlock(&sd_bus_lock);
-	return idle;
 }
 
 int sd_bus_init(void)
@@ -387,7 +381,7 @@ void sd_bus_exit(void)
 	mutex_lock(&sd_bus_lock);
 	sd_bus_enable = false;
 	mutex_unlock(&sd_bus_lock);
-	wait_event(sd_bus_wait, sd_bus_idle());
+	wait_event(sd_bus_wait, !READ_ONCE(sd_bus_nr_busy));
 
 	list_for_each_entry_safe(sdev, tmp, &sd_bus_list, list) {
 		list_del(&sdev->list);

@@ -106,6 +106,52 @@ static inline void sd_param_init(struct devlink *dl, u32 id,
 #define sd_param_value		devlink_param_driverinit_value_get
 #endif
 
+/* With the instance's lock since 6.3, with another before. */
+static inline struct devlink_health_reporter *
+sd_health_reporter_create(struct devlink *dl,
+			  const struct devlink_health_reporter_ops *ops,
+			  void *priv)
+{
+#if KERNEL_VERSION(6, 3, 0) <= SD_KERNEL
+	return devl_health_reporter_create(dl, ops, 0, priv);
+#else
+	return devlink_health_reporter_create(dl, ops, 0, priv);
+#endif
+}
+
+static inline void
+sd_health_reporter_destroy(struct devlink_health_reporter *reporter)
+{
+#if KERNEL_VERSION(6, 3, 0) <= SD_KERNEL
+	devl_health_reporter_destroy(reporter);
+#else
+	devlink_health_reporter_destroy(reporter);
+#endif
+}
+
+/* Messages keep their first error to themselves since 6.7. */
+static inline int sd_fmsg_u32_pair_put(struct devlink_fmsg *fmsg,
+				       const char *name, u32 value)
+{
+#if KERNEL_VERSION(6, 7, 0) <= SD_KERNEL
+	devlink_fmsg_u32_pair_put(fmsg, name, value);
+	return 0;
+#else
+	return devlink_fmsg_u32_pair_put(fmsg, name, value);
+#endif
+}
+
+/* A leaf may be born with a parent since 6.2. */
+static inline int sd_devl_rate_leaf_create(struct devlink_port *port,
+					   void *priv)
+{
+#if KERNEL_VERSION(6, 2, 0) <= SD_KERNEL
+	return devl_rate_leaf_create(port, priv, NULL);
+#else
+	return devl_rate_leaf_create(port, priv);
+#endif
+}
+
 /* The link from a port to its function's own instance came with 6.7. */
 static inline int sd_port_fn_devlink_set(struct devlink_port *port,
 					 struct devlink *fn_devlink)

@@ -50,7 +50,8 @@ static int sd_eth_probe(struct auxiliary_device *adev,
 		.dev = &adev->dev,
 		.port = &nested->port,
 		.hw_addr = READ_ONCE(fn->hw_addr),
-		.queues = nested->queues,
+		.queues = min_t(u32, nested->queues,
+				READ_ONCE(fn->parent->max_queues)),
 	};
 	struct net_device *dev;
 

@@ -30,7 +30,8 @@ static int sd_fn_number(struct sd_fn *fn, const u32 *sfnum,
 
 	if (!sfnum)
 		return xa_alloc(&parent->sfnums, &fn->sfnum, fn,
-				XA_LIMIT(SD_SFNUM_AUTO_MIN, U32_MAX),
+				XA_LIMIT(parent->nvm.auto_sfnum_min,
+					 U32_MAX),
 				GFP_KERNEL);
 
 	fn->sfnum = *sfnum;
@@ -67,18 +68,29 @@ int sd_fn_plug(struct sd_fn *fn)
 	if (fn->parent->mode != DEVLINK_ESWITCH_MODE_SWITCHDEV)
 		return 0;
 
+	err = sd_rate_leaf_add(fn);
+	if (err)
+		goto err_port_unregister;
+
 	rep = sd_netdev_register(&args);
 	if (IS_ERR(rep)) {
-		sd_fn_port_unregister(fn);
-		return PTR_ERR(rep);
+		err = PTR_ERR(rep);
+		goto err_rate_del;
 	}
 	return 0;
+
+err_rate_del:
+	sd_rate_leaf_del(fn);
+err_port_unregister:
+	sd_fn_port_unregister(fn);
+	return err;
 }
 
 void sd_fn_unplug(struct sd_fn *fn)
 {
 	if (fn->nd[SD_SIDE_REP])
 		sd_fn_netdev_unregister(fn, SD_SIDE_REP, &fn->port);
+	sd_rate_leaf_del(fn);
 	sd_fn_port_unregister(fn);
 }
 
@@ -113,6 +125,7 @@ struct sd_fn *sd_fn_create(struct sd_parent *parent, enum sd_fn_kind kind,
 	fn->parent = parent;
 	fn->kind = kind;
 	mutex_init(&fn->eth_lock);
+	sd_rate_init(&fn->rate);
 
 	/* Cyclic: an index means something else only after a long time. */
 	err = xa_alloc_cyclic(&parent->fns, &fn->port_index, fn,
@@ -166,17 +179,35 @@ void sd_fn_destroy(struct sd_fn *fn)
 	kfree(fn);
 }
 
+static int sd_fn_bring_up(struct sd_fn *fn)
+{
+	if (fn->kind == SD_FN_MDEV)
+		return sd_nested_activate(fn->nested);
+	return sd_sf_add(fn);
+}
+
+/* For the parent's work: nobody is left to be told of a failure. */
+void sd_fn_activate_late(struct sd_fn *fn)
+{
+	fn->activate_later = false;
+	if (sd_fn_bring_up(fn))
+		dev_err(&fn->parent->sdev->dev, "function %u failed to probe\n",
+			fn->sfnum);
+}
+
 /**
  * sd_fn_activate() - hand a function to its host driver
  * @fn: the function, devl(parent) held
  * @extack: for the reason of a failure
  *
- * When this returns, the function's devices and netdev exist.
+ * When this returns, the function's devices and netdev exist, unless the
+ * parent was told to be late with that.
  *
  * Return: 0, or an error with the function inactive.
  */
 int sd_fn_activate(struct sd_fn *fn, struct netlink_ext_ack *extack)
 {
+	u32 late = READ_ONCE(fn->parent->async_activate);
 	int err;
 
 	if (test_bit(SD_FN_ACTIVE, &fn->flags))
@@ -186,10 +217,15 @@ int sd_fn_activate(struct sd_fn *fn, struct netlink_ext_ack *extack)
 		return -ENODEV;
 	}
 
-	if (fn->kind == SD_FN_MDEV)
-		err = sd_nested_activate(fn->nested);
-	else
-		err = sd_sf_add(fn);
+	if (late) {
+		fn->activate_later = true;
+		fn->activate_at = jiffies + msecs_to_jiffies(late);
+		schedule_delayed_work(&fn->parent->activate_work,
+				      msecs_to_jiffies(late));
+		err = 0;
+	} else {
+		err = sd_fn_bring_up(fn);
+	}
 	if (err) {
 		NL_SET_ERR_MSG(extack, "The function's driver failed to probe");
 		return err;
@@ -211,6 +247,7 @@ void sd_fn_deactivate(struct sd_fn *fn)
 {
 	if (!test_bit(SD_FN_ACTIVE, &fn->flags))
 		return;
+	fn->activate_later = false;
 	if (fn->kind == SD_FN_SF)
 		sd_sf_del(fn);
 	else if (fn->nested)

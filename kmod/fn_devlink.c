@@ -21,8 +21,15 @@ static int sd_queues_validate(struct devlink *devlink, u32 id,
 			      union devlink_param_value val,
 			      struct netlink_ext_ack *extack)
 {
+	struct sd_nested *nested = devlink_priv(devlink);
+
 	if (!val.vu32 || val.vu32 > SD_QUEUES_MAX) {
 		NL_SET_ERR_MSG(extack, "queues must be 1 to 64");
+		return -EINVAL;
+	}
+	if (val.vu32 > READ_ONCE(nested->fn->parent->max_queues)) {
+		NL_SET_ERR_MSG(extack,
+			       "queues is more than the parent's max_queues");
 		return -EINVAL;
 	}
 	return sd_fault(SD_FAULT_PARAM_SET, extack);
@@ -160,6 +167,9 @@ static int sd_nested_reload_up(struct devlink *devlink,
 	struct sd_nested *nested = devlink_priv(devlink);
 	int err;
 
+	err = sd_fault(SD_FAULT_RELOAD_UP, extack);
+	if (err)
+		return err;
 	sd_nested_params_load(nested);
 	if (nested->active) {
 		err = sd_nested_up(nested);

@@ -71,6 +71,7 @@ static void __exit sd_exit(void)
 	sd_live_put();
 	wait_for_completion(&sd_all_released);
 	sd_fault_exit();
+	sd_nvm_exit();
 }
 
 module_init(sd_init);

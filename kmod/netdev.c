@@ -65,6 +65,9 @@ static netdev_tx_t sd_fn_xmit(struct sk_buff *skb, struct net_device *dev)
 
 	rcu_read_lock();
 	to = rcu_dereference(priv->fn->nd_up[!priv->side]);
+	if (priv->side == SD_SIDE_FN &&
+	    !sd_rate_admit(&priv->fn->rate, skb->len))
+		to = NULL;
 	ret = sd_netdev_forward(dev, to, skb);
 	rcu_read_unlock();
 	return ret;
@@ -240,7 +243,7 @@ static void sd_netdev_setup(struct net_device *dev,
 	dev->needs_free_netdev = true;
 	dev->priv_flags |= IFF_NO_QUEUE | IFF_LIVE_ADDR_CHANGE;
 	dev->priv_flags &= ~IFF_TX_SKB_SHARING;
-	dev->max_mtu = ETH_MAX_MTU;
+	dev->max_mtu = READ_ONCE(args->parent->max_mtu);
 	sd_netdev_set_lltx(dev);
 	dev->features |= SD_FEATURES;
 	dev->hw_features = SD_FEATURES;

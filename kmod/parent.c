@@ -1,46 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The parent's devlink instance: info, params, reload, probe and remove.
+ * The parent's devlink instance: info, reload, probe and remove.
  */
 #include <linux/jhash.h>
 
 #include "subdev.h"
-
-enum {
-	SD_PARAM_SPOOF_CHECK = DEVLINK_PARAM_GENERIC_ID_MAX + 1,
-};
-
-static int sd_spoof_check_get(struct devlink *devlink, u32 id,
-			      struct devlink_param_gset_ctx *ctx)
-{
-	struct sd_parent *parent = devlink_priv(devlink);
-
-	ctx->val.vbool = parent->spoof_check;
-	return 0;
-}
-
-static SD_PARAM_SETTER(sd_spoof_check_set)
-{
-	struct sd_parent *parent = devlink_priv(devlink);
-
-	WRITE_ONCE(parent->spoof_check, ctx->val.vbool);
-	return 0;
-}
-
-static int sd_parent_param_validate(struct devlink *devlink, u32 id,
-				    union devlink_param_value val,
-				    struct netlink_ext_ack *extack)
-{
-	return sd_fault(SD_FAULT_PARAM_SET, extack);
-}
-
-static const struct devlink_param sd_parent_params[] = {
-	DEVLINK_PARAM_DRIVER(SD_PARAM_SPOOF_CHECK, "spoof_check",
-			     DEVLINK_PARAM_TYPE_BOOL,
-			     BIT(DEVLINK_PARAM_CMODE_RUNTIME),
-			     sd_spoof_check_get, sd_spoof_check_set,
-			     sd_parent_param_validate),
-};
 
 static int sd_parent_info_get(struct devlink *devlink,
 			      struct devlink_info_req *req,
@@ -55,7 +19,53 @@ static int sd_parent_info_get(struct devlink *devlink,
 	err = devlink_info_serial_number_put(req, dev_name(&parent->sdev->dev));
 	if (err)
 		return err;
+	if (*parent->nvm.asset_tag) {
+		err = devlink_info_version_fixed_put(req, "asset.tag",
+						     parent->nvm.asset_tag);
+		if (err)
+			return err;
+	}
 	return devlink_info_version_running_put(req, SD_DRV_NAME, SD_VERSION);
+}
+
+/* SFs go, mdevs cannot (L1) and become inactive, and no port is left. */
+static void sd_parent_down(struct sd_parent *parent)
+{
+	unsigned long index;
+	struct sd_fn *fn;
+
+	sd_netdevs_unregister(parent, NULL);
+	devl_rate_nodes_destroy(priv_to_devlink(parent));
+	xa_for_each(&parent->fns, index, fn) {
+		if (fn->kind == SD_FN_SF)
+			sd_fn_destroy(fn);
+		else
+			sd_fn_deactivate(fn);
+	}
+	sd_eswitch_down(parent);
+}
+
+/**
+ * sd_parent_reset() - what a NIC does to itself when its health recovers
+ * @parent: the parent
+ *
+ * As mlx5: back to legacy mode, and nobody is told but by what goes.
+ *
+ * Return: 0 or an error.
+ */
+int sd_parent_reset(struct sd_parent *parent)
+{
+	struct devlink *devlink = priv_to_devlink(parent);
+	int err = -ENODEV;
+
+	devl_lock(devlink);
+	if (!parent->dying) {
+		sd_parent_down(parent);
+		WRITE_ONCE(parent->mode, DEVLINK_ESWITCH_MODE_LEGACY);
+		err = sd_eswitch_up(parent);
+	}
+	devl_unlock(devlink);
+	return err;
 }
 
 /*
@@ -68,8 +78,6 @@ static int sd_parent_reload_down(struct devlink *devlink, bool netns_change,
 				 struct netlink_ext_ack *extack)
 {
 	struct sd_parent *parent = devlink_priv(devlink);
-	unsigned long index;
-	struct sd_fn *fn;
 	int err;
 
 	if (parent->dying) {
@@ -80,14 +88,7 @@ static int sd_parent_reload_down(struct devlink *devlink, bool netns_change,
 	if (err)
 		return err;
 
-	sd_netdevs_unregister(parent, NULL);
-	xa_for_each(&parent->fns, index, fn) {
-		if (fn->kind == SD_FN_SF)
-			sd_fn_destroy(fn);
-		else
-			sd_fn_deactivate(fn);
-	}
-	sd_eswitch_down(parent);
+	sd_parent_down(parent);
 	return 0;
 }
 
@@ -100,6 +101,10 @@ static int sd_parent_reload_up(struct devlink *devlink,
 	struct sd_parent *parent = devlink_priv(devlink);
 	int err;
 
+	err = sd_fault(SD_FAULT_RELOAD_UP, extack);
+	if (err)
+		return err;
+	sd_parent_params_load(parent);
 	err = sd_eswitch_up(parent);
 	if (err) {
 		NL_SET_ERR_MSG(extack,
@@ -121,6 +126,14 @@ static const struct devlink_ops sd_parent_devlink_ops = {
 	.eswitch_inline_mode_set = sd_eswitch_inline_mode_set,
 	.eswitch_encap_mode_get = sd_eswitch_encap_mode_get,
 	.eswitch_encap_mode_set = sd_eswitch_encap_mode_set,
+	.rate_leaf_tx_max_set = sd_rate_tx_max_set,
+	.rate_leaf_tx_share_set = sd_rate_tx_share_set,
+	.rate_leaf_parent_set = sd_rate_parent_set,
+	.rate_node_tx_max_set = sd_rate_tx_max_set,
+	.rate_node_tx_share_set = sd_rate_tx_share_set,
+	.rate_node_parent_set = sd_rate_parent_set,
+	.rate_node_new = sd_rate_node_new,
+	.rate_node_del = sd_rate_node_del,
 	SD_DEVLINK_PORT_OPS
 };
 
@@ -150,6 +163,7 @@ static void sd_parent_fns_destroy(struct sd_parent *parent)
 	unsigned long index;
 	struct sd_fn *fn;
 
+	devl_rate_nodes_destroy(priv_to_devlink(parent));
 	xa_for_each(&parent->fns, index, fn)
 		sd_fn_destroy(fn);
 }
@@ -169,15 +183,23 @@ int sd_parent_probe(struct sd_device *sdev)
 	sdev->parent = parent;
 
 	devl_lock(devlink);
-	err = sd_params_register(devlink, sd_parent_params,
-				 ARRAY_SIZE(sd_parent_params));
+	err = sd_parent_params_add(parent);
 	if (err)
 		goto err_devlink_free;
 
+	err = sd_resources_add(parent);
+	if (err)
+		goto err_params_del;
+
+	err = sd_health_add(parent);
+	if (err)
+		goto err_resources_del;
+
 	err = sd_eswitch_up(parent);
 	if (err)
-		goto err_params_unregister;
+		goto err_health_del;
 
+	sd_manners_add(parent);
 	sd_devl_enable_reload(devlink);
 	sd_devl_register(devlink);
 	devl_unlock(devlink);
@@ -190,13 +212,20 @@ int sd_parent_probe(struct sd_device *sdev)
 	return 0;
 
 err_devlink_unregister:
-	sd_devl_unregister_and_lock(devlink);
+	devl_lock(devlink);
 	parent->dying = true;
+	devl_unlock(devlink);
+	sd_manners_del(parent);
+	sd_health_stop(parent);
+	sd_devl_unregister_and_lock(devlink);
 	sd_parent_fns_destroy(parent);
 	sd_eswitch_down(parent);
-err_params_unregister:
-	sd_params_unregister(devlink, sd_parent_params,
-			     ARRAY_SIZE(sd_parent_params));
+err_health_del:
+	sd_health_del(parent);
+err_resources_del:
+	sd_resources_del(parent);
+err_params_del:
+	sd_parent_params_del(parent);
 err_devlink_free:
 	devl_unlock(devlink);
 	sdev->parent = NULL;
@@ -218,6 +247,8 @@ void sd_parent_remove(struct sd_device *sdev)
 	parent->dying = true;
 	sd_netdevs_unregister(parent, NULL);
 	devl_unlock(devlink);
+	sd_manners_del(parent);
+	sd_health_stop(parent);
 
 	/* L1: first, and without the lock */
 	sd_mdev_parent_unregister(sdev);
@@ -225,8 +256,9 @@ void sd_parent_remove(struct sd_device *sdev)
 	sd_devl_unregister_and_lock(devlink);
 	sd_parent_fns_destroy(parent);
 	sd_eswitch_down(parent);
-	sd_params_unregister(devlink, sd_parent_params,
-			     ARRAY_SIZE(sd_parent_params));
+	sd_health_del(parent);
+	sd_resources_del(parent);
+	sd_parent_params_del(parent);
 	devl_unlock(devlink);
 
 	xa_destroy(&parent->fns);

@@ -104,7 +104,8 @@ int sd_port_hw_addr_set(struct devlink_port *port, const u8 *hw_addr, int len,
 			       "hw_addr must be a unicast MAC address other than zero");
 		return -EINVAL;
 	}
-	if (test_bit(SD_FN_ACTIVE, &fn->flags)) {
+	if (test_bit(SD_FN_ACTIVE, &fn->flags) &&
+	    !READ_ONCE(fn->parent->accept_mac_when_active)) {
 		NL_SET_ERR_MSG(extack,
 			       "hw_addr can only be set while the function is inactive");
 		return -EBUSY;

@@ -154,6 +154,9 @@ void sd_sf_del(struct sd_fn *fn)
 {
 	struct sd_sf *sf = fn->sf;
 
+	/* Activation may be late, or may have failed after that. */
+	if (!sf)
+		return;
 	fn->sf = NULL;
 	auxiliary_device_delete(&sf->adev);
 	auxiliary_device_uninit(&sf->adev);

@@ -25,7 +25,7 @@
  *                 device_lock(aux eth)
  *                   fn->eth_lock
  *                     rtnl
- *                       fault lock, RCU
+ *                       fault lock, nvm lock, rate lock, RCU
  *
  * sd_bus_lock is held for list work only, never across any of these: an entry
  * is marked busy instead.
@@ -63,6 +63,7 @@
 #include <linux/mdev.h>
 #include <linux/mutex.h>
 #include <linux/netdevice.h>
+#include <linux/workqueue.h>
 #include <linux/xarray.h>
 #include <net/devlink.h>
 #include <net/gro_cells.h>
@@ -80,6 +81,7 @@
 #define SD_QUEUES_DEF		1
 #define SD_QUEUES_MAX		64
 #define SD_VEB_BITS		8
+#define SD_ASSET_TAG_SIZE	32
 
 /**
  * struct sd_device - a parent on the subdev bus
@@ -110,6 +112,16 @@ struct sd_device {
 };
 
 /**
+ * struct sd_nvm - values of a parent's permanent params
+ * @auto_sfnum_min: the first number that is handed out
+ * @asset_tag: what the user calls the device
+ */
+struct sd_nvm {
+	u32 auto_sfnum_min;
+	char asset_tag[SD_ASSET_TAG_SIZE];
+};
+
+/**
  * struct sd_parent - private part of the parent's devlink instance
  * @sdev: the device
  * @port: physical port
@@ -123,6 +135,15 @@ struct sd_device {
  * @up: ports are registered; false only after a reload failed half way
  * @dying: set before removal, refuses everything new
  * @spoof_check: drop frames with a foreign source address (legacy mode)
+ * @max_queues: value in force of the param
+ * @max_mtu: value in force of the param
+ * @nvm: values in force of the permanent params
+ * @health: health reporter
+ * @health_work: reports what a test has triggered
+ * @debugfs: folder of the parent
+ * @async_activate: milliseconds that activation is late by, 0 for at once
+ * @accept_mac_when_active: take an address that is not in force, as mlx5 does
+ * @activate_work: brings up functions with sd_fn.activate_later
  * @switch_id: what representors of one eswitch have in common
  * @veb: functions' netdevs that are up in legacy mode, by MAC; written under
  *	 rtnl, read under RCU
@@ -141,6 +162,15 @@ struct sd_parent {
 	bool up;
 	bool dying;
 	bool spoof_check;
+	u8 max_queues;
+	u16 max_mtu;
+	struct sd_nvm nvm;
+	struct devlink_health_reporter *health;
+	struct work_struct health_work;
+	struct dentry *debugfs;
+	u32 async_activate;
+	bool accept_mac_when_active;
+	struct delayed_work activate_work;
 	struct netdev_phys_item_id switch_id;
 	DECLARE_HASHTABLE(veb, SD_VEB_BITS);
 	struct hlist_head veb_all;
@@ -167,6 +197,36 @@ enum {
 };
 
 /**
+ * struct sd_bucket - a token bucket
+ * @rate: bytes a second, 0 for no limit
+ * @tokens: bytes that may be sent
+ * @rest: of the last division, so that slow rates do not lose it
+ * @stamp: when it was last filled
+ */
+struct sd_bucket {
+	u64 rate;
+	s64 tokens;
+	u64 rest;
+	u64 stamp;
+};
+
+/**
+ * struct sd_rate - a rate object: leaf of a function, or node
+ * @parent: the node above; written under devl(parent), read under RCU
+ * @lock: for the buckets; a leaf of the lock order
+ * @max: limit
+ * @share: what passes the limits above
+ * @rcu: frees a node
+ */
+struct sd_rate {
+	struct sd_rate __rcu *parent;
+	spinlock_t lock; /* see above */
+	struct sd_bucket max;
+	struct sd_bucket share;
+	struct rcu_head rcu;
+};
+
+/**
  * struct sd_fn - a function
  * @parent: its parent
  * @kind: the way it was made
@@ -177,11 +237,15 @@ enum {
  * @sfnum: SF number
  * @hw_addr: MAC address as ether_addr_to_u64() gives it, to be read at once
  * @flags: SD_FN_* bits
+ * @activate_later: active by name, to be brought up by the parent's work
+ * @activate_at: when
  * @eth_lock: held while the eth driver makes or removes the netdev
  * @eth_gone: the netdev was taken away in a batch, none may come. @eth_lock
  * @nd: registered netdevs; written under rtnl and, for %SD_SIDE_FN, @eth_lock
  *	or, for %SD_SIDE_REP, devl(parent)
  * @nd_up: those of them that are up, for transmitters
+ * @rate: transmit rate
+ * @rate_registered: devlink has a leaf for @rate
  * @nested: own devlink instance; for %SD_FN_MDEV only
  * @sf: auxiliary device while active; for %SD_FN_SF only
  */
@@ -194,10 +258,14 @@ struct sd_fn {
 	u32 sfnum;
 	u64 hw_addr;
 	unsigned long flags;
+	bool activate_later;
+	unsigned long activate_at;
 	struct mutex eth_lock; /* see above */
 	bool eth_gone;
 	struct net_device *nd[SD_SIDES];
 	struct net_device __rcu *nd_up[SD_SIDES];
+	struct sd_rate rate;
+	bool rate_registered;
 	struct sd_nested *nested;
 	struct sd_sf *sf;
 };
@@ -264,6 +332,24 @@ static inline struct sd_device *to_sd_device(struct device *dev)
 /* parent.c */
 int sd_parent_probe(struct sd_device *sdev);
 void sd_parent_remove(struct sd_device *sdev);
+int sd_parent_reset(struct sd_parent *parent);
+
+/* params.c */
+int sd_parent_params_add(struct sd_parent *parent);
+void sd_parent_params_del(struct sd_parent *parent);
+void sd_parent_params_load(struct sd_parent *parent);
+void sd_nvm_exit(void);
+
+/* health.c */
+int sd_resources_add(struct sd_parent *parent);
+void sd_resources_del(struct sd_parent *parent);
+int sd_health_add(struct sd_parent *parent);
+void sd_health_stop(struct sd_parent *parent);
+void sd_health_del(struct sd_parent *parent);
+
+/* manners.c */
+void sd_manners_add(struct sd_parent *parent);
+void sd_manners_del(struct sd_parent *parent);
 
 /* eswitch.c */
 int sd_eswitch_mode_get(struct devlink *devlink, u16 *mode);
@@ -307,6 +393,7 @@ void sd_fn_destroy(struct sd_fn *fn);
 int sd_fn_plug(struct sd_fn *fn);
 void sd_fn_unplug(struct sd_fn *fn);
 int sd_fn_activate(struct sd_fn *fn, struct netlink_ext_ack *extack);
+void sd_fn_activate_late(struct sd_fn *fn);
 void sd_fn_deactivate(struct sd_fn *fn);
 
 /* fn_devlink.c */
@@ -352,6 +439,23 @@ void sd_veb_add(struct net_device *dev);
 void sd_veb_del(struct net_device *dev);
 netdev_tx_t sd_veb_xmit(struct sk_buff *skb, struct net_device *dev);
 
+/* rate.c */
+void sd_rate_init(struct sd_rate *rate);
+bool sd_rate_admit(struct sd_rate *leaf, unsigned int len);
+int sd_rate_leaf_add(struct sd_fn *fn);
+void sd_rate_leaf_del(struct sd_fn *fn);
+int sd_rate_tx_max_set(struct devlink_rate *devlink_rate, void *priv,
+		       u64 tx_max, struct netlink_ext_ack *extack);
+int sd_rate_tx_share_set(struct devlink_rate *devlink_rate, void *priv,
+			 u64 tx_share, struct netlink_ext_ack *extack);
+int sd_rate_node_new(struct devlink_rate *node, void **priv,
+		     struct netlink_ext_ack *extack);
+int sd_rate_node_del(struct devlink_rate *node, void *priv,
+		     struct netlink_ext_ack *extack);
+int sd_rate_parent_set(struct devlink_rate *child, struct devlink_rate *parent,
+		       void *priv_child, void *priv_parent,
+		       struct netlink_ext_ack *extack);
+
 /* fault.c */
 enum sd_fault_op {
 	SD_FAULT_NEW_DEVICE,
@@ -362,10 +466,12 @@ enum sd_fault_op {
 	SD_FAULT_ACTIVATE,
 	SD_FAULT_PARAM_SET,
 	SD_FAULT_RELOAD,
+	SD_FAULT_RELOAD_UP,
 	SD_FAULT_OPS,
 };
 
 int sd_fault(enum sd_fault_op op, struct netlink_ext_ack *extack);
+struct dentry *sd_fault_debugfs(void);
 void sd_fault_init(void);
 void sd_fault_exit(void);
 

@@ -3,10 +3,10 @@
 
 # same COMMAND...: it must not change what there is.
 same() {
-	local before
-	before=$(inventory 2>&1)
+	local before what=${short:+devices}
+	before=$(${what:-inventory} 2>&1)
 	"$@" || return
-	is "$before" inventory
+	is "$before" ${what:-inventory}
 }
 
 test_file() {
@@ -120,5 +120,38 @@ test_reload() {
 		same fails 'fault injection: reload call 1' devlink dev reload "$dev"
 	done
 	devlink dev reload mdev/$uuid1
+	del nic0
+}
+
+test_reload_up() {
+	new nic0
+	mode nic0 switchdev
+	mdev_full $uuid1
+	for dev in mdev/$uuid1 subdev/nic0; do
+		write 'reload_up 1 5' $fault
+		fails 'fault injection: reload_up call 1' devlink dev reload "$dev"
+		is '' netdev mdev/$uuid1/0
+		devlink dev reload "$dev"
+	done
+	activate "$(mdev_port $uuid1)"
+	write 'reload_up 1 5' $fault
+	fails 'fault injection' devlink dev reload subdev/nic0
+	fails '' mdev_create $uuid2
+	del nic0
+}
+
+test_delay() {
+	delay=${fault%/*}/delay
+	new nic0
+	for words in '' mode_set 'mode_set x' 'nonsense 5' 'mode_set 40000' 'mode_set 5 6'; do
+		fails 'Invalid argument' write "$words" "$delay"
+	done
+	write 'mode_set 300' "$delay"
+	is 'mode_set 300' cat "$delay"
+	start=${EPOCHREALTIME/./}
+	mode nic0 switchdev
+	[ $((${EPOCHREALTIME/./} - start)) -ge 300000 ]
+	write clear "$delay"
+	is '' cat "$delay"
 	del nic0
 }

@@ -2,6 +2,7 @@
 # Parents, ports and the eswitch.
 
 test_new_device_defaults() {
+	long
 	new nic0
 	is 256 cat $bus/devices/nic0/max_subdevices
 	is '' cat $bus/devices/nic0/mac_base
@@ -192,5 +193,32 @@ test_rename_with_listener() {
 	esac
 	kill $monitor
 	is rep88 netdev "$port"
+	del nic0
+}
+
+test_resource() {
+	new nic0 max_subdevices=5
+	resources() { devlink resource show subdev/nic0; }
+	has 'name subdevices size 5 occ 0 unit entry' resources
+	mdev_create $uuid1
+	has 'occ 1' resources
+	fails '' devlink resource set subdev/nic0 path subdevices size 6
+	mdev_remove $uuid1
+	has 'occ 0' resources
+	del nic0
+}
+
+test_health() {
+	new nic0
+	mode nic0 switchdev
+	activate "$(sf_add 1)"
+	sf_add 2
+	health() { devlink health show subdev/nic0 reporter dev; }
+	has 'state healthy error 0 recover 0' health
+	has 'functions: 2 active: 1 ports up: 1' devlink health diagnose subdev/nic0 reporter dev
+	devlink health test subdev/nic0 reporter dev
+	wait_for has 'state healthy error 1 recover 1' health
+	devlink health recover subdev/nic0 reporter dev
+	devlink health test subdev/nic0 reporter dev
 	del nic0
 }

@@ -30,6 +30,7 @@ test_keeps_and_loses() {
 }
 
 test_legacy() {
+	long
 	new nic0
 	mdev_full $uuid1
 	devlink dev reload subdev/nic0

@@ -130,6 +130,7 @@ test_no_autoprobe() {
 }
 
 test_many_at_once() {
+	long
 	new nic0
 	mode nic0 switchdev
 	for i in $(seq 1 20); do

@@ -58,6 +58,7 @@ test_switchdev_tcp_with_gso() {
 }
 
 test_carrier_follows_both() {
+	long
 	switchdev_pair
 	is 1 ip netns exec f cat /sys/class/net/port/carrier
 	ip -n r link set port down
