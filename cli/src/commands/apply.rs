@@ -2,8 +2,9 @@
 
 use camino::Utf8Path;
 use serde::Serialize;
-use subdevcfg_reconciler::apply::{self, Apply, Outcome};
+use subdevcfg_reconciler::apply::{self, Apply, Failure, Outcome};
 use subdevcfg_reconciler::desired::Desired;
+use subdevcfg_reconciler::guard::{self, Allowance};
 use subdevcfg_reconciler::plan::{self, Input, Plan, Scope};
 use subdevcfg_reconciler::record::Record;
 use subdevcfg_reconciler::state::State;
@@ -85,11 +86,13 @@ fn carry_out(
     }
     let incomplete = plan.is_incomplete();
     if !plan.refusals.is_empty() {
-        return report(output, &plan, Ending::Refused, &[], Exit::Refused);
+        return Ok(Report::new(&plan, Ending::Refused).refused_by(allow).show(output, Exit::Refused));
     }
     if !plan.is_empty() {
         match confirm::decide(&plan, allow, change.yes)? {
-            Decision::Refused => return report(output, &plan, Ending::Refused, &[], Exit::Refused),
+            Decision::Refused => {
+                return Ok(Report::new(&plan, Ending::Refused).refused_by(allow).show(output, Exit::Refused));
+            }
             Decision::GoAsked if machine.kernel.observe()? != before => {
                 let file = heading.file.map(ToString::to_string).unwrap_or_default();
                 return Err(CliError::Moved { file });
@@ -110,18 +113,16 @@ fn carry_out(
         &plan,
     )?;
     lines.end();
-    match outcome {
-        Outcome::Converged if incomplete => report(output, &plan, Ending::Converged, &[], Exit::Incomplete),
-        Outcome::Converged => report(output, &plan, Ending::Converged, &[], Exit::Done),
-        Outcome::Undone(failure) => {
-            show::failure(&failure);
-            report(output, &plan, Ending::Undone, &[], Exit::Failed)
+    let (report, exit) = match &outcome {
+        Outcome::Converged => {
+            (Report::new(&plan, Ending::Converged), if incomplete { Exit::Incomplete } else { Exit::Done })
         }
+        Outcome::Undone(failure) => (Report::new(&plan, Ending::Undone).failed(failure), Exit::Failed),
         Outcome::Incomplete { failure, left } => {
-            show::failure(&failure);
-            report(output, &plan, Ending::Incomplete, &left, Exit::Incomplete)
+            (Report { left, ..Report::new(&plan, Ending::Incomplete).failed(failure) }, Exit::Incomplete)
         }
-    }
+    };
+    Ok(report.show(output, exit))
 }
 
 /// How an apply ended, as JSON names it.
@@ -139,34 +140,78 @@ enum Ending {
 struct Report<'a> {
     plan: &'a Plan,
     ending: Ending,
+    /// Why it failed, with the kernel's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<Failed>,
+    /// The flags that would allow what is above the ceiling.
+    needs: Vec<String>,
+    /// What could not be undone.
     left: &'a [String],
 }
 
-fn report(
-    output: Output,
-    plan: &Plan,
-    ending: Ending,
-    left: &[String],
-    exit: Exit,
-) -> Result<Exit, CliError> {
-    match output.format {
-        Format::Json => show::print_json(&Report { plan, ending, left })?,
-        Format::Human => {
-            let text = match ending {
-                // The plan's own last lines say what is refused and how to allow it.
-                Ending::Refused => "Nothing was changed.\n".to_owned(),
-                Ending::Converged if plan.is_empty() => String::new(),
-                Ending::Converged => {
-                    format!("Done: {}, verified.\n", counted(plan.operations.len(), "operation"))
-                }
-                Ending::Undone => "Everything was undone: the host is as it was before.\n".to_owned(),
-                Ending::Incomplete => {
-                    let lines: Vec<String> = left.iter().map(|line| format!("  {line}\n")).collect();
-                    format!("NOT everything could be undone. What is left:\n{}", lines.concat())
-                }
-            };
-            show::print(&text)?;
+/// A failure for programs.
+#[derive(Serialize)]
+struct Failed {
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation: Option<usize>,
+    /// The kernel's answer: its error number in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<String>,
+    /// The extended ACK's sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kernel_message: Option<String>,
+}
+
+impl<'a> Report<'a> {
+    const fn new(plan: &'a Plan, ending: Ending) -> Self {
+        Self { plan, ending, failure: None, needs: Vec::new(), left: &[] }
+    }
+
+    fn refused_by(self, allow: &[Allowance]) -> Self {
+        Self { needs: guard::flags_for(&guard::above_ceiling(self.plan, allow)), ..self }
+    }
+
+    fn failed(self, failure: &Failure) -> Self {
+        show::failure(failure);
+        let (operation, source) = match failure {
+            Failure::Operation { id, source, .. } => (Some(*id), Some(source)),
+            _ => (None, None),
+        };
+        let failed = Failed {
+            message: failure.to_string(),
+            operation,
+            answer: source.map(ToString::to_string),
+            kernel_message: source.and_then(|source| source.kernel_message()).map(str::to_owned),
+        };
+        Self { failure: Some(failed), ..self }
+    }
+
+    /// Shows the report. The host is as it is by now: that nobody can be told of it does not change how the run ends.
+    fn show(&self, output: Output, exit: Exit) -> Exit {
+        let shown = match output.format {
+            Format::Json => show::print_json(self),
+            Format::Human => show::print(&self.text()).map_err(CliError::from),
+        };
+        if let Err(error) = shown {
+            show::error(&error);
+        }
+        exit
+    }
+
+    fn text(&self) -> String {
+        match self.ending {
+            // The plan's own last lines say what is refused and how to allow it.
+            Ending::Refused => "Nothing was changed.\n".to_owned(),
+            Ending::Converged if self.plan.is_empty() => String::new(),
+            Ending::Converged => {
+                format!("Done: {}, verified.\n", counted(self.plan.operations.len(), "operation"))
+            }
+            Ending::Undone => "Everything was undone: the host is as it was before.\n".to_owned(),
+            Ending::Incomplete => {
+                let lines: Vec<String> = self.left.iter().map(|line| format!("  {line}\n")).collect();
+                format!("NOT everything could be undone. What is left:\n{}", lines.concat())
+            }
         }
     }
-    Ok(exit)
 }

@@ -269,3 +269,25 @@ fn what_is_gone_and_not_named_is_forgotten() {
     let made = host.simulated()["record"]["made"].to_string();
     assert!(!made.contains("#b"), "{made}");
 }
+
+#[test]
+fn a_refusal_and_a_failure_are_whole_in_json() {
+    let host = Host::new();
+    host.apply(&host_with("subdevice a { sf 1; netdev a0; }"));
+    host.write(
+        "host.kdl",
+        &host_with("subdevice a { sf 1; function mac=\"02:00:00:00:00:09\"; netdev a0; }"),
+    );
+    let refused = host.run(&["apply", "host.kdl", "--yes", "--format", "json"]);
+    let report: Value = serde_json::from_str(&refused.stdout).unwrap();
+    assert_eq!((refused.code, report["ending"].as_str()), (3, Some("refused")));
+    assert_eq!(report["needs"], serde_json::json!(["--allow subdevice-restart@subdev/nic0#a"]));
+    // The simulated kernel has one PF.
+    host.write("host.kdl", &host_with("subdevice a { sf 1; netdev a0; }; subdevice b { sf 2 pf=1; }"));
+    let failed = host.run(&["apply", "host.kdl", "--yes", "--format", "json"]);
+    let report: Value = serde_json::from_str(&failed.stdout).unwrap();
+    assert_eq!((failed.code, report["ending"].as_str()), (1, Some("undone")), "{}", failed.all());
+    assert_eq!(report["failure"]["operation"], 1);
+    assert!(report["failure"]["answer"].as_str().unwrap().starts_with("EOPNOTSUPP"));
+    assert_eq!(report["failure"]["kernel_message"], "the only PF is 0");
+}
