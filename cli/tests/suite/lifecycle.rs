@@ -291,3 +291,17 @@ fn a_refusal_and_a_failure_are_whole_in_json() {
     assert!(report["failure"]["answer"].as_str().unwrap().starts_with("EOPNOTSUPP"));
     assert_eq!(report["failure"]["kernel_message"], "the only PF is 0");
 }
+
+#[test]
+fn the_kernels_own_names_are_refused() {
+    let host = Host::new();
+    host.write("host.kdl", &host_with("subdevice a { sf 1; netdev eth0; representor eth; }"));
+    let refused = host.run(&["apply", "host.kdl", "--yes"]);
+    assert_eq!(refused.code, 3, "{}", refused.all());
+    assert_eq!(refused.stdout.matches("REFUSED").count(), 1, "{}", refused.all());
+    assert!(
+        refused.stdout.contains("the kernel gives names like eth0 to new interfaces itself"),
+        "{}",
+        refused.all()
+    );
+}

@@ -25,15 +25,23 @@ impl Planner<'_, '_> {
             .map(|interface| interface.volatile.0.name.as_str())
             .collect();
         let mut taken = Vec::new();
+        let mut kernels = Vec::new();
         for setting in desired.wanted.settings.iter() {
             let Setting::Name(side, name) = setting else { continue };
             let own = origin.and_then(|origin| origin.interface(*side));
             if own.is_some_and(|own| own.volatile.0.name == name.as_str()) || freed.contains(name.as_str()) {
                 continue;
             }
+            if is_the_kernels(name.as_str()) {
+                kernels.push(name.clone());
+            }
             if self.draft.input.state.volatile.0.interface_names.iter().any(|other| other == name.as_str()) {
                 taken.push(name.clone());
             }
+        }
+        for name in kernels {
+            let text = format!("the kernel gives names like {name} to new interfaces itself: choose another");
+            self.draft.refuse(&desired.address, text);
         }
         for name in taken {
             let text =
@@ -96,4 +104,10 @@ impl Planner<'_, '_> {
             self.draft.refuse(&address, text);
         }
     }
+}
+
+/// Whether the kernel could give this name to the next Ethernet interface (`eth%d`, net/ethernet/eth.c).
+fn is_the_kernels(name: &str) -> bool {
+    name.strip_prefix("eth")
+        .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
