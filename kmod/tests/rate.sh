@@ -83,7 +83,17 @@ below() {
 	return 1
 }
 
+# enforced WANT REPRESENTOR: a host that is busy for a moment does not count.
+enforced() {
+	for _ in 1 2 3; do
+		below "$1" "$(bytes "$2")" && return
+	done
+	return 1
+}
+
 test_enforced() {
+	# The debug kernel is too slow to measure a second with.
+	long
 	new nic0
 	mode nic0 switchdev
 	senders=
@@ -96,9 +106,9 @@ test_enforced() {
 	rate set "$one" tx_max 10mbit
 	sender a "$(netdev mdev/$uuid1/0)"
 	nap 0.2
-	below 1250000 "$(bytes "$rep1")"
+	enforced 1250000 "$rep1"
 	rate set "$one" tx_max 4mbit
-	below 500000 "$(bytes "$rep1")"
+	enforced 500000 "$rep1"
 	# Two below one limit: who has a share gets it.
 	rate add subdev/nic0/gold tx_max 8mbit
 	rate set "$one" tx_max 0 tx_share 6mbit parent gold
@@ -110,10 +120,11 @@ test_enforced() {
 		nap 1
 		got1=$(($(received "$rep1") - from1)) got2=$(($(received "$rep2") - from2))
 		took=$((${EPOCHREALTIME/./} - start))
-		below 1000000 $(((got1 + got2) * 1000000 / took))
-		# It does not show while one of them does not get to run.
-		[ $got1 -lt $((got2 * ${short:-2})) ] || break
+		# Neither shows while one of them does not get to run.
+		total=$(((got1 + got2) * 1000000 / took))
+		! below 1000000 $total || [ $got1 -lt $((got2 * ${short:-2})) ] || break
 	done
+	below 1000000 $total
 	[ $got1 -ge $((got2 * ${short:-2})) ] || { echo "got $got1 and $got2"; false; }
 	# And without limits more than with.
 	rate set "$one" tx_share 0 noparent
