@@ -122,7 +122,7 @@ fn param(subject: &Subject, name: &str, cmode: Cmode, catalogue: Option<&Catalog
     let owner = if subject.function.is_some() { ParamOwner::Function } else { ParamOwner::Parent };
     let stage = match owner {
         ParamOwner::Parent => Stage::ParentParam,
-        // Moved to the early stage by the function's lifecycle; see `param_stages`.
+        // Of a function whose instance exists before activation, `plan/function.rs` takes the early stage.
         ParamOwner::Function => Stage::LateParam,
     };
     match cmode {

@@ -78,6 +78,11 @@ impl Planner<'_, '_> {
         &self.desired.subject
     }
 
+    /// The functions that are left after the steps so far.
+    fn present(&self) -> Vec<Function> {
+        self.now.as_ref().map(|parent| parent.functions.clone()).unwrap_or_default()
+    }
+
     pub(super) fn origin_functions(&self) -> &[Function] {
         self.origin.map(|parent| parent.functions.as_slice()).unwrap_or_default()
     }
@@ -213,7 +218,7 @@ impl Planner<'_, '_> {
     /// Functions that subdevcfg made and the file does not name any more.
     fn removals(&mut self) {
         let reason = Reason::forced("subdevcfg made it, and the file does not name it any more");
-        let present: Vec<Function> = self.now.iter().flat_map(|parent| parent.functions.clone()).collect();
+        let present = self.present();
         for function in present {
             let Some(address) = self.recorded(&function.id) else { continue };
             if self.desired_function(&function.id).is_some() {
@@ -280,7 +285,7 @@ impl Planner<'_, '_> {
         let resets = self.catalogue.map(|catalogue| &catalogue.reset_by_reload);
         let reset = |what| resets.is_some_and(|resets| resets.contains(&what));
         let mut undo = vec![(request, None)];
-        let functions: Vec<Function> = self.now.iter().flat_map(|parent| parent.functions.clone()).collect();
+        let functions = self.present();
         let because = Reason::forced("a reload of the parent deletes it");
         let mut left = Vec::new();
         for function in functions {
@@ -339,8 +344,7 @@ impl Planner<'_, '_> {
             }
             if rule.needs == Needs::NoFunctions {
                 let because = Reason::forced(rule.because);
-                let present: Vec<Function> =
-                    self.now.iter().flat_map(|parent| parent.functions.clone()).collect();
+                let present = self.present();
                 for function in present {
                     self.take(&function.id, &because);
                     let address = self.address_of(&function.id);

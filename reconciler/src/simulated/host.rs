@@ -36,7 +36,7 @@ pub struct SimulatedHost {
     pub(super) next_ifindex: u32,
     #[serde(default)]
     pub(super) next_aux_id: u32,
-    /// Counts interfaces for the kernel's `eth%d`.
+    /// Counts the addresses given to functions of parents without a `mac-base`.
     #[serde(default)]
     pub(super) next_random_mac: u32,
     /// The record that subdevcfg keeps on this host.
