@@ -143,6 +143,9 @@ fn note_bookkeeping(record: &mut Record, plan: &Plan) {
     for (subject, address) in &plan.bookkeeping.adopt {
         record.adopted.insert(subject.clone(), address.clone());
     }
+    for (subject, address) in &plan.bookkeeping.readdress {
+        record.readdress(subject, address);
+    }
 }
 
 /// What the record lets go of once everything is done.
@@ -150,8 +153,8 @@ fn note_release(record: &mut Record, plan: &Plan) {
     for key in &plan.bookkeeping.release {
         record.settings.remove(key);
     }
-    for subject in &plan.bookkeeping.unadopt {
-        record.adopted.remove(subject);
+    for subject in &plan.bookkeeping.let_go {
+        record.let_go(subject);
     }
 }
 

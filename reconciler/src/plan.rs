@@ -9,6 +9,7 @@ mod checks;
 mod function;
 mod lane;
 mod parent;
+mod places;
 mod removal;
 
 use std::collections::BTreeMap;
@@ -64,8 +65,10 @@ pub struct Bookkeeping {
     pub release: Vec<(Subject, Attribute)>,
     /// Subjects that are gone, with all that hung on them.
     pub forget: Vec<Subject>,
-    /// Subjects that were adopted and are not managed any more.
-    pub unadopt: Vec<Subject>,
+    /// Subjects that are not managed any more.
+    pub let_go: Vec<Subject>,
+    /// Subjects that the file names by another address than the record does.
+    pub readdress: Vec<(Subject, String)>,
 }
 
 /// What happens to one resource.
@@ -184,7 +187,7 @@ pub struct Note {
 pub enum NoteKind {
     /// It exists, nobody recorded it, the file names it: from now on it is managed.
     Adopted,
-    /// The file does not mention the attribute any more: its value stays.
+    /// The file does not mention the object or the attribute any more: it stays as it is, and is nobody's.
     Released,
     /// Nobody names it: untouched.
     Unmanaged,
@@ -221,6 +224,7 @@ pub fn plan(input: Input<'_>) -> Plan {
     for desired in &input.desired.parents {
         parent::plan(&mut draft, desired);
     }
+    bookkeeping::release_devices(&mut draft);
     draft.finish()
 }
 

@@ -96,6 +96,30 @@ impl Record {
         self.pending.retain(|pending| !within(pending));
     }
 
+    /// Lets go of a subject: it stays as it is, and nothing tells any more that subdevcfg made or changed it.
+    pub fn let_go(&mut self, subject: &Subject) {
+        self.made.remove(subject);
+        self.adopted.remove(subject);
+        self.settings.retain(|(written, _), _| written != subject);
+    }
+
+    /// The address under which a subject is recorded, whether it was made or adopted.
+    #[must_use]
+    pub fn address(&self, subject: &Subject) -> Option<&str> {
+        self.made.get(subject).or_else(|| self.adopted.get(subject)).map(String::as_str)
+    }
+
+    /// Gives a recorded subject, and what was written of it, another address.
+    pub fn readdress(&mut self, subject: &Subject, address: &str) {
+        for recorded in self.made.get_mut(subject).into_iter().chain(self.adopted.get_mut(subject)) {
+            address.clone_into(recorded);
+        }
+        let written = self.settings.iter_mut().filter(|((of, _), _)| of == subject);
+        for ((_, attribute), written) in written {
+            written.address = format!("{address}.{}", attribute.part());
+        }
+    }
+
     /// Notes a written attribute; the value found before is kept from the first time.
     pub fn note_written(
         &mut self,

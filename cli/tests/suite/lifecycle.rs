@@ -2,13 +2,7 @@
 
 use serde_json::Value;
 
-use crate::run::{Host, example, snapshot};
-
-const PARENT: &str = "device \"subdev/nic0\" { create max-subdevices=4; eswitch mode=switchdev; BODY }";
-
-fn host_with(body: &str) -> String {
-    format!("subdevcfg version=1\nhost \"*\"\n{}\n", PARENT.replace("BODY", body))
-}
+use crate::run::{Host, example, host_with, snapshot};
 
 /// The addresses that change, with their actions.
 fn changes(plan: &Value) -> Vec<(String, String)> {

@@ -3,6 +3,7 @@
 
 mod diagnostics;
 mod lifecycle;
+mod ownership;
 mod plans;
 mod run;
 mod wrong_use;

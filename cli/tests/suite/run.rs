@@ -103,6 +103,13 @@ fn drop_volatile(value: &mut serde_json::Value) {
     }
 }
 
+const PARENT: &str = "device \"subdev/nic0\" { create max-subdevices=4; eswitch mode=switchdev; BODY }";
+
+/// A host with one parent, with these nodes on it.
+pub fn host_with(body: &str) -> String {
+    format!("subdevcfg version=1\nhost \"*\"\n{}\n", PARENT.replace("BODY", body))
+}
+
 pub fn example(name: &str) -> String {
     std::fs::read_to_string(root().join("examples").join(name)).unwrap()
 }

@@ -1,13 +1,32 @@
 //! What the record knows beside the kernel: adoption, release, drift.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use subdevcfg_compiler::values::Scalar;
+use subdevcfg_compiler::values::{EswitchMode, Scalar};
 
+use super::function::netdev_is_off;
 use super::lane::Draft;
 use super::{Drift, Input, NoteKind};
 use crate::desired::DesiredParent;
-use crate::resource::{Setting, Settings, Subject};
+use crate::resource::{Attribute, Setting, Settings, Side, Subject};
+
+/// Tells what is recorded of devices that the file does not have any more. It stays in the record: with the block back
+/// in the file it is subdevcfg's as before, and a `destroy` without a file takes it away.
+pub(super) fn release_devices(draft: &mut Draft<'_>) {
+    let Input { desired, state, record } = draft.input;
+    let named: BTreeSet<_> = desired.parents.iter().map(|parent| &parent.subject.parent).collect();
+    let written = record.settings.keys().map(|(subject, _)| subject);
+    let recorded: BTreeSet<&Subject> =
+        record.made.keys().chain(record.adopted.keys()).chain(written).collect();
+    for subject in recorded.into_iter().filter(|subject| !named.contains(&subject.parent)) {
+        if state.settings(subject).is_some() {
+            let text = "its device is not in the file any more: it stays as it is (`destroy` without a file takes it \
+                        away)";
+            let about = record.address(subject).map_or_else(|| subject.to_string(), str::to_owned);
+            draft.note(NoteKind::Released, about, text);
+        }
+    }
+}
 
 /// Adoption, release and drift: what the record knows beside the kernel.
 pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
@@ -28,6 +47,9 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
             draft.note(NoteKind::Adopted, *address, text);
             draft.bookkeeping.adopt.push((subject.clone(), (*address).to_owned()));
         }
+        if known && record.address(subject).is_some_and(|recorded| recorded != *address) {
+            draft.bookkeeping.readdress.push((subject.clone(), (*address).to_owned()));
+        }
         if !exists && known {
             draft.drifted(Drift {
                 address: (*address).to_owned(),
@@ -43,14 +65,23 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
             draft.bookkeeping.forget.push(subject.clone());
         }
     }
+    for (subject, address) in &record.adopted {
+        if subject.parent == *parent && !named.contains_key(subject) && state.settings(subject).is_some() {
+            let text = "it is not in the file any more, and subdevcfg did not make it: it stays as it is";
+            draft.note(NoteKind::Released, address, text);
+            draft.bookkeeping.let_go.push(subject.clone());
+        }
+    }
     for ((subject, attribute), written) in &record.settings {
         if subject.parent != *parent {
             continue;
         }
-        let Some((_, settings)) = named.get(subject) else { continue };
+        let Some((address, settings)) = named.get(subject) else { continue };
         let Some(wanted) = settings.get(attribute) else {
-            let text = format!("{attribute} is not in the file any more: its value stays");
-            draft.note(NoteKind::Released, &written.address, text);
+            let goes = attribute.side().is_some_and(|side| interface_goes(desired, settings, side));
+            let what = if goes { "it goes with its interface" } else { "its value stays" };
+            let text = format!("{attribute} is not in the file any more: {what}");
+            draft.note(NoteKind::Released, format!("{address}.{}", attribute.part()), text);
             draft.bookkeeping.release.push((subject.clone(), attribute.clone()));
             continue;
         };
@@ -61,6 +92,17 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
                 applied: written.applied.value(),
                 found: found.get(attribute).map(Setting::value),
             });
+        }
+    }
+}
+
+/// Whether the file takes an interface of a function away, by what it says of something else.
+fn interface_goes(desired: &DesiredParent, function: &Settings, side: Side) -> bool {
+    match side {
+        Side::Netdev => netdev_is_off(function, desired.catalogue.as_deref()),
+        Side::Representor => {
+            let mode = desired.wanted.settings.get(&Attribute::EswitchMode);
+            mode == Some(&Setting::EswitchMode(EswitchMode::Legacy))
         }
     }
 }

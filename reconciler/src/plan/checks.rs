@@ -1,52 +1,27 @@
-//! What can be known before anything is done: names, numbers and places that are taken.
+//! What can be known before anything is done: names that the kernel keeps for itself, and how many fit.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::lane::Step;
 use super::parent::Planner;
 use crate::desired::DesiredFunction;
 use crate::kernel::Request;
-use crate::resource::{FunctionId, Setting, Side};
+use crate::resource::Setting;
 use crate::rules::Stage;
 use crate::state::Function;
 
 impl Planner<'_, '_> {
-    /// Interface names that somebody else has.
+    /// Names that the kernel may give away itself.
     pub(super) fn check_names(&mut self, desired: &DesiredFunction, origin: Option<&Function>) {
-        let freed: BTreeSet<&str> = self
-            .origin_functions()
-            .iter()
-            .filter(|function| {
-                self.gone.contains_key(&function.id)
-                    || (self.recorded(&function.id).is_some()
-                        && self.desired_function(&function.id).is_none())
-            })
-            .flat_map(|function| Side::ALL.into_iter().filter_map(|side| function.interface(side)))
-            .map(|interface| interface.volatile.0.name.as_str())
-            .collect();
-        let mut taken = Vec::new();
-        let mut kernels = Vec::new();
         for setting in desired.wanted.settings.iter() {
             let Setting::Name(side, name) = setting else { continue };
             let own = origin.and_then(|origin| origin.interface(*side));
-            if own.is_some_and(|own| own.volatile.0.name == name.as_str()) || freed.contains(name.as_str()) {
-                continue;
+            let has_it = own.is_some_and(|own| own.volatile.0.name == name.as_str());
+            if !has_it && is_the_kernels(name.as_str()) {
+                let text =
+                    format!("the kernel gives names like {name} to new interfaces itself: choose another");
+                self.draft.refuse(&desired.address, text);
             }
-            if is_the_kernels(name.as_str()) {
-                kernels.push(name.clone());
-            }
-            if self.draft.input.state.volatile.0.interface_names.iter().any(|other| other == name.as_str()) {
-                taken.push(name.clone());
-            }
-        }
-        for name in kernels {
-            let text = format!("the kernel gives names like {name} to new interfaces itself: choose another");
-            self.draft.refuse(&desired.address, text);
-        }
-        for name in taken {
-            let text =
-                format!("the name {name} is taken by another interface: rename that one, or choose another");
-            self.draft.refuse(&desired.address, text);
         }
     }
 
@@ -81,27 +56,6 @@ impl Planner<'_, '_> {
                 self.draft
                     .refuse(&address, format!("the parent has no mdev type `{mdev_type}`; it has: {known}"));
             }
-        }
-        self.check_numbers();
-    }
-
-    /// SF numbers that a mediated device's port has.
-    fn check_numbers(&mut self) {
-        let mut taken = Vec::new();
-        for desired in &self.desired.functions {
-            let FunctionId::Sf { number, .. } = desired.id else { continue };
-            let holder = self
-                .now
-                .iter()
-                .flat_map(|parent| &parent.functions)
-                .find(|function| function.id.is_mdev() && function.volatile.0.sf_number == Some(number));
-            if let Some(holder) = holder {
-                taken.push((desired.address.clone(), number, holder.id.to_string()));
-            }
-        }
-        for (address, number, holder) in taken {
-            let text = format!("sf number {number} is the port of {holder}; choose another number");
-            self.draft.refuse(&address, text);
         }
     }
 }

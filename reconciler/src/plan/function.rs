@@ -5,6 +5,7 @@ use subdevcfg_compiler::values::{Cmode, DevlinkHandle, Scalar};
 
 use super::Reversible;
 use super::lane::Step;
+use super::places::{self, Place};
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
 use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject};
@@ -61,6 +62,7 @@ pub(super) fn delete_steps(context: &Context<'_>, origin: &Function, impact: Imp
         step.impact = impact;
         step.reversible = Reversible::ConfigurationOnly;
         step.undo = later.into_iter().map(Step::into_request).collect();
+        step.frees = places::of_interface(origin, Side::Netdev).into_iter().collect();
         steps.push(step);
     }
     let mut step = context.step(Stage::Remove, context.delete(), context.reason.clone());
@@ -68,6 +70,7 @@ pub(super) fn delete_steps(context: &Context<'_>, origin: &Function, impact: Imp
     step.impact = impact;
     step.reversible = Reversible::ConfigurationOnly;
     step.undo = first.into_iter().map(Step::into_request).collect();
+    step.frees = places::of_function(context.parent, origin);
     steps.push(step);
     steps
 }
@@ -87,13 +90,20 @@ struct Now {
     settings: Settings,
 }
 
+impl Now {
+    fn of(found: Option<&Function>) -> Self {
+        let mut settings = found.map(Function::settings).unwrap_or_default();
+        // An interface that is not there is a new one when it comes.
+        let absent = |side: &Side| found.is_some_and(|function| function.interface(*side).is_none());
+        settings.extend(Side::ALL.into_iter().filter(absent).flat_map(new_interface));
+        Self { exists: found.is_some(), active: found.is_some_and(|function| function.active), settings }
+    }
+}
+
 /// The steps from `now` (what parent operations left of the function) to `target`.
 pub(super) fn steps(context: &Context<'_>, now: Option<&Function>, target: &Target) -> Vec<Step> {
-    let mut now = Now {
-        exists: now.is_some(),
-        active: now.is_some_and(|function| function.active),
-        settings: now.map(Function::settings).unwrap_or_default(),
-    };
+    let found = now;
+    let mut now = Now::of(found);
     let mut steps = Vec::new();
     context.create(&mut now, target, &mut steps);
     context.stop_if_needed(&mut now, target, &mut steps);
@@ -106,7 +116,7 @@ pub(super) fn steps(context: &Context<'_>, now: Option<&Function>, target: &Targ
         context.params(&mut now, target, &mut steps, Stage::LateParam, Stage::LateReload);
     }
     for side in Side::ALL {
-        context.interface(&now, target, side, &mut steps);
+        context.interface(found, &now, target, side, &mut steps);
     }
     steps
 }
@@ -205,6 +215,7 @@ impl Context<'_> {
         step.reversible = Reversible::ConfigurationOnly;
         let stopped = self.origin.map(|origin| self.stopped(origin));
         step.undo = self.restore(stopped.as_ref()).into_iter().map(Step::into_request).collect();
+        step.frees = self.place_of(Side::Netdev).into_iter().collect();
         steps.push(step);
         now.active = false;
         self.lose_what_runs(now);
@@ -265,6 +276,7 @@ impl Context<'_> {
             step.effect = wants(target, Side::Netdev).then_some(Effect::Netdev);
             step.impact = self.price(rules::RESTART);
             step.reversible = self.reversible();
+            step.frees = self.place_of(Side::Netdev).into_iter().collect();
             lose_netdev(now);
         }
         if survives {
@@ -307,11 +319,19 @@ impl Context<'_> {
         now.active = true;
     }
 
-    fn interface(&self, now: &Now, target: &Target, side: Side, steps: &mut Vec<Step>) {
+    fn interface(
+        &self,
+        found: Option<&Function>,
+        now: &Now,
+        target: &Target,
+        side: Side,
+        steps: &mut Vec<Step>,
+    ) {
         let changed: Vec<&Setting> =
             differing(target, now).filter(|setting| setting.attribute().side() == Some(side)).collect();
         // An interface that this plan brings about is down, and nobody uses it.
-        let lives = self.origin.and_then(|origin| origin.interface(side)).is_some()
+        let lives = self.origin.is_some()
+            && found.is_some_and(|found| found.interface(side).is_some())
             && !steps.iter().any(|step| takes_interface(step, side));
         let up = Setting::Up(side, true);
         let rename = changed.iter().any(|setting| matches!(setting, Setting::Name(..)));
@@ -331,8 +351,11 @@ impl Context<'_> {
         for setting in &changed {
             let rule = rules::for_attribute(&self.subject(), &setting.attribute(), self.catalogue);
             let mut step = self.set(rule.stage, now, (*setting).clone());
-            if matches!(setting, Setting::Name(..)) && step.undo.is_empty() {
-                step.undo.extend(self.kernel_name(side).map(|request| (request, None)));
+            if matches!(setting, Setting::Name(..)) {
+                step.frees = self.place_of(side).into_iter().collect();
+                if step.undo.is_empty() {
+                    step.undo.extend(self.kernel_name(side).map(|request| (request, None)));
+                }
             }
             interface_steps.push(step);
         }
@@ -351,6 +374,11 @@ impl Context<'_> {
             }
             steps.push(step);
         }
+    }
+
+    /// The name that one of the interfaces has as the apply begins.
+    fn place_of(&self, side: Side) -> Option<Place> {
+        self.origin.and_then(|origin| places::of_interface(origin, side))
     }
 
     /// The request that gives an interface the name back that the kernel had chosen.

@@ -4,6 +4,7 @@ use subdevcfg_compiler::catalogue::Impact;
 use subdevcfg_compiler::values::{DevlinkHandle, Scalar};
 
 use super::changes;
+use super::places::{self, Place};
 use super::{
     Bookkeeping, Drift, FORMAT_VERSION, Input, Note, NoteKind, Operation, Plan, Refusal, ResourceChange,
     Reversible, Undo,
@@ -27,6 +28,8 @@ pub(super) struct Step {
     pub undo: Vec<(Request, Option<Effect>)>,
     /// Undone after the first step of this stage of the same subject.
     pub undone_after: Option<Stage>,
+    /// The places that others may move into once it is done.
+    pub frees: Vec<Place>,
 }
 
 impl Step {
@@ -43,6 +46,7 @@ impl Step {
             effect: None,
             undo: Vec::new(),
             undone_after: None,
+            frees: Vec::new(),
         }
     }
 
@@ -57,6 +61,8 @@ impl Step {
 pub(super) struct Draft<'a> {
     pub input: Input<'a>,
     operations: Vec<Operation>,
+    /// What each operation frees.
+    frees: Vec<Vec<Place>>,
     changes: Vec<ResourceChange>,
     drift: Vec<Drift>,
     notes: Vec<Note>,
@@ -77,6 +83,7 @@ impl<'a> Draft<'a> {
         Self {
             input,
             operations: Vec::new(),
+            frees: Vec::new(),
             changes: Vec::new(),
             drift: Vec::new(),
             notes: Vec::new(),
@@ -103,7 +110,13 @@ impl<'a> Draft<'a> {
 
     /// Numbers the steps of a lane. Within a subject each step needs the one before it; the parent's steps need all
     /// removals, and the functions' first steps need the parent's last.
-    pub fn add_lane(&mut self, handle: &DevlinkHandle, lane: Lane) {
+    pub fn add_lane(&mut self, handle: &DevlinkHandle, mut lane: Lane) {
+        // SFs go last, so that an undo makes them first: a mediated device takes a free number, and it must not be one
+        // that an SF has.
+        let is_sf = |chain: &Vec<Step>| {
+            chain.first().is_some_and(|step| !step.request.subject().function.is_some_and(|id| id.is_mdev()))
+        };
+        lane.removal.sort_by_key(is_sf);
         let mut removed = Vec::new();
         for chain in lane.removal {
             removed.extend(self.add_chain(handle, chain, &[]));
@@ -129,6 +142,7 @@ impl<'a> Draft<'a> {
                 found.map(|(_, _, id)| *id)
             });
             stages.push((step.stage, subject, id));
+            self.frees.push(step.frees);
             self.operations.push(Operation {
                 id,
                 lane: lane.clone(),
@@ -148,6 +162,7 @@ impl<'a> Draft<'a> {
     }
 
     pub fn finish(mut self) -> Plan {
+        places::settle(&mut self.operations, &self.frees, self.input.state, &mut self.refusals);
         let impact = self.operations.iter().map(|operation| operation.impact).max().unwrap_or_default();
         self.changes.sort_by(|a, b| (&a.address, &a.subject).cmp(&(&b.address, &b.subject)));
         changes::attach(&mut self.changes, &self.operations);

@@ -8,6 +8,7 @@ use subdevcfg_compiler::values::{EswitchMode, Scalar};
 
 use super::function::{self, Context, Target};
 use super::lane::{Draft, Lane, Step};
+use super::places::{self, Place};
 use super::{Action, NoteKind, Reversible, bookkeeping, changes};
 use crate::desired::{DesiredFunction, DesiredParent};
 use crate::kernel::{Effect, Request};
@@ -100,6 +101,14 @@ impl Planner<'_, '_> {
         self.draft.input.record.made.get(&self.of_function(id)).cloned()
     }
 
+    fn is_adopted(&self, id: &FunctionId) -> bool {
+        self.draft.input.record.adopted.contains_key(&self.of_function(id))
+    }
+
+    fn places_of(&self, function: &Function) -> Vec<Place> {
+        places::of_function(&self.subject().parent, function)
+    }
+
     fn is_unmanaged(&self, id: &FunctionId) -> bool {
         self.desired_function(id).is_none() && self.recorded(id).is_none()
     }
@@ -116,7 +125,7 @@ impl Planner<'_, '_> {
 
     fn unmanaged(&mut self) {
         for function in self.origin_functions().to_vec() {
-            if self.is_unmanaged(&function.id) {
+            if self.is_unmanaged(&function.id) && !self.is_adopted(&function.id) {
                 let about = self.of_function(&function.id).to_string();
                 self.draft.note(
                     NoteKind::Unmanaged,
@@ -168,6 +177,7 @@ impl Planner<'_, '_> {
             step.impact = self.price(rules::PARENT);
             step.reversible = Reversible::ConfigurationOnly;
             step.undo = super::removal::restore_parent(&self.draft.input, self.subject(), self.catalogue);
+            step.frees = origin.functions.iter().flat_map(|function| self.places_of(function)).collect();
             self.lane.parent.push(step);
         }
         let mut step = Step::new(Stage::MakeParent, &self.desired.address, make, reason);
@@ -299,8 +309,15 @@ impl Planner<'_, '_> {
             };
             undo.extend(self.restore_function(&function, remains.as_ref()));
             match remains {
-                None => self.take(&function.id, &because),
-                Some(remains) => left.push(remains),
+                None => {
+                    step.frees.extend(self.places_of(&function));
+                    self.take(&function.id, &because);
+                }
+                Some(remains) => {
+                    let lost = Side::ALL.into_iter().filter(|side| remains.interface(*side).is_none());
+                    step.frees.extend(lost.filter_map(|side| places::of_interface(&function, side)));
+                    left.push(remains);
+                }
             }
         }
         step.undo = undo;
@@ -408,7 +425,11 @@ impl Planner<'_, '_> {
 
     fn functions(&mut self) {
         let desired = self.desired;
-        for function in &desired.functions {
+        // SFs first: a mediated device takes a free number, and it must not be one that the file gives to an SF.
+        let mdevs_last = |function: &&DesiredFunction| function.id.is_mdev();
+        let mut functions: Vec<&DesiredFunction> = desired.functions.iter().collect();
+        functions.sort_by_key(mdevs_last);
+        for function in functions {
             self.function(function);
         }
         self.check_capacity();
@@ -443,6 +464,12 @@ impl Planner<'_, '_> {
                         and its instance never reloaded; left alone";
             self.draft.note(NoteKind::Withheld, &desired.address, text);
             return;
+        }
+        if self.representor_is_hidden(desired, origin, found.as_ref()) {
+            let text = "its representor is not visible, most likely in another network namespace: what the file says \
+                        of it is left alone";
+            self.draft.note(NoteKind::Withheld, &desired.address, text);
+            target.settings.retain(|attribute| attribute.side() != Some(Side::Representor));
         }
         let reason = because.clone().unwrap_or_else(|| desired.wanted.reason.clone());
         let context = Context {
@@ -485,6 +512,19 @@ impl Planner<'_, '_> {
             }
         }
         self.draft.change(change);
+    }
+
+    /// A function of an eswitch in switchdev mode has a representor: one that is not to be seen is elsewhere.
+    fn representor_is_hidden(
+        &self,
+        desired: &DesiredFunction,
+        origin: Option<&Function>,
+        found: Option<&Function>,
+    ) -> bool {
+        let unseen = |function: Option<&Function>| function.is_some_and(|found| found.representor.is_none());
+        let switchdev = self.origin.is_some_and(|origin| origin.eswitch.mode == Some(EswitchMode::Switchdev));
+        let wanted = desired.wanted.settings.get(&Attribute::Name(Side::Representor)).is_some();
+        wanted && switchdev && unseen(origin) && unseen(found)
     }
 
     /// The function runs, all that its netdev needs is set, and yet there is none to be seen.

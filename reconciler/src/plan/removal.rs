@@ -203,7 +203,7 @@ fn put_back(
 /// of: the next apply finds what is there then.
 fn found_before(draft: &mut Draft<'_>, subject: &Subject) -> Vec<Setting> {
     let input = draft.input;
-    draft.bookkeeping.unadopt.push(subject.clone());
+    draft.bookkeeping.let_go.push(subject.clone());
     let Some(observed) = input.state.settings(subject) else { return Vec::new() };
     let mut before = Vec::new();
     for ((written_of, attribute), written) in &input.record.settings {
