@@ -4,6 +4,7 @@
 //! and a test can show it. This version plays the bundled module.
 
 mod host;
+mod params;
 mod requests;
 
 use std::time::Duration;

@@ -299,3 +299,36 @@ fn the_kernels_own_names_are_refused() {
         refused.all()
     );
 }
+
+#[test]
+fn what_a_parent_reload_makes_anew_is_set_up_once_and_felt_once() {
+    let host = Host::new();
+    let function = "subdevice m { mdev type=eth; netdev m; representor m_r up=#true; }";
+    host.apply(&host_with(function));
+    let text = host_with(&format!("param max_queues 8 cmode=driverinit; {function}"));
+    let plan = host.plan_json(&text);
+    let felt: Vec<(String, &str)> = plan["operations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|operation| (operation["request"].to_string(), operation["impact"].as_str().unwrap()))
+        .filter(|(_, impact)| *impact != "none")
+        .collect();
+    assert!(matches!(felt.as_slice(), [(request, "parent-wide")] if request.contains("reload")), "{felt:#?}");
+    assert!(!plan["operations"].to_string().contains("mtu"), "{:#}", plan["operations"]);
+    host.apply(&text);
+    assert_eq!(host.plan(&text).code, 0);
+}
+
+#[test]
+fn a_permanent_parameter_outlives_its_parent() {
+    let host = Host::new();
+    host.apply(&host_with("param auto_sfnum_min 2000 cmode=permanent"));
+    assert_eq!(host.run(&["destroy", "--yes", "--allow", "parent-wide"]).code, 0);
+    let text = host_with("param auto_sfnum_min 1000 cmode=permanent; subdevice m { mdev type=eth; }");
+    host.apply(&text);
+    let state: Value = serde_json::from_str(&host.run(&["state", "--format", "json"]).stdout).unwrap();
+    let number = &state["parents"]["subdev/nic0"]["functions"][0]["volatile"]["sf_number"];
+    // In force is what was stored when the parent was made.
+    assert_eq!(number, 2000);
+}

@@ -429,11 +429,9 @@ pub(super) fn default_params(
     specs.iter().filter(move |spec| spec.owner == owner).flat_map(|spec| {
         spec.default.iter().flat_map(|value| {
             let name = spec.name.clone();
-            spec.cmodes.iter().map(move |&cmode| Setting::Param {
-                name: name.clone(),
-                cmode,
-                value: value.clone(),
-            })
+            // A permanent value is kept beyond the instance.
+            let cmodes = spec.cmodes.iter().filter(|cmode| **cmode != Cmode::Permanent);
+            cmodes.map(move |&cmode| Setting::Param { name: name.clone(), cmode, value: value.clone() })
         })
     })
 }

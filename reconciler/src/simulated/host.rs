@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use subdevcfg_compiler::values::{
-    Cmode, DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr, Scalar,
-};
+use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr};
 use uuid::Uuid;
 
+use super::params::{self, Params, Values};
 use crate::kernel::Effect;
 use crate::record::Record;
 use crate::resource::{FunctionId, Subject};
@@ -39,6 +38,9 @@ pub struct SimulatedHost {
     /// Counts the addresses given to functions of parents without a `mac-base`.
     #[serde(default)]
     pub(super) next_random_mac: u32,
+    /// Permanent parameters of parents, by their names, also while there is no such parent.
+    #[serde(default)]
+    pub(super) permanent: BTreeMap<String, Values>,
     /// The record that subdevcfg keeps on this host.
     #[serde(default)]
     pub record: Record,
@@ -57,7 +59,9 @@ pub(super) struct SimulatedParent {
     pub capacity: u32,
     pub mac_base: Option<MacAddr>,
     pub mode: EswitchMode,
-    pub spoof_check: bool,
+    pub params: Params,
+    /// Numbers for functions that none was chosen for start here: `auto_sfnum_min` as it was when the parent was made.
+    pub first_automatic: u32,
     pub functions: Vec<SimulatedFunction>,
     pub next_port_index: u32,
 }
@@ -74,7 +78,7 @@ pub(super) struct SimulatedFunction {
     /// Number of the auxiliary device of an active SF.
     pub aux_id: Option<u32>,
     /// The parameters of the function's instance, while it has one.
-    pub params: Option<FunctionParams>,
+    pub params: Option<Params>,
     pub netdev: Option<SimulatedInterface>,
     pub representor: Option<SimulatedInterface>,
 }
@@ -85,25 +89,6 @@ pub(super) struct SimulatedMdev {
     pub mdev_type: String,
 }
 
-/// The driverinit parameters of an instance: reported is what was written last, in force what the last reload took.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct FunctionParams {
-    pub reported: ParamValues,
-    pub in_force: ParamValues,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct ParamValues {
-    pub enable_eth: bool,
-    pub queues: u32,
-}
-
-impl Default for ParamValues {
-    fn default() -> Self {
-        Self { enable_eth: false, queues: 1 }
-    }
-}
-
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct SimulatedInterface {
     pub index: u32,
@@ -111,6 +96,7 @@ pub(super) struct SimulatedInterface {
     /// Somebody renamed it.
     pub renamed: bool,
     pub mtu: u32,
+    pub max_mtu: u32,
     pub up: bool,
 }
 
@@ -126,6 +112,7 @@ impl SimulatedHost {
             next_ifindex: 2,
             next_aux_id: 0,
             next_random_mac: 1,
+            permanent: BTreeMap::new(),
             record: Record::default(),
         }
     }
@@ -139,7 +126,7 @@ impl SimulatedHost {
     }
 
     /// A new Ethernet interface under the first free `eth%d`.
-    pub(super) fn new_interface(&mut self) -> SimulatedInterface {
+    pub(super) fn new_interface(&mut self, max_mtu: u32) -> SimulatedInterface {
         let taken: std::collections::BTreeSet<&str> = self.interface_names().collect();
         let mut number = 0;
         while taken.contains(format!("eth{number}").as_str()) {
@@ -147,7 +134,14 @@ impl SimulatedHost {
         }
         let index = self.next_ifindex;
         self.next_ifindex += 1;
-        SimulatedInterface { index, name: format!("eth{number}"), renamed: false, mtu: 1500, up: false }
+        SimulatedInterface {
+            index,
+            name: format!("eth{number}"),
+            renamed: false,
+            mtu: 1500,
+            max_mtu,
+            up: false,
+        }
     }
 
     /// Whether an effect is to be seen on a subject.
@@ -189,16 +183,23 @@ impl SimulatedHost {
 }
 
 impl SimulatedParent {
-    pub fn new(spec: &SoftSpec) -> Self {
+    pub fn new(spec: &SoftSpec, permanent: &Values) -> Self {
+        let params = Params::new(&params::OF_PARENT, permanent);
         Self {
+            first_automatic: u32::try_from(params.number("auto_sfnum_min")).unwrap_or(u32::MAX),
             capacity: spec.max_subdevices.unwrap_or(DEFAULT_CAPACITY),
             mac_base: spec.mac_base,
             mode: EswitchMode::Legacy,
-            spoof_check: true,
+            params,
             functions: Vec::new(),
             // Port 0 is the uplink.
             next_port_index: 1,
         }
+    }
+
+    /// The MTU limit of interfaces that are made from now on.
+    pub fn max_mtu(&self) -> u32 {
+        u32::try_from(self.params.number("max_mtu")).unwrap_or(u32::MAX)
     }
 
     pub fn function(&mut self, id: &FunctionId) -> Option<&mut SimulatedFunction> {
@@ -209,7 +210,6 @@ impl SimulatedParent {
         let mut functions: Vec<Function> = self.functions.iter().map(SimulatedFunction::state).collect();
         functions.sort_by(|a, b| a.id.cmp(&b.id));
         let used = u32::try_from(self.functions.len()).unwrap_or(u32::MAX);
-        let spoof_check = BTreeMap::from([(Cmode::Runtime, Scalar::Bool(self.spoof_check))]);
         Parent {
             driver: Some("subdev".to_owned()),
             soft: Some(SoftSpec {
@@ -222,7 +222,7 @@ impl SimulatedParent {
                 inline_mode: Some(InlineMode::None),
                 encap_mode: Some(EncapMode::None),
             },
-            params: BTreeMap::from([("spoof_check".to_owned(), spoof_check)]),
+            params: self.params.reported(&params::OF_PARENT),
             functions,
             volatile: Volatile(ParentVolatile {
                 mdev_types: BTreeMap::from([("subdev-eth".to_owned(), self.capacity.saturating_sub(used))]),
@@ -246,14 +246,7 @@ impl SimulatedFunction {
             (None, Some(id)) => Some(DevlinkHandle::new("auxiliary", format!("subdev.sf.{id}"))),
             (None, None) => None,
         };
-        let params = self.params.map(|params| {
-            let values = params.reported;
-            let driverinit = |value| BTreeMap::from([(Cmode::Driverinit, value)]);
-            BTreeMap::from([
-                ("enable_eth".to_owned(), driverinit(Scalar::Bool(values.enable_eth))),
-                ("queues".to_owned(), driverinit(Scalar::from(values.queues))),
-            ])
-        });
+        let params = self.params.as_ref().map(|params| params.reported(&params::OF_FUNCTION));
         Function {
             id: self.id(),
             mdev_type: self.mdev.as_ref().map(|mdev| mdev.mdev_type.clone()),

@@ -1,21 +1,19 @@
 //! Each request with its preconditions and effects, as the kernel and the bundled module have them.
 
 use nix::errno::Errno;
-use subdevcfg_compiler::values::{Cmode, DevlinkHandle, EncapMode, EswitchMode, InlineMode, MacAddr, Scalar};
+use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMode, MacAddr, Scalar};
 
-use super::host::{FunctionParams, SimulatedFunction, SimulatedHost, SimulatedMdev, SimulatedParent};
+use super::host::{SimulatedFunction, SimulatedHost, SimulatedMdev, SimulatedParent};
+use super::params::{self, Params, Values};
 use crate::kernel::{Request, RequestError};
 use crate::resource::{FunctionId, Setting, Side, Subject};
 
-/// The module numbers ports of functions that nobody numbered from here.
-const FIRST_AUTOMATIC_NUMBER: u32 = 1000;
-
-/// Limits of `ether_setup` devices (`ETH_MIN_MTU`) and of the module's netdevs (`ETH_MAX_MTU`).
-const MTU: std::ops::RangeInclusive<u32> = 68..=65535;
+/// The least MTU of an Ethernet device (`ETH_MIN_MTU`, include/uapi/linux/if_ether.h).
+const MIN_MTU: u32 = 68;
 
 type Answer = Result<(), RequestError>;
 
-fn refuse(errno: Errno, message: &str) -> RequestError {
+pub(super) fn refuse(errno: Errno, message: &str) -> RequestError {
     let message = (!message.is_empty()).then(|| message.to_owned());
     RequestError::Refused { errno, message, file: None }
 }
@@ -32,7 +30,8 @@ pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
             if spec.lower.is_some() {
                 return Err(refuse(Errno::EOPNOTSUPP, ""));
             }
-            host.parents.insert(handle.device().to_owned(), SimulatedParent::new(spec));
+            let kept = host.permanent.get(handle.device()).cloned().unwrap_or_default();
+            host.parents.insert(handle.device().to_owned(), SimulatedParent::new(spec, &kept));
             Ok(())
         }
         Request::DelParent { handle } => {
@@ -105,7 +104,7 @@ fn create(
             if mdev_type != "subdev-eth" {
                 return Err(refuse(Errno::ENOENT, ""));
             }
-            let number = (FIRST_AUTOMATIC_NUMBER..=u32::MAX).find(|number| !number_taken(*number));
+            let number = (found.first_automatic..=u32::MAX).find(|number| !number_taken(*number));
             let mdev = SimulatedMdev { uuid: *uuid, mdev_type: mdev_type.to_owned() };
             (number.unwrap_or(u32::MAX), Some(mdev))
         }
@@ -116,11 +115,11 @@ fn create(
     let switchdev = found.mode == EswitchMode::Switchdev;
     let port_index = found.next_port_index;
     found.next_port_index += 1;
-    let base = found.mac_base;
+    let (base, max_mtu) = (found.mac_base, found.max_mtu());
     let mac = default_mac(host, base, port_index);
-    let representor = switchdev.then(|| host.new_interface());
+    let representor = switchdev.then(|| host.new_interface(max_mtu));
     // The instance of a mediated device is registered when it is created; an SF's when it is activated.
-    let params = mdev.is_some().then(FunctionParams::default);
+    let params = mdev.is_some().then(|| Params::new(&params::OF_FUNCTION, &Values::new()));
     let made = SimulatedFunction {
         sf_number,
         port_index,
@@ -176,7 +175,7 @@ fn set_active(host: &mut SimulatedHost, handle: &DevlinkHandle, id: &FunctionId,
     if found.mdev.is_none() {
         found.aux_id = Some(aux_id);
         // A new instance, probed light: nothing is enabled.
-        found.params = Some(FunctionParams::default());
+        found.params = Some(Params::new(&params::OF_FUNCTION, &Values::new()));
         host.next_aux_id += 1;
     }
     probe(host, handle, id)
@@ -186,9 +185,10 @@ fn set_active(host: &mut SimulatedHost, handle: &DevlinkHandle, id: &FunctionId,
 fn probe(host: &mut SimulatedHost, handle: &DevlinkHandle, id: &FunctionId) -> Answer {
     let found = function(host, handle, id)?;
     found.netdev = None;
-    let enabled = found.params.is_some_and(|params| params.in_force.enable_eth);
+    let enabled = found.params.as_ref().is_some_and(|params| params.is_on("enable_eth"));
     if found.active && enabled {
-        let interface = host.new_interface();
+        let max_mtu = parent(host, handle)?.max_mtu();
+        let interface = host.new_interface(max_mtu);
         function(host, handle, id)?.netdev = Some(interface);
     }
     Ok(())
@@ -210,12 +210,9 @@ fn set(host: &mut SimulatedHost, subject: &Subject, setting: &Setting) -> Answer
         (None, Setting::InlineMode(InlineMode::None) | Setting::EncapMode(EncapMode::None)) => Ok(()),
         (None, Setting::Param { name, cmode, value }) => {
             let found = parent(host, &subject.parent)?;
-            match (name.as_str(), cmode, value) {
-                ("spoof_check", Cmode::Runtime, Scalar::Bool(value)) => found.spoof_check = *value,
-                ("spoof_check", Cmode::Runtime, _) => return Err(refuse(Errno::EINVAL, "")),
-                ("spoof_check", ..) => return Err(refuse(Errno::EOPNOTSUPP, "")),
-                _ => return Err(refuse(Errno::EINVAL, "")),
-            }
+            found.params.set(&params::OF_PARENT, name, *cmode, value)?;
+            let permanent = found.params.permanent(&params::OF_PARENT);
+            host.permanent.insert(subject.parent.device().to_owned(), permanent);
             Ok(())
         }
         (Some(id), Setting::Mac(mac)) => {
@@ -231,18 +228,14 @@ fn set(host: &mut SimulatedHost, subject: &Subject, setting: &Setting) -> Answer
         }
         (Some(id), Setting::Param { name, cmode, value }) => {
             let vanished = format!("{subject} has no devlink instance");
+            let most = parent(host, &subject.parent)?.params.number("max_queues");
             let found = function(host, &subject.parent, id)?;
             let params = found.params.as_mut().ok_or(RequestError::Vanished(vanished))?;
-            match (name.as_str(), cmode, value) {
-                ("enable_eth", Cmode::Driverinit, Scalar::Bool(value)) => params.reported.enable_eth = *value,
-                ("queues", Cmode::Driverinit, Scalar::Number(value @ 1..=64)) => {
-                    params.reported.queues = u32::try_from(*value).unwrap_or(u32::MAX);
-                }
-                ("enable_eth" | "queues", Cmode::Driverinit, _) => return Err(refuse(Errno::EINVAL, "")),
-                ("enable_eth" | "queues", ..) => return Err(refuse(Errno::EOPNOTSUPP, "")),
-                _ => return Err(refuse(Errno::EINVAL, "")),
+            if name == "queues" && matches!(value, Scalar::Number(queues) if (most + 1..=64).contains(queues))
+            {
+                return Err(refuse(Errno::EINVAL, "queues is more than the parent's max_queues"));
             }
-            Ok(())
+            params.set(&params::OF_FUNCTION, name, *cmode, value)
         }
         _ => Err(refuse(Errno::EOPNOTSUPP, "")),
     }
@@ -272,7 +265,7 @@ fn set_interface(host: &mut SimulatedHost, subject: &Subject, side: Side, settin
             interface.renamed = true;
         }
         Setting::Mtu(_, mtu) => {
-            if !MTU.contains(mtu) {
+            if !(MIN_MTU..=interface.max_mtu).contains(mtu) {
                 return Err(refuse(Errno::EINVAL, "mtu out of range"));
             }
             interface.mtu = *mtu;
@@ -297,10 +290,12 @@ fn reload(host: &mut SimulatedHost, subject: &Subject) -> Answer {
         // The parent's: SFs are deleted, mediated devices stay, inactive, with new representors.
         let found = parent(host, &subject.parent)?;
         found.functions.retain(|function| function.mdev.is_some());
+        found.params.reload(&params::OF_PARENT);
+        let max_mtu = found.max_mtu();
         let switchdev = found.mode == EswitchMode::Switchdev;
         let left = found.functions.len();
         for at in 0..left {
-            let representor = switchdev.then(|| host.new_interface());
+            let representor = switchdev.then(|| host.new_interface(max_mtu));
             let function = &mut parent(host, &subject.parent)?.functions[at];
             function.active = false;
             function.netdev = None;
@@ -311,6 +306,6 @@ fn reload(host: &mut SimulatedHost, subject: &Subject) -> Answer {
     let vanished = format!("{subject} has no devlink instance");
     let found = function(host, &subject.parent, id)?;
     let params = found.params.as_mut().ok_or(RequestError::Vanished(vanished))?;
-    params.in_force = params.reported;
+    params.reload(&params::OF_FUNCTION);
     probe(host, &subject.parent, id)
 }
