@@ -95,7 +95,7 @@ pub enum Command {
         /// The files.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<Utf8PathBuf>,
-        /// Write nothing; name the files that are not in the form, and exit with 1 if there are any.
+        /// Write nothing; name the files that are not in the form, and exit with 2 if there are any.
         #[arg(long)]
         check: bool,
     },

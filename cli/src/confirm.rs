@@ -14,24 +14,26 @@ pub enum Decision {
     Go,
     /// Go on, but look again first: time has passed.
     GoAsked,
+    /// It is allowed, and nobody is there to say yes.
+    NobodyToAsk,
     /// Above the ceiling, and nobody may say yes.
     Refused,
 }
 
-/// Decides by the flags, or asks the person at the terminal.
-pub fn decide(plan: &Plan, allowances: &[Allowance], yes: bool) -> Result<Decision, CliError> {
+/// Decides by the flags, or asks the person at the terminal. `unseen` is what the person has to see before.
+pub fn decide(plan: &Plan, allowances: &[Allowance], yes: bool, unseen: &str) -> Result<Decision, CliError> {
     let above = guard::above_ceiling(plan, allowances);
     match (above.is_empty(), yes) {
         (true, true) => Ok(Decision::Go),
         (false, true) => Ok(Decision::Refused),
         (_, false) if !io::stdin().is_terminal() => {
             if above.is_empty() {
-                Err(CliError::NobodyToAsk)
+                Ok(Decision::NobodyToAsk)
             } else {
                 Ok(Decision::Refused)
             }
         }
-        (within, false) => ask(if within { "yes" } else { greatest(&above) }),
+        (within, false) => ask(unseen, if within { "yes" } else { greatest(&above) }),
     }
 }
 
@@ -39,8 +41,9 @@ fn greatest(operations: &[&Operation]) -> &'static str {
     guard::greatest(operations.iter().copied()).map_or("yes", guard::impact_word)
 }
 
-fn ask(word: &str) -> Result<Decision, CliError> {
+fn ask(unseen: &str, word: &str) -> Result<Decision, CliError> {
     let mut terminal = io::stderr();
+    terminal.write_all(unseen.as_bytes())?;
     write!(terminal, "To do this, type {word}: ")?;
     terminal.flush()?;
     let mut answer = String::new();

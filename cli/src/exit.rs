@@ -9,7 +9,7 @@ pub enum Exit {
     Done = 0,
     /// Failed: bad input, no permission, a kernel error. If an apply had begun, everything was undone.
     Failed = 1,
-    /// There are differences (`plan --detailed-exitcode`).
+    /// There are differences (`plan --detailed-exitcode`, `fmt --check`).
     Differs = 2,
     /// Refused before anything was changed.
     Refused = 3,
@@ -17,6 +17,16 @@ pub enum Exit {
     Incomplete = 4,
     /// Wrong usage.
     Usage = 64,
+}
+
+impl Exit {
+    /// This way, or with differences if everything was well so far.
+    pub const fn or_differs(self) -> Self {
+        match self {
+            Self::Done => Self::Differs,
+            other => other,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {

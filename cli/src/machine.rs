@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -113,7 +114,9 @@ impl RecordKeeper for SimulatedFile {
 /// Writes a file whole or not at all: beside it first, then in its place.
 fn write_whole(path: &Utf8Path, host: &SimulatedHost) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    // As any file that a program writes for its user: the umask takes away what it should.
+    let mode = std::fs::Permissions::from_mode(0o666);
+    let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(folder)?;
     let mut text = serde_json::to_vec_pretty(host)?;
     text.push(b'\n');
     file.write_all(&text)?;

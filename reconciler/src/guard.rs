@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use serde::Serialize;
 use subdevcfg_compiler::catalogue::Impact;
 
 use crate::kernel::Request;
@@ -12,7 +13,8 @@ use crate::resource::Attribute;
 pub const DEFAULT_CEILING: Impact = Impact::Traffic;
 
 /// The cause of a parent-wide impact; it is shown in its place, and `--allow CAUSE` lifts the ceiling for it alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// The eswitch changes its mode.
     EswitchSwitch,
@@ -32,10 +34,10 @@ impl Cause {
         }
     }
 
-    /// The cause of a parent-wide operation, where it has a name.
+    /// The cause of a request's impact, where it is parent-wide and has a name.
     #[must_use]
-    pub fn of(operation: &Operation) -> Option<Self> {
-        match &operation.request {
+    pub fn of(request: &Request, impact: Impact) -> Option<Self> {
+        match request {
             Request::Set { setting, .. } => match setting.attribute() {
                 Attribute::EswitchMode | Attribute::InlineMode | Attribute::EncapMode => {
                     Some(Self::EswitchSwitch)
@@ -45,14 +47,14 @@ impl Cause {
             Request::Reload { subject } if subject.function.is_none() => Some(Self::ParentReload),
             _ => None,
         }
-        .filter(|_| operation.impact == Impact::ParentWide)
+        .filter(|_| impact == Impact::ParentWide)
     }
 }
 
 /// The word that plans show for an operation's impact: its cause where it has one, else its level.
 #[must_use]
 pub fn impact_word(operation: &Operation) -> &'static str {
-    Cause::of(operation).map_or(operation.impact.as_str(), Cause::as_str)
+    operation.cause.map_or(operation.impact.as_str(), Cause::as_str)
 }
 
 /// One `--allow LEVEL[@ADDRESS]`.
@@ -103,9 +105,7 @@ impl Allowance {
         let permitted = match self.level {
             Level::Impact(ceiling) => operation.impact <= ceiling,
             // A cause includes everything below parent-wide.
-            Level::Cause(cause) => {
-                operation.impact < Impact::ParentWide || Cause::of(operation) == Some(cause)
-            }
+            Level::Cause(cause) => operation.impact < Impact::ParentWide || operation.cause == Some(cause),
         };
         in_scope && permitted
     }
@@ -159,7 +159,7 @@ fn words(operations: &[&Operation]) -> Vec<&'static str> {
     }
     let mut words = Vec::new();
     for operation in operations.iter().filter(|operation| operation.impact == Impact::ParentWide) {
-        let Some(cause) = Cause::of(operation) else { return vec![Impact::ParentWide.as_str()] };
+        let Some(cause) = operation.cause else { return vec![Impact::ParentWide.as_str()] };
         if !words.contains(&cause.as_str()) {
             words.push(cause.as_str());
         }

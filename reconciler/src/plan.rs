@@ -19,6 +19,7 @@ use subdevcfg_compiler::catalogue::Impact;
 use subdevcfg_compiler::values::{DevlinkHandle, Scalar};
 
 use crate::desired::Desired;
+use crate::guard::Cause;
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
 use crate::record::Record;
@@ -128,6 +129,9 @@ pub struct Operation {
     pub reason: Reason,
     /// What somebody who uses the host now feels.
     pub impact: Impact,
+    /// What it is called where it is parent-wide; `--allow` takes this word too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
     /// Whether it can be undone.
     pub reversible: Reversible,
     /// Operations that must be done before, by number.

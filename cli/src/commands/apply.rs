@@ -81,15 +81,23 @@ fn carry_out(
     let before = machine.kernel.observe()?;
     let plan = planner(&before, &machine.record);
     let allow = &change.guard.allow;
+    let shown = show::plan::text(&plan, heading, allow, change.all);
     if output.format == Format::Human {
-        show::print(&show::plan::text(&plan, heading, allow, change.all))?;
+        show::print(&shown)?;
     }
     let incomplete = plan.is_incomplete();
     if !plan.refusals.is_empty() {
         return Ok(Report::new(&plan, Ending::Refused).refused_by(allow).show(output, Exit::Refused));
     }
     if !plan.is_empty() {
-        match confirm::decide(&plan, allow, change.yes)? {
+        let question = if output.format == Format::Human { "" } else { &shown };
+        match confirm::decide(&plan, allow, change.yes, question)? {
+            Decision::NobodyToAsk if output.format == Format::Json => {
+                let needs = vec!["--yes".to_owned()];
+                let report = Report { needs, ..Report::new(&plan, Ending::Refused) };
+                return Ok(report.show(output, Exit::Refused));
+            }
+            Decision::NobodyToAsk => return Err(CliError::NobodyToAsk),
             Decision::Refused => {
                 return Ok(Report::new(&plan, Ending::Refused).refused_by(allow).show(output, Exit::Refused));
             }

@@ -27,7 +27,7 @@ pub fn format(files: &[Utf8PathBuf], check: bool) -> Result<Exit, CliError> {
             continue;
         }
         if check {
-            exit = Exit::Failed;
+            exit = exit.or_differs();
             show::print(&format!("{path} is not in the form\n"))?;
         } else {
             replace(path, &formed).map_err(|source| CliError::Unwritable { path: path.clone(), source })?;

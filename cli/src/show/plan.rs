@@ -264,8 +264,8 @@ fn greatest(plan: &Plan) -> String {
 fn command(heading: &Heading<'_>, flags: &[String]) -> String {
     let verb = if heading.command == "destroy" { "destroy" } else { "apply" };
     let mut words = vec!["subdevcfg".to_owned(), verb.to_owned()];
-    words.extend(heading.file.map(ToString::to_string));
-    words.extend(heading.flags.simulate.as_ref().map(|path| format!("--simulate {path}")));
+    words.extend(heading.file.map(quoted));
+    words.extend(heading.flags.simulate.as_ref().map(|path| format!("--simulate {}", quoted(path))));
     words.extend(flags.iter().cloned());
     let mut text = String::new();
     let mut column = "To do it:  ".len();
@@ -279,6 +279,11 @@ fn command(heading: &Heading<'_>, flags: &[String]) -> String {
         text.push(' ');
     }
     text.trim_end().to_owned()
+}
+
+/// A path as a shell takes it for one word.
+fn quoted(path: &Utf8Path) -> String {
+    shlex::try_quote(path.as_str()).map_or_else(|_| path.to_string(), Into::into)
 }
 
 fn why(reason: &Reason) -> String {

@@ -1,6 +1,6 @@
 //! The tool used wrongly: each message says where, and what to do next.
 
-use crate::run::{Host, example, snapshot};
+use crate::run::{Host, example, host_with, snapshot};
 
 #[test]
 fn a_file_that_is_not_there() {
@@ -68,4 +68,45 @@ fn a_file_for_another_host_is_refused_here() {
         "{}",
         run.all()
     );
+}
+
+#[test]
+fn nobody_to_ask_is_told_to_a_program_too() {
+    let host = Host::new();
+    host.write("host.kdl", &example("legacy.kdl"));
+    let run = host.run(&["apply", "host.kdl", "--format", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(
+        (run.code, report["ending"].as_str(), &report["needs"][0]),
+        (3, Some("refused"), &"--yes".into())
+    );
+}
+
+#[test]
+fn a_command_to_copy_is_one_that_a_shell_takes() {
+    let host = Host::new();
+    host.write("my host.kdl", &example("legacy.kdl"));
+    let run = host.run(&["plan", "my host.kdl"]);
+    assert!(run.stdout.contains("subdevcfg apply 'my host.kdl' --simulate host.json\n"), "{}", run.all());
+}
+
+#[test]
+fn a_program_is_told_the_cause_of_a_parent_wide_impact() {
+    let host = Host::new();
+    host.apply(&host_with("subdevice a { sf 1; }"));
+    let plan = host.plan_json(&host_with("param max_queues 8 cmode=driverinit; subdevice a { sf 1; }"));
+    let operations = plan["operations"].as_array().unwrap();
+    assert!(operations.iter().any(|operation| operation["cause"] == "parent-reload"), "{operations:#?}");
+}
+
+#[test]
+fn a_file_that_is_not_in_the_form_is_a_difference() {
+    let host = Host::new();
+    host.write("host.kdl", "subdevcfg   version=1\nhost a\n");
+    let check = |folder: &Host| crate::run::run(&folder.path(""), &["fmt", "--check", "host.kdl"]).code;
+    assert_eq!(check(&host), 2);
+    assert_eq!(crate::run::run(&host.path(""), &["fmt", "host.kdl"]).code, 0);
+    assert_eq!(check(&host), 0);
+    host.write("host.kdl", "host {\n");
+    assert_eq!(check(&host), 1);
 }

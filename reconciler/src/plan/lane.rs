@@ -9,6 +9,7 @@ use super::{
     Bookkeeping, Drift, FORMAT_VERSION, Input, Note, NoteKind, Operation, Plan, Refusal, ResourceChange,
     Reversible, Undo,
 };
+use crate::guard::Cause;
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
 use crate::resource::Subject;
@@ -146,6 +147,7 @@ impl<'a> Draft<'a> {
             self.operations.push(Operation {
                 id,
                 lane: lane.clone(),
+                cause: Cause::of(&step.request, step.impact),
                 address: step.address,
                 request: step.request,
                 before: step.before,

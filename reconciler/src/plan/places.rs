@@ -18,7 +18,7 @@ use crate::state::{Function, State};
 pub(super) enum Place {
     /// An interface's name, unique in its network namespace.
     Name(String),
-    /// A mediated device's UUID, unique on the host (drivers/vfio/mdev/mdev_core.c).
+    /// A mediated device's UUID, unique on the host (`drivers/vfio/mdev/mdev_core.c`).
     Uuid(Uuid),
     /// An SF number, unique on its parent; the ports of mediated devices have one too.
     Number(DevlinkHandle, u32),
@@ -41,7 +41,7 @@ pub(super) fn of_function(parent: &DevlinkHandle, function: &Function) -> Vec<Pl
         FunctionId::Sf { .. } => None,
     };
     let number = function.volatile.0.sf_number.map(|number| Place::Number(parent.clone(), number));
-    let names = Side::ALL.into_iter().flat_map(|side| of_interface(function, side));
+    let names = Side::ALL.into_iter().filter_map(|side| of_interface(function, side));
     uuid.into_iter().chain(number).chain(names).collect()
 }
 
@@ -87,7 +87,7 @@ struct Wait {
 /// Brings the operations into an order in which every place is free when somebody moves in. Without a conflict the
 /// order stays as it is. `frees` has the places that each operation leaves, in the operations' order.
 pub(super) fn settle(
-    operations: &mut Vec<Operation>,
+    operations: &mut [Operation],
     frees: &[Vec<Place>],
     state: &State,
     refusals: &mut Vec<Refusal>,
@@ -118,10 +118,10 @@ fn waits(
     holders: &BTreeMap<Place, String>,
     refusals: &mut Vec<Refusal>,
 ) -> Vec<Wait> {
-    let mut freed: BTreeMap<&Place, usize> = BTreeMap::new();
+    let mut left_by: BTreeMap<&Place, usize> = BTreeMap::new();
     for (operation, places) in operations.iter().zip(frees) {
         for place in places {
-            freed.entry(place).or_insert(operation.id);
+            left_by.entry(place).or_insert(operation.id);
         }
     }
     let mut taken: BTreeMap<Place, Subject> = BTreeMap::new();
@@ -133,7 +133,7 @@ fn waits(
             let text = format!("{place} is taken by {holder}: choose another, or free that one");
             refusals.push(Refusal { address: operation.address.clone(), text });
         };
-        match (holders.get(&place), freed.get(&place)) {
+        match (holders.get(&place), left_by.get(&place)) {
             (None, _) => {}
             (Some(holder), None) => refuse(holder),
             (Some(_), Some(&from)) => waits.push(Wait { from, to: operation.id, place: place.clone() }),
@@ -173,7 +173,7 @@ fn order(operations: &[Operation]) -> Vec<usize> {
 }
 
 /// Puts the operations into this order and gives them the numbers of their new places.
-fn renumber(operations: &mut Vec<Operation>, order: &[usize]) {
+fn renumber(operations: &mut [Operation], order: &[usize]) {
     let number: BTreeMap<usize, usize> = order.iter().enumerate().map(|(at, &id)| (id, at + 1)).collect();
     for operation in operations.iter_mut() {
         operation.id = number[&operation.id];

@@ -10,10 +10,10 @@ use subdevcfg_compiler::values::{Cmode, Scalar};
 use super::requests::refuse;
 use crate::kernel::RequestError;
 
-/// Longest string of a parameter, without its end (`__DEVLINK_PARAM_MAX_STRING_VALUE`, include/net/devlink.h).
+/// Longest string of a parameter, without its end (`__DEVLINK_PARAM_MAX_STRING_VALUE`, `include/net/devlink.h`).
 const MAX_TEXT: usize = 31;
 
-/// One parameter of an instance (kmod/params.c and kmod/fn_devlink.c).
+/// One parameter of an instance (`kmod/params.c` and `kmod/fn_devlink.c`).
 #[derive(Debug)]
 pub(super) struct Spec {
     name: &'static str,

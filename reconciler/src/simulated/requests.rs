@@ -8,7 +8,7 @@ use super::params::{self, Params, Values};
 use crate::kernel::{Request, RequestError};
 use crate::resource::{FunctionId, Setting, Side, Subject};
 
-/// The least MTU of an Ethernet device (`ETH_MIN_MTU`, include/uapi/linux/if_ether.h).
+/// The least MTU of an Ethernet device (`ETH_MIN_MTU`, `include/uapi/linux/if_ether.h`).
 const MIN_MTU: u32 = 68;
 
 type Answer = Result<(), RequestError>;
