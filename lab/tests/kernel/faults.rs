@@ -1,7 +1,9 @@
 //! The kernel refuses at the k-th operation, by the module's fault injection: the host is as before, and the kernel's
 //! own words are shown.
 
-use crate::guest::{QUICKSTART, apply, config, destroy, example, fresh, host_file, sh, subdevcfg};
+use crate::guest::{
+    QUICKSTART, apply, config, destroy, example, fresh, host_file, on_the_debug_kernel, sh, subdevcfg,
+};
 
 const OPERATIONS: [&str; 8] =
     ["new_device", "mode_set", "mdev_create", "port_add", "function_set", "activate", "param_set", "reload"];
@@ -41,10 +43,6 @@ fn fail_everywhere(file: &str, reset: impl Fn()) -> Vec<(&'static str, u32)> {
         assert_eq!(config(), before, "{operation}");
     }
     calls
-}
-
-fn on_the_debug_kernel() -> bool {
-    std::env::var("SUBDEVCFG_KERNEL").is_ok_and(|kernel| kernel == "debug")
 }
 
 #[test]

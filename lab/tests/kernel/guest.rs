@@ -68,6 +68,11 @@ pub fn example(name: &str) -> String {
     std::fs::read_to_string(Path::new("/lab/examples").join(name)).unwrap()
 }
 
+/// Whether this is the debug kernel, which is five to ten times slower.
+pub fn on_the_debug_kernel() -> bool {
+    std::env::var("SUBDEVCFG_KERNEL").is_ok_and(|kernel| kernel == "debug")
+}
+
 pub const QUICKSTART: &str = "/lab/examples/quickstart.kdl";
 
 /// Applies a file and expects that the next plan is empty.

@@ -41,7 +41,7 @@ fn a_number_that_a_mediated_device_has_is_refused_at_plan_time() {
     let before = config();
     let file = host_file(&nic0(&format!("{mdev}; subdevice a {{ sf 1000; }}")));
     let refused = subdevcfg(&["apply", file, "--yes"]).expect(3);
-    assert!(refused.stdout.contains("sf number 1000 is the port of mdev"), "{}", refused.all());
+    assert!(refused.stdout.contains("the SF number 1000 is taken by subdev/nic0 mdev"), "{}", refused.all());
     assert_eq!(config(), before);
     destroy();
 }

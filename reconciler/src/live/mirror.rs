@@ -216,11 +216,31 @@ impl Mirror {
         }
     }
 
+    /// Whether somebody has the identity of this function: itself, a mediated device of that UUID on another parent, or
+    /// one whose port has that number.
+    pub fn is_taken(&self, subject: &Subject) -> bool {
+        match &subject.function {
+            None => self.has(subject),
+            Some(FunctionId::Mdev { uuid }) => self.mdevs.contains_key(uuid),
+            Some(FunctionId::Sf { controller, pf, number }) => {
+                let parent = wire::netlink_handle(&subject.parent);
+                self.ports_of(&parent).any(|port| {
+                    port.flavour == Some(Flavour::PciSf)
+                        && port.sf == Some(*number)
+                        && port.pf.map(u32::from) == Some(*pf)
+                        && port.controller.unwrap_or(0) == *controller
+                })
+            }
+        }
+    }
+
     /// The devlink instance of a subject: the parent's, or the function's own while it is registered.
     pub fn instance(&self, subject: &Subject) -> Option<Handle> {
         let handle = match &subject.function {
             None => wire::netlink_handle(&subject.parent),
-            Some(FunctionId::Mdev { uuid }) => mdev_handle(*uuid),
+            // The handle does not tell on which parent the device is.
+            Some(FunctionId::Mdev { uuid }) if self.has(subject) => mdev_handle(*uuid),
+            Some(FunctionId::Mdev { .. }) => return None,
             Some(FunctionId::Sf { controller, number, .. }) => {
                 let named = self.port(subject).and_then(|port| port.function.as_ref()?.instance.clone());
                 let parent = wire::netlink_handle(&subject.parent);

@@ -50,7 +50,7 @@ impl<D: Datagrams> LiveKernel<D> {
         loop {
             let answer = self.create_once(parent, id, mdev_type);
             let taken = matches!(&answer, Err(RequestError::Refused { errno: Errno::EEXIST, .. }));
-            if !taken || Instant::now() >= deadline || self.current()?.has(&subject) {
+            if !taken || Instant::now() >= deadline || self.current()?.is_taken(&subject) {
                 return answer;
             }
             std::thread::sleep(IDENTITY_RETRY);

@@ -109,7 +109,7 @@ impl Params {
     }
 
     /// Takes a value (`devlink_nl_cmd_param_set_doit`, net/devlink/param.c): an unknown name or a wrong value is
-    /// `EINVAL`, a wrong configuration mode `EOPNOTSUPP`.
+    /// `EINVAL`, after that a wrong configuration mode `EOPNOTSUPP`.
     pub fn set(
         &mut self,
         specs: &[Spec],
@@ -118,10 +118,10 @@ impl Params {
         value: &Scalar,
     ) -> Result<(), RequestError> {
         let spec = specs.iter().find(|spec| spec.name == name).ok_or_else(|| refuse(Errno::EINVAL, ""))?;
+        spec.check(value)?;
         if spec.cmode != cmode {
             return Err(refuse(Errno::EOPNOTSUPP, ""));
         }
-        spec.check(value)?;
         self.reported.insert(name.to_owned(), value.clone());
         if cmode == Cmode::Runtime {
             self.in_force.insert(name.to_owned(), value.clone());

@@ -11,6 +11,8 @@ use crate::resource::{FunctionId, Setting, Side, Subject};
 /// The least MTU of an Ethernet device (`ETH_MIN_MTU`, `include/uapi/linux/if_ether.h`).
 const MIN_MTU: u32 = 68;
 
+const NO_PLACE: &str = "all places are taken";
+
 type Answer = Result<(), RequestError>;
 
 pub(super) fn refuse(errno: Errno, message: &str) -> RequestError {
@@ -76,7 +78,9 @@ fn create(
 ) -> Answer {
     let uuid_taken =
         host.parents.values().flat_map(|parent| &parent.functions).any(|other| other.id() == *id);
-    let found = parent(host, handle)?;
+    let missing = |error| if id.is_mdev() { refuse(Errno::ENOENT, "") } else { error };
+    // A mediated device is made by a write to a file below its parent.
+    let found = parent(host, handle).map_err(missing)?;
     let full = u32::try_from(found.functions.len()).unwrap_or(u32::MAX) >= found.capacity;
     let number_taken = |number| found.functions.iter().any(|function| function.sf_number == number);
     let (sf_number, mdev) = match id {
@@ -89,6 +93,9 @@ fn create(
             }
             if *pf != 0 || *controller != 0 {
                 return Err(refuse(Errno::EOPNOTSUPP, "the only PF is 0"));
+            }
+            if full {
+                return Err(refuse(Errno::ENOSPC, NO_PLACE));
             }
             if number_taken(*number) {
                 return Err(refuse(Errno::EEXIST, "this SF number is in use"));
@@ -110,13 +117,13 @@ fn create(
         }
     };
     if full {
-        return Err(refuse(Errno::ENOSPC, "all places are taken"));
+        return Err(refuse(Errno::ENOSPC, NO_PLACE));
     }
     let switchdev = found.mode == EswitchMode::Switchdev;
     let port_index = found.next_port_index;
     found.next_port_index += 1;
     let (base, max_mtu) = (found.mac_base, found.max_mtu());
-    let mac = default_mac(host, base, port_index);
+    let mac = default_mac(host, base, sf_number);
     let representor = switchdev.then(|| host.new_interface(max_mtu));
     // The instance of a mediated device is registered when it is created; an SF's when it is activated.
     let params = mdev.is_some().then(|| Params::new(&params::OF_FUNCTION, &Values::new()));
@@ -135,8 +142,8 @@ fn create(
     Ok(())
 }
 
-/// The address that a function has before somebody sets one.
-fn default_mac(host: &mut SimulatedHost, base: Option<MacAddr>, port_index: u32) -> MacAddr {
+/// The address that a function has before somebody sets one: the uplink has the base itself.
+fn default_mac(host: &mut SimulatedHost, base: Option<MacAddr>, sf_number: u32) -> MacAddr {
     let number = base.map_or_else(
         || {
             host.next_random_mac += 1;
@@ -144,7 +151,7 @@ fn default_mac(host: &mut SimulatedHost, base: Option<MacAddr>, port_index: u32)
         },
         |MacAddr(base)| {
             let base = base.iter().fold(0, |number, &octet| number << 8 | u64::from(octet));
-            base + u64::from(port_index)
+            base + 1 + u64::from(sf_number)
         },
     );
     let [_, _, octets @ ..] = number.to_be_bytes();
@@ -245,11 +252,7 @@ fn set_interface(host: &mut SimulatedHost, subject: &Subject, side: Side, settin
     let vanished = || RequestError::Vanished(format!("{subject} has no {}", side.as_str()));
     let id = subject.function.as_ref().ok_or_else(vanished)?;
     let live_rename = !old_kernel(&host.kernel_release);
-    if let Setting::Name(_, name) = setting
-        && host.interface_names().any(|other| other == name.as_str())
-    {
-        return Err(refuse(Errno::EEXIST, ""));
-    }
+    let taken = matches!(setting, Setting::Name(_, name) if host.interface_names().any(|other| other == name.as_str()));
     let found = function(host, &subject.parent, id)?;
     let interface = match side {
         Side::Netdev => found.netdev.as_mut(),
@@ -260,6 +263,13 @@ fn set_interface(host: &mut SimulatedHost, subject: &Subject, side: Side, settin
         Setting::Name(_, name) => {
             if interface.up && !live_rename {
                 return Err(refuse(Errno::EBUSY, ""));
+            }
+            // The name that it has is no change (`dev_change_name`, `net/core/dev.c`).
+            if interface.name == name.as_str() {
+                return Ok(());
+            }
+            if taken {
+                return Err(refuse(Errno::EEXIST, ""));
             }
             name.as_str().clone_into(&mut interface.name);
             interface.renamed = true;

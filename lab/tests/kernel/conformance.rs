@@ -1,0 +1,268 @@
+//! The simulated kernel against the real one: the same random requests to both, and after each the same answer and the
+//! same configuration. The identities are few, so that refusals are common.
+
+use std::collections::BTreeMap;
+
+use nix::errno::Errno;
+use similar::TextDiff;
+use subdevcfg_compiler::values::{Cmode, DevlinkHandle, EswitchMode, MacAddr, Scalar};
+use subdevcfg_reconciler::kernel::{Kernel, Request, RequestError};
+use subdevcfg_reconciler::live::LiveKernel;
+use subdevcfg_reconciler::resource::{FunctionId, Setting, Side, Subject};
+use subdevcfg_reconciler::simulated::SimulatedHost;
+use subdevcfg_reconciler::state::SoftSpec;
+
+use crate::guest::{fresh, on_the_debug_kernel, sh};
+
+/// Requests of one row, from an empty host on.
+const ROW: usize = 100;
+/// Rows of a run.
+const ROWS: u64 = 10;
+/// Distinct pairs of request and answer that the seeds reach; a change that reaches fewer tests less.
+const PAIRS: usize = 60;
+
+/// What a kernel said to a request, as far as both kernels can say the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Done,
+    Refused(Errno),
+    /// There is no such object: the kernel says it by errno, the mirror of the live kernel without asking it.
+    Absent,
+    Other,
+}
+
+impl From<Result<(), RequestError>> for Answer {
+    fn from(result: Result<(), RequestError>) -> Self {
+        match result {
+            Ok(()) => Self::Done,
+            Err(RequestError::Vanished(_) | RequestError::Refused { errno: Errno::ENODEV, .. }) => {
+                Self::Absent
+            }
+            Err(RequestError::Refused { errno, .. }) => Self::Refused(errno),
+            Err(_) => Self::Other,
+        }
+    }
+}
+
+fn pick<T: Clone>(random: &mut fastrand::Rng, of: &[T]) -> T {
+    of[random.usize(..of.len())].clone()
+}
+
+/// A function: three times in four one that is there.
+fn function(random: &mut fastrand::Rng, host: &SimulatedHost) -> Subject {
+    let state = host.state();
+    let present: Vec<Subject> = state
+        .parents
+        .iter()
+        .flat_map(|(handle, parent)| {
+            parent.functions.iter().map(|function| Subject::function(handle.clone(), function.id.clone()))
+        })
+        .collect();
+    if present.is_empty() || random.u8(..4) == 0 {
+        Subject::function(parent(random), id(random))
+    } else {
+        pick(random, &present)
+    }
+}
+
+fn parent(random: &mut fastrand::Rng) -> DevlinkHandle {
+    DevlinkHandle::new("subdev", pick(random, &["nic0", "nic0", "nic1"]))
+}
+
+fn id(random: &mut fastrand::Rng) -> FunctionId {
+    if random.bool() {
+        // 1000 is the first number that mediated devices take.
+        FunctionId::Sf { controller: 0, pf: 0, number: pick(random, &[1, 2, 1000]) }
+    } else {
+        FunctionId::Mdev { uuid: uuid::Uuid::from_u128(random.u128(1..=3)) }
+    }
+}
+
+fn param(random: &mut fastrand::Rng, of_function: bool) -> Setting {
+    let (name, cmode) = if of_function {
+        let enable = ("enable_eth", Cmode::Driverinit);
+        pick(random, &[enable, enable, ("queues", Cmode::Driverinit)])
+    } else {
+        pick(
+            random,
+            &[
+                ("spoof_check", Cmode::Runtime),
+                ("max_queues", Cmode::Driverinit),
+                ("max_mtu", Cmode::Driverinit),
+                ("auto_sfnum_min", Cmode::Permanent),
+                ("asset_tag", Cmode::Permanent),
+            ],
+        )
+    };
+    let cmode = if random.u8(..8) == 0 { pick(random, &[Cmode::Runtime, Cmode::Permanent]) } else { cmode };
+    let name = if random.u8(..16) == 0 { "no_such_param" } else { name };
+    let value = match name {
+        "enable_eth" | "spoof_check" => Scalar::Bool(random.u8(..4) > 0),
+        "asset_tag" => Scalar::Text(pick(random, &["", "rack 7"]).to_owned()),
+        "max_mtu" => Scalar::Number(pick(random, &[1499, 1500, 9000])),
+        _ => Scalar::Number(pick(random, &[0, 1, 2, 4, 65])),
+    };
+    Setting::Param { name: name.to_owned(), cmode, value }
+}
+
+fn interface(random: &mut fastrand::Rng) -> Setting {
+    let side = pick(random, &Side::ALL);
+    match random.u8(..3) {
+        0 => Setting::Name(side, pick(random, &["web0", "web1", "lo"]).parse().unwrap()),
+        1 => Setting::Mtu(side, pick(random, &[67, 1400, 1500, 9000])),
+        _ => Setting::Up(side, random.bool()),
+    }
+}
+
+/// A request of the alphabet, for a host as it is.
+fn request(random: &mut fastrand::Rng, host: &SimulatedHost) -> Request {
+    let handle = parent(random);
+    let function = function(random, host);
+    let which = function.function.clone().unwrap_or_else(|| id(random));
+    match random.u8(..24) {
+        0..=1 => Request::NewParent {
+            spec: SoftSpec {
+                max_subdevices: Some(3),
+                lower: None,
+                mac_base: Some(if handle.device() == "nic0" {
+                    MacAddr([2, 0, 0, 0, 1, 0])
+                } else {
+                    MacAddr([2, 0, 0, 0, 2, 0])
+                }),
+            },
+            handle,
+        },
+        2 if random.u8(..8) == 0 => Request::DelParent { handle },
+        2..=3 => {
+            let mode = if random.u8(..3) == 0 { EswitchMode::Legacy } else { EswitchMode::Switchdev };
+            Request::Set { subject: Subject::parent(handle), setting: Setting::EswitchMode(mode) }
+        }
+        4..=8 => {
+            let id = id(random);
+            let mdev_type = id.is_mdev().then(|| "subdev-eth".to_owned());
+            Request::Create { parent: handle, id, mdev_type }
+        }
+        9 => Request::Delete { parent: function.parent, id: which },
+        10..=12 => Request::SetActive { parent: function.parent, id: which, active: random.u8(..3) > 0 },
+        13..=15 => Request::Set { subject: function, setting: param(random, true) },
+        16 => {
+            let mac =
+                pick(random, &[MacAddr([2, 0, 0, 0, 0, 1]), MacAddr([3, 0, 0, 0, 0, 1]), MacAddr([0; 6])]);
+            Request::Set { subject: function, setting: Setting::Mac(mac) }
+        }
+        17 => Request::Set { subject: Subject::parent(handle), setting: param(random, false) },
+        18..=19 => Request::Reload { subject: function },
+        20 if random.u8(..4) == 0 => Request::Reload { subject: Subject::parent(handle) },
+        _ => Request::Set { subject: function, setting: interface(random) },
+    }
+}
+
+/// A row of requests, each chosen for the host as the ones before leave it.
+fn row(seed: u64) -> Vec<Request> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut host = SimulatedHost::new("6.12.0");
+    let next = |_| {
+        let request = request(&mut random, &host);
+        // What it answers is compared later.
+        let _ = host.perform(&request);
+        request
+    };
+    (0..ROW).map(next).collect()
+}
+
+/// The answers that each kind of request got.
+#[derive(Default)]
+struct Reached(BTreeMap<String, Vec<Answer>>);
+
+impl Reached {
+    fn note(&mut self, request: &Request, answer: Answer) {
+        let answers = self.0.entry(kind(request)).or_default();
+        if !answers.contains(&answer) {
+            answers.push(answer);
+        }
+    }
+}
+
+/// Sends requests to both kernels, on an empty host; the first difference, if there is one.
+fn compare(requests: &[Request], reached: &mut Reached) -> Result<(), String> {
+    fresh();
+    // Permanent parameters are kept until the module goes.
+    sh("modprobe -r subdev && modprobe subdev");
+    let mut live = LiveKernel::open().unwrap();
+    let mut simulated = SimulatedHost::new(sh("uname -r"));
+    for (at, request) in requests.iter().enumerate() {
+        let answers: (Answer, Answer) = (live.perform(request).into(), simulated.perform(request).into());
+        reached.note(request, answers.0);
+        if answers.0 != answers.1 {
+            return Err(format!(
+                "{at}: {request}: the kernel says {:?}, the model {:?}",
+                answers.0, answers.1
+            ));
+        }
+        let (seen, modelled) = (live.observe().unwrap(), simulated.state());
+        if seen != modelled {
+            let (seen, modelled) = (format!("{:#?}", seen.parents), format!("{:#?}", modelled.parents));
+            let difference =
+                TextDiff::from_lines(&seen, &modelled).unified_diff().header("kernel", "model").to_string();
+            return Err(format!("{at}: after {request} they differ:\n{difference}"));
+        }
+    }
+    Ok(())
+}
+
+/// The kind of a request with what it sets.
+fn kind(request: &Request) -> String {
+    match request {
+        Request::Set { setting, .. } => format!("set {}", setting.attribute()),
+        Request::Create { id, .. } | Request::Delete { id, .. } | Request::SetActive { id, .. } => {
+            let verb = request.to_string();
+            format!(
+                "{} {}",
+                verb.split(' ').next().unwrap_or_default(),
+                if id.is_mdev() { "mdev" } else { "sf" }
+            )
+        }
+        Request::Reload { subject } => {
+            format!("reload {}", if subject.function.is_some() { "function" } else { "parent" })
+        }
+        Request::NewParent { .. } => "new parent".to_owned(),
+        Request::DelParent { .. } => "del parent".to_owned(),
+    }
+}
+
+/// The shortest row that still shows a difference, found by leaving out one request after the other.
+fn shrunk(mut requests: Vec<Request>) -> (Vec<Request>, String) {
+    let mut ignored = Reached::default();
+    let mut difference = compare(&requests, &mut ignored).unwrap_err();
+    let mut at = requests.len();
+    while at > 0 {
+        at -= 1;
+        let mut shorter = requests.clone();
+        shorter.remove(at);
+        if let Err(other) = compare(&shorter, &mut ignored) {
+            (requests, difference) = (shorter, other);
+        }
+    }
+    (requests, difference)
+}
+
+#[test]
+fn the_simulated_kernel_answers_as_the_real_one() {
+    let mut reached = Reached::default();
+    let rows = if on_the_debug_kernel() { 1 } else { ROWS };
+    for seed in 0..rows {
+        let requests = row(seed);
+        if compare(&requests, &mut reached).is_err() {
+            let (requests, difference) = shrunk(requests);
+            let rows: Vec<String> = requests.iter().map(ToString::to_string).collect();
+            panic!("seed {seed}: {difference}\nby these requests:\n{}", rows.join("\n"));
+        }
+    }
+    let pairs: usize = reached.0.values().map(Vec::len).sum();
+    println!("{pairs} pairs of request and answer:");
+    for (request, answers) in &reached.0 {
+        println!("  {request}: {answers:?}");
+    }
+    assert!(pairs >= PAIRS || rows < ROWS, "{pairs} pairs are fewer than {PAIRS}");
+    fresh();
+}
