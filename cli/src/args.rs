@@ -2,6 +2,7 @@
 
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use subdevcfg_reconciler::apply;
 use subdevcfg_reconciler::guard::Allowance;
 
 /// Where `apply` looks for the host file when none is named, and nowhere else.
@@ -147,6 +148,31 @@ pub struct Change {
     /// Show every operation, also those of alike and of new resources.
     #[arg(long)]
     pub all: bool,
+    /// What to do when an operation fails, or when the run is told to end (SIGINT, SIGTERM; a second one ends it at
+    /// once, and the next run goes on from there).
+    #[arg(long, value_name = "WHAT", default_value = "undo")]
+    pub on_error: OnError,
+}
+
+/// What is done when an operation fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnError {
+    /// Undo everything that was done.
+    Undo,
+    /// Do nothing more, and undo nothing.
+    Stop,
+    /// Leave out what depends on it, and do the rest.
+    Continue,
+}
+
+impl From<OnError> for apply::OnError {
+    fn from(wanted: OnError) -> Self {
+        match wanted {
+            OnError::Undo => Self::Undo,
+            OnError::Stop => Self::Stop,
+            OnError::Continue => Self::Continue,
+        }
+    }
 }
 
 /// How results are written.

@@ -11,7 +11,7 @@ use subdevcfg_compiler::model::HostModel;
 use subdevcfg_reconciler::apply::{KeepError, RecordKeeper};
 use subdevcfg_reconciler::kernel::{Effect, Kernel, ObserveError, Request, RequestError};
 use subdevcfg_reconciler::live::LiveKernel;
-use subdevcfg_reconciler::record::{Record, RecordChange};
+use subdevcfg_reconciler::record::{Entry, Record};
 use subdevcfg_reconciler::resource::Subject;
 use subdevcfg_reconciler::simulated::SimulatedHost;
 use subdevcfg_reconciler::state::State;
@@ -100,7 +100,7 @@ impl Kernel for SimulatedFile {
 
 impl RecordKeeper for SimulatedFile {
     /// Nothing is written: of a run that is killed, neither what the kernel did nor the note of it remains.
-    fn note(&mut self, _: &RecordChange) -> Result<(), KeepError> {
+    fn note(&mut self, _: &Entry) -> Result<(), KeepError> {
         Ok(())
     }
 

@@ -199,6 +199,8 @@ pub enum NoteKind {
     Deferred,
     /// It could not be read, so it is left alone.
     Withheld,
+    /// The last apply was killed; the plan goes on from what is there.
+    Interrupted,
 }
 
 /// Something in the way.
@@ -225,6 +227,7 @@ pub struct Input<'a> {
 #[must_use]
 pub fn plan(input: Input<'_>) -> Plan {
     let mut draft = lane::Draft::new(input);
+    bookkeeping::tell_of_interruption(&mut draft);
     for desired in &input.desired.parents {
         parent::plan(&mut draft, desired);
     }
@@ -236,6 +239,7 @@ pub fn plan(input: Input<'_>) -> Plan {
 #[must_use]
 pub fn destroy(input: Input<'_>, scope: Scope) -> Plan {
     let mut draft = lane::Draft::new(input);
+    bookkeeping::tell_of_interruption(&mut draft);
     removal::destroy(&mut draft, scope);
     draft.finish()
 }

@@ -23,6 +23,33 @@ pub struct Record {
     pub settings: BTreeMap<(Subject, Attribute), Written>,
     /// Instances with a driverinit parameter written since their last reload: the kernel has no flag for it.
     pub pending: BTreeSet<Subject>,
+    /// Where the last apply was when it was killed, if it was.
+    pub interrupted: Option<Interrupted>,
+}
+
+/// The place at which an apply was killed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interrupted {
+    /// The number of its last operation, which may or may not have been carried out.
+    pub operation: usize,
+    /// How many it had.
+    pub total: usize,
+    /// What the last one was, in words.
+    pub request: String,
+}
+
+/// A line of an apply's journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The operation's number.
+    pub operation: usize,
+    /// How many there are.
+    pub total: usize,
+    /// What it asks of the kernel, in words.
+    pub request: String,
+    /// What it does to the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<RecordChange>,
 }
 
 /// An attribute that subdevcfg wrote.
@@ -83,6 +110,20 @@ impl Record {
                 self.pending.remove(subject);
             }
         }
+    }
+
+    /// Takes in all that another record has and this one does not.
+    pub fn extend(&mut self, other: &Self) {
+        for (subject, address) in &other.made {
+            self.made.entry(subject.clone()).or_insert_with(|| address.clone());
+        }
+        for (subject, address) in &other.adopted {
+            self.adopted.entry(subject.clone()).or_insert_with(|| address.clone());
+        }
+        for (key, written) in &other.settings {
+            self.settings.entry(key.clone()).or_insert_with(|| written.clone());
+        }
+        self.pending.extend(other.pending.iter().cloned());
     }
 
     /// Forgets a subject and all that hangs on it.
@@ -184,6 +225,7 @@ impl From<RecordFile> for Record {
                 .map(|entry| ((entry.subject, entry.written.applied.attribute()), entry.written))
                 .collect(),
             pending: file.pending,
+            interrupted: None,
         }
     }
 }

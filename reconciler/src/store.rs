@@ -13,7 +13,7 @@ use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 
 use crate::apply::{KeepError, RecordKeeper};
-use crate::record::{FORMAT_VERSION, Record, RecordChange};
+use crate::record::{Entry, FORMAT_VERSION, Interrupted, Record};
 
 /// How often a lock that somebody holds is tried again.
 const TRY_AGAIN: Duration = Duration::from_millis(50);
@@ -43,7 +43,8 @@ struct Kept<R> {
 #[derive(Serialize, Deserialize)]
 struct Line {
     generation: u64,
-    change: RecordChange,
+    #[serde(flatten)]
+    entry: Entry,
 }
 
 /// The record cannot be had. It never counts as empty then: what subdevcfg made would look like somebody else's.
@@ -126,8 +127,8 @@ impl FileKeeper {
         Ok(record)
     }
 
-    /// Takes in what was noted since. A last line without its end was being written when the run was killed: its
-    /// operation had been done, and looks like somebody else's. The one before it is the last that counts.
+    /// Takes in what was noted since. A last line without its end was being written when the run was killed, and its
+    /// operation had not begun: the one before it is the last that counts.
     fn replay(&self, record: &mut Record) -> Result<(), LoadError> {
         let path = self.log_path();
         let text = match self.read(&path) {
@@ -138,9 +139,14 @@ impl FileKeeper {
         for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
             let line: Line = serde_json::from_str(line)
                 .map_err(|error| LoadError::Malformed { path: path.clone(), why: error.to_string() })?;
-            if line.generation == self.generation {
-                record.note(&line.change);
+            if line.generation != self.generation {
+                continue;
             }
+            let Entry { operation, total, request, change } = line.entry;
+            if let Some(change) = &change {
+                record.note(change);
+            }
+            record.interrupted = Some(Interrupted { operation, total, request });
         }
         Ok(())
     }
@@ -153,7 +159,7 @@ impl FileKeeper {
         Ok(text)
     }
 
-    fn append(&mut self, change: &RecordChange) -> io::Result<()> {
+    fn append(&mut self, entry: &Entry) -> io::Result<()> {
         let path = self.log_path();
         let log = match &mut self.log {
             Some(log) => log,
@@ -163,7 +169,7 @@ impl FileKeeper {
                 none.insert(options.open(path)?)
             }
         };
-        let mut line = serde_json::to_vec(&Line { generation: self.generation, change: change.clone() })?;
+        let mut line = serde_json::to_vec(&Line { generation: self.generation, entry: entry.clone() })?;
         line.push(b'\n');
         log.write_all(&line)?;
         log.sync_data()
@@ -193,8 +199,8 @@ impl FileKeeper {
 }
 
 impl RecordKeeper for FileKeeper {
-    fn note(&mut self, change: &RecordChange) -> Result<(), KeepError> {
-        self.append(change).map_err(|source| KeepError { path: self.log_path(), source })
+    fn note(&mut self, entry: &Entry) -> Result<(), KeepError> {
+        self.append(entry).map_err(|source| KeepError { path: self.log_path(), source })
     }
 
     fn keep(&mut self, record: &Record) -> Result<(), KeepError> {
@@ -319,6 +325,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::record::RecordChange;
     use crate::resource::Subject;
 
     fn folder() -> (TempDir, Utf8PathBuf) {
@@ -337,15 +344,21 @@ mod tests {
         RecordChange::Made(Subject::parent(handle.parse().unwrap()), handle.to_owned())
     }
 
+    fn entry(operation: usize, handle: &str) -> Entry {
+        Entry { operation, total: 2, request: format!("make {handle}"), change: Some(made(handle)) }
+    }
+
     #[test]
     fn what_was_noted_before_a_run_was_killed_counts_but_for_half_a_line() {
         let (_outer, folder) = folder();
         let mut keeper = FileKeeper::new(&folder, "one");
         keeper.keep(&record()).unwrap();
-        keeper.note(&made("subdev/nic1")).unwrap();
-        keeper.note(&made("subdev/nic2")).unwrap();
+        keeper.note(&entry(1, "subdev/nic1")).unwrap();
+        keeper.note(&entry(2, "subdev/nic2")).unwrap();
         let mut wanted = record();
         wanted.note(&made("subdev/nic1"));
+        wanted.interrupted =
+            Some(Interrupted { operation: 1, total: 2, request: "make subdev/nic1".to_owned() });
         let log = folder.join("record.log");
         let whole = fs::read_to_string(&log).unwrap();
         fs::write(&log, &whole[..whole.len() - 5]).unwrap();

@@ -9,9 +9,10 @@ use std::fmt::Write as _;
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
-use subdevcfg_reconciler::apply::{Outcome, differences};
+use subdevcfg_reconciler::apply::{OnError, Outcome, differences};
 use subdevcfg_reconciler::kernel::{Kernel as _, Request};
-use support::{Host, desired};
+use subdevcfg_reconciler::plan::Operation;
+use support::{Host, Kill, desired};
 
 #[derive(Debug, Clone)]
 struct Parent {
@@ -165,6 +166,53 @@ proptest! {
         prop_assert!(matches!(outcome, Outcome::Undone(_)), "at {fault}: {outcome:?}");
         prop_assert_eq!(differences(&before.state(), &host.state()), Vec::<String>::new());
         prop_assert_eq!(&host.record, &before.record);
+        prop_assert!(matches!(host.apply(&wanted), Outcome::Converged));
+    }
+
+    #[test]
+    fn a_run_that_is_killed_anywhere_is_gone_on_with_and_nothing_is_forgotten(
+        release in release(), first in hosts(), second in hosts(), at in any::<prop::sample::Index>(),
+        fault in of(any::<prop::sample::Index>()), after in any::<bool>(),
+    ) {
+        let empty = Host::with_kernel(release).state();
+        let mut host = host_after(release, &[first]);
+        prop_assume!(!is_refused(&host, &second));
+        let wanted = desired(&second);
+        let operations = host.plan(&wanted).operations.len();
+        prop_assume!(operations > 0);
+        let fault = fault.map(|fault| fault.index(operations) + 1);
+        // With a fault, requests of the undo come after the plan's.
+        let requests = if fault.is_some() { 2 * operations } else { operations };
+        host.apply_and_be_killed(&wanted, fault, Kill { at: at.index(requests) + 1, after });
+        let plan = host.plan(&wanted);
+        prop_assert_eq!(&plan.drift, &vec![]);
+        prop_assert!(matches!(host.apply(&wanted), Outcome::Converged));
+        prop_assert!(matches!(host.destroy(), Outcome::Converged));
+        prop_assert_eq!(differences(&empty, &host.state()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_does_not_depend_on_a_failure_is_done_in_spite_of_it(
+        release in release(), first in hosts(), second in hosts(), at in any::<prop::sample::Index>(),
+    ) {
+        let mut host = host_after(release, &[first]);
+        prop_assume!(!is_refused(&host, &second));
+        let wanted = desired(&second);
+        let plan = host.plan(&wanted);
+        prop_assume!(!plan.operations.is_empty());
+        let fault = at.index(plan.operations.len()) + 1;
+        let outcome = host.apply_in_spite(&wanted, fault, OnError::Continue);
+        prop_assert!(matches!(outcome, Outcome::Partial { .. }), "{outcome:?}");
+        // What is left hangs on what failed.
+        let mut hanging = vec![fault];
+        for operation in &plan.operations {
+            if operation.after.iter().any(|first| hanging.contains(first)) {
+                hanging.push(operation.id);
+            }
+        }
+        let subject = |operation: &Operation| operation.request.subject();
+        let left: Vec<_> = plan.operations.iter().filter(|left| hanging.contains(&left.id)).map(subject).collect();
+        prop_assert!(host.plan(&wanted).operations.iter().all(|operation| left.contains(&subject(operation))));
         prop_assert!(matches!(host.apply(&wanted), Outcome::Converged));
     }
 

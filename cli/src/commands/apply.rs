@@ -1,7 +1,12 @@
 //! The commands that change the host: `apply` and `destroy`. Both are: observe, plan, show, decide, carry out, verify.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use camino::Utf8Path;
 use serde::Serialize;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 use subdevcfg_reconciler::apply::{self, Apply, Failure, Outcome};
 use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::guard::{self, Allowance};
@@ -108,6 +113,7 @@ fn carry_out(
             Decision::Go | Decision::GoAsked => {}
         }
     }
+    let told = told_to_end()?;
     let mut lines = Lines::new(output.format == Format::Json);
     let outcome = apply::apply(
         Apply {
@@ -117,6 +123,8 @@ fn carry_out(
             before: &before,
             record: &machine.record,
             replan: planner,
+            on_error: change.on_error.into(),
+            stop: &move || told.load(Ordering::Relaxed),
         },
         &plan,
     )?;
@@ -126,11 +134,26 @@ fn carry_out(
             (Report::new(&plan, Ending::Converged), if incomplete { Exit::Incomplete } else { Exit::Done })
         }
         Outcome::Undone(failure) => (Report::new(&plan, Ending::Undone).failed(failure), Exit::Failed),
+        Outcome::Partial { failures, left } => {
+            let report = Report { left, ..Report::new(&plan, Ending::Partial) };
+            (failures.iter().fold(report, Report::failed), Exit::Incomplete)
+        }
         Outcome::Incomplete { failure, left } => {
             (Report { left, ..Report::new(&plan, Ending::Incomplete).failed(failure) }, Exit::Incomplete)
         }
     };
     Ok(report.show(output, exit))
+}
+
+/// Is set when the run is told to end. The second time it ends at once: the journal says what was done.
+fn told_to_end() -> std::io::Result<Arc<AtomicBool>> {
+    let told = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // In this order: what the first one sets is there for the second.
+        flag::register_conditional_default(signal, Arc::clone(&told))?;
+        flag::register(signal, Arc::clone(&told))?;
+    }
+    Ok(told)
 }
 
 /// How an apply ended, as JSON names it.
@@ -140,6 +163,7 @@ enum Ending {
     Refused,
     Converged,
     Undone,
+    Partial,
     Incomplete,
 }
 
@@ -148,12 +172,11 @@ enum Ending {
 struct Report<'a> {
     plan: &'a Plan,
     ending: Ending,
-    /// Why it failed, with the kernel's own words.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    failure: Option<Failed>,
+    /// What failed, with the kernel's own words.
+    failures: Vec<Failed>,
     /// The flags that would allow what is above the ceiling.
     needs: Vec<String>,
-    /// What could not be undone.
+    /// What could not be undone, or what is still to be done.
     left: &'a [String],
 }
 
@@ -173,26 +196,26 @@ struct Failed {
 
 impl<'a> Report<'a> {
     const fn new(plan: &'a Plan, ending: Ending) -> Self {
-        Self { plan, ending, failure: None, needs: Vec::new(), left: &[] }
+        Self { plan, ending, failures: Vec::new(), needs: Vec::new(), left: &[] }
     }
 
     fn refused_by(self, allow: &[Allowance]) -> Self {
         Self { needs: guard::flags_for(&guard::above_ceiling(self.plan, allow)), ..self }
     }
 
-    fn failed(self, failure: &Failure) -> Self {
+    fn failed(mut self, failure: &Failure) -> Self {
         show::failure(failure);
         let (operation, source) = match failure {
             Failure::Operation { id, source, .. } => (Some(*id), Some(source)),
             _ => (None, None),
         };
-        let failed = Failed {
+        self.failures.push(Failed {
             message: failure.to_string(),
             operation,
             answer: source.map(ToString::to_string),
             kernel_message: source.and_then(|source| source.kernel_message()).map(str::to_owned),
-        };
-        Self { failure: Some(failed), ..self }
+        });
+        self
     }
 
     /// Shows the report. The host is as it is by now: that nobody can be told of it does not change how the run ends.
@@ -216,6 +239,13 @@ impl<'a> Report<'a> {
                 format!("Done: {}, verified.\n", counted(self.plan.operations.len(), "operation"))
             }
             Ending::Undone => "Everything was undone: the host is as it was before.\n".to_owned(),
+            Ending::Partial => {
+                let lines: Vec<String> = self.left.iter().map(|line| format!("  {line}\n")).collect();
+                format!(
+                    "Not everything was done, and nothing was undone. What is left to do:\n{}",
+                    lines.concat()
+                )
+            }
             Ending::Incomplete => {
                 let lines: Vec<String> = self.left.iter().map(|line| format!("  {line}\n")).collect();
                 format!("NOT everything could be undone. What is left:\n{}", lines.concat())

@@ -193,6 +193,7 @@ fn notes(text: &mut String, plan: &Plan) {
             NoteKind::Unmanaged => "UNMANAGED",
             NoteKind::Deferred => "DEFERRED",
             NoteKind::Withheld => "WITHHELD",
+            NoteKind::Interrupted => "KILLED",
         };
         wrapped(text, &format!("{word:<10} {}: {}", note.about, note.text));
     }

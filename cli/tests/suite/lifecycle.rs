@@ -281,9 +281,9 @@ fn a_refusal_and_a_failure_are_whole_in_json() {
     let failed = host.run(&["apply", "host.kdl", "--yes", "--format", "json"]);
     let report: Value = serde_json::from_str(&failed.stdout).unwrap();
     assert_eq!((failed.code, report["ending"].as_str()), (1, Some("undone")), "{}", failed.all());
-    assert_eq!(report["failure"]["operation"], 1);
-    assert!(report["failure"]["answer"].as_str().unwrap().starts_with("EOPNOTSUPP"));
-    assert_eq!(report["failure"]["kernel_message"], "the only PF is 0");
+    assert_eq!(report["failures"][0]["operation"], 1);
+    assert!(report["failures"][0]["answer"].as_str().unwrap().starts_with("EOPNOTSUPP"));
+    assert_eq!(report["failures"][0]["kernel_message"], "the only PF is 0");
 }
 
 #[test]
@@ -331,4 +331,33 @@ fn a_permanent_parameter_outlives_its_parent() {
     let number = &state["parents"]["subdev/nic0"]["functions"][0]["volatile"]["sf_number"];
     // In force is what was stored when the parent was made.
     assert_eq!(number, 2000);
+}
+
+#[test]
+fn one_bad_subdevice_does_not_stop_the_others_if_it_shall_not() {
+    let text = host_with("subdevice a { sf 1 pf=1; }; subdevice b { sf 2; netdev b0; }");
+    let whole = |how: &str| {
+        let host = Host::new();
+        host.write("host.kdl", &text);
+        let run = host.run(&["apply", "host.kdl", "--yes", "--on-error", how]);
+        (host, run)
+    };
+    let (host, run) = whole("continue");
+    assert_eq!(run.code, 4);
+    snapshot("cli", "on-error-continue", &run.all());
+    let functions = &host.config()["parents"]["subdev/nic0"]["functions"];
+    assert_eq!(functions[0]["netdev"]["name"], "b0", "{functions:#}");
+
+    let (host, run) = whole("stop");
+    assert_eq!(run.code, 4);
+    assert!(
+        run.stdout.contains("What is left to do:\n  create sf 1 of pf 1 on subdev/nic0\n"),
+        "{}",
+        run.all()
+    );
+    assert_eq!(host.config()["parents"]["subdev/nic0"]["functions"], serde_json::json!([]));
+
+    let (host, run) = whole("undo");
+    assert_eq!(run.code, 1);
+    assert_eq!(host.config()["parents"], serde_json::json!({}));
 }

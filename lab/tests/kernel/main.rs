@@ -5,5 +5,6 @@ mod conformance;
 mod convergence;
 mod faults;
 mod guest;
+mod killed;
 mod others;
 mod promises;

@@ -8,6 +8,7 @@ use super::function::netdev_is_off;
 use super::lane::Draft;
 use super::{Drift, Input, NoteKind};
 use crate::desired::DesiredParent;
+use crate::record::Interrupted;
 use crate::resource::{Attribute, Setting, Settings, Side, Subject};
 
 /// Tells what is recorded of devices that the file does not have any more. It stays in the record: with the block back
@@ -28,10 +29,23 @@ pub(super) fn release_devices(draft: &mut Draft<'_>) {
     }
 }
 
+/// An apply that was killed is told of: what it did is in the record, and the plan goes on from there.
+pub(super) fn tell_of_interruption(draft: &mut Draft<'_>) {
+    if let Some(Interrupted { operation, total, request }) = &draft.input.record.interrupted {
+        let text = format!(
+            "the last apply was killed at operation {operation} of {total} ({request}); what it made is recorded, and \
+             this plan goes on from what is there"
+        );
+        draft.note(NoteKind::Interrupted, "record", text);
+    }
+}
+
 /// Adoption, release and drift: what the record knows beside the kernel.
 pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
     let Input { state, record, .. } = draft.input;
     let parent = &desired.subject.parent;
+    // What the killed apply was about to do is recorded already.
+    let may_be_ours = record.interrupted.is_some();
     let mut named: BTreeMap<Subject, (&str, &Settings)> = BTreeMap::new();
     named.insert(desired.subject.clone(), (&desired.address, &desired.wanted.settings));
     for function in &desired.functions {
@@ -51,11 +65,13 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
             draft.bookkeeping.readdress.push((subject.clone(), (*address).to_owned()));
         }
         if !exists && known {
-            draft.drifted(Drift {
-                address: (*address).to_owned(),
-                applied: Scalar::Text("present".to_owned()),
-                found: None,
-            });
+            if !may_be_ours {
+                draft.drifted(Drift {
+                    address: (*address).to_owned(),
+                    applied: Scalar::Text("present".to_owned()),
+                    found: None,
+                });
+            }
             draft.bookkeeping.forget.push(subject.clone());
         }
     }
@@ -86,7 +102,7 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
             continue;
         };
         let Some(found) = state.settings(subject) else { continue };
-        if *wanted == written.applied && !found.has(wanted) {
+        if *wanted == written.applied && !found.has(wanted) && !may_be_ours {
             draft.drifted(Drift {
                 address: written.address.clone(),
                 applied: written.applied.value(),

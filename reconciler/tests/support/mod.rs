@@ -1,16 +1,17 @@
 //! What the tests of plan and apply share: host texts, a kernel that fails on demand, an apply in one call.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use camino::Utf8Path;
 use nix::errno::Errno;
 use subdevcfg_compiler::compile;
 use subdevcfg_compiler::source::SourceLoader;
-use subdevcfg_reconciler::apply::{Apply, KeepError, Outcome, Progress, RecordKeeper, apply};
+use subdevcfg_reconciler::apply::{Apply, KeepError, OnError, Outcome, Progress, RecordKeeper, apply};
 use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::kernel::{Effect, Kernel, ObserveError, Request, RequestError};
 use subdevcfg_reconciler::plan::{Input, Operation, Plan, Scope, destroy, plan};
-use subdevcfg_reconciler::record::{Record, RecordChange};
+use subdevcfg_reconciler::record::{Entry, Interrupted, Record};
 use subdevcfg_reconciler::resource::Subject;
 use subdevcfg_reconciler::simulated::SimulatedHost;
 use subdevcfg_reconciler::state::State;
@@ -53,7 +54,7 @@ impl Host {
     /// Applies with the k-th request failing, if one is given; requests are counted from 1.
     pub fn apply_with_fault(&mut self, desired: &Desired, fault: Option<usize>) -> Outcome {
         let planner = |state: &State, record: &Record| plan(Input { desired, state, record });
-        self.carry_out(&planner, fault)
+        self.carry_out(&planner, fault, OnError::Undo)
     }
 
     pub fn apply(&mut self, desired: &Desired) -> Outcome {
@@ -65,31 +66,75 @@ impl Host {
         let planner = |state: &State, record: &Record| {
             destroy(Input { desired: &desired, state, record }, Scope::Everything)
         };
-        self.carry_out(&planner, None)
+        self.carry_out(&planner, None, OnError::Undo)
     }
 
-    fn carry_out(&mut self, planner: &dyn Fn(&State, &Record) -> Plan, fault: Option<usize>) -> Outcome {
-        let before = self.state();
-        let plan = planner(&before, &self.record);
-        assert!(plan.refusals.is_empty(), "{:#?}", plan.refusals);
-        let mut kernel = Faulty { inner: self.kernel.clone(), left: fault, refused: Vec::new() };
+    /// Applies, and goes on as told after the failure of the k-th request.
+    pub fn apply_in_spite(&mut self, desired: &Desired, fault: usize, on_error: OnError) -> Outcome {
+        let planner = |state: &State, record: &Record| plan(Input { desired, state, record });
+        self.carry_out(&planner, Some(fault), on_error)
+    }
+
+    /// Applies, and is killed at this request; another one fails before, if one is given.
+    pub fn apply_and_be_killed(&mut self, desired: &Desired, fault: Option<usize>, kill: Kill) {
+        let planner = |state: &State, record: &Record| plan(Input { desired, state, record });
+        let plan = planner(&self.state(), &self.record);
+        let mut kernel = Faulty::new(self.kernel.clone(), fault);
+        kernel.kill = Some(kill);
         let mut kept = Kept(self.record.clone());
-        let outcome = apply(
-            Apply {
-                kernel: &mut kernel,
-                keeper: &mut kept,
-                progress: &mut Quiet,
-                before: &before,
-                record: &self.record,
-                replan: planner,
-            },
-            &plan,
-        )
-        .unwrap();
+        let run = || self.run(&mut kernel, &mut kept, &plan, &planner, OnError::Undo);
+        // The outcome of one that ended before is of no interest.
+        drop(catch_unwind(AssertUnwindSafe(run)));
+        self.kernel = kernel.inner;
+        self.record = kept.0;
+    }
+
+    fn carry_out(
+        &mut self,
+        planner: &dyn Fn(&State, &Record) -> Plan,
+        fault: Option<usize>,
+        on_error: OnError,
+    ) -> Outcome {
+        let plan = planner(&self.state(), &self.record);
+        assert!(plan.refusals.is_empty(), "{:#?}", plan.refusals);
+        let mut kernel = Faulty::new(self.kernel.clone(), fault);
+        let mut kept = Kept(self.record.clone());
+        let outcome = self.run(&mut kernel, &mut kept, &plan, planner, on_error);
         self.kernel = kernel.inner;
         self.record = kept.0;
         outcome
     }
+
+    fn run(
+        &self,
+        kernel: &mut Faulty,
+        kept: &mut Kept,
+        plan: &Plan,
+        planner: &dyn Fn(&State, &Record) -> Plan,
+        on_error: OnError,
+    ) -> Outcome {
+        let before = self.state();
+        let job = Apply {
+            kernel,
+            keeper: kept,
+            progress: &mut Quiet,
+            before: &before,
+            record: &self.record,
+            replan: planner,
+            on_error,
+            stop: &|| false,
+        };
+        apply(job, plan).unwrap()
+    }
+}
+
+/// A moment at which a run is killed.
+#[derive(Debug, Clone, Copy)]
+pub struct Kill {
+    /// The request, counted from 1.
+    pub at: usize,
+    /// After the kernel has carried it out, not before.
+    pub after: bool,
 }
 
 /// Sends everything to the simulated kernel, but for one request.
@@ -97,6 +142,21 @@ pub struct Faulty {
     inner: SimulatedHost,
     left: Option<usize>,
     refused: Vec<String>,
+    sent: usize,
+    kill: Option<Kill>,
+}
+
+impl Faulty {
+    const fn new(inner: SimulatedHost, fault: Option<usize>) -> Self {
+        Self { inner, left: fault, refused: Vec::new(), sent: 0, kill: None }
+    }
+
+    /// Nothing of the run goes on after this.
+    fn die_if(&self, after: bool) {
+        if self.kill.is_some_and(|kill| kill.at == self.sent && kill.after == after) {
+            resume_unwind(Box::new("killed"));
+        }
+    }
 }
 
 impl Kernel for Faulty {
@@ -105,6 +165,8 @@ impl Kernel for Faulty {
     }
 
     fn perform(&mut self, request: &Request) -> Result<(), RequestError> {
+        self.sent += 1;
+        self.die_if(false);
         if let Some(left) = &mut self.left {
             *left -= 1;
             if *left == 0 {
@@ -117,6 +179,7 @@ impl Kernel for Faulty {
         if let Err(error) = &result {
             self.refused.push(format!("{request}: {error}"));
         }
+        self.die_if(true);
         result
     }
 
@@ -128,8 +191,10 @@ impl Kernel for Faulty {
 struct Kept(Record);
 
 impl RecordKeeper for Kept {
-    fn note(&mut self, change: &RecordChange) -> Result<(), KeepError> {
-        self.0.note(change);
+    fn note(&mut self, entry: &Entry) -> Result<(), KeepError> {
+        entry.change.iter().for_each(|change| self.0.note(change));
+        let Entry { operation, total, request, .. } = entry.clone();
+        self.0.interrupted = Some(Interrupted { operation, total, request });
         Ok(())
     }
 

@@ -1,0 +1,50 @@
+//! What an operation does to the record. What it makes and writes is noted before it is sent, what it takes away when
+//! it is gone: whenever the run is killed, nothing that it made is missing from the record.
+
+use subdevcfg_compiler::values::Cmode;
+
+use super::Apply;
+use crate::kernel::Request;
+use crate::plan::Operation;
+use crate::record::RecordChange;
+use crate::resource::Setting;
+
+impl Apply<'_> {
+    /// What is noted before the operation.
+    pub(super) fn change_before(&self, operation: &Operation) -> Option<RecordChange> {
+        let subject = operation.request.subject();
+        match &operation.request {
+            Request::NewParent { .. } | Request::Create { .. } => {
+                Some(RecordChange::Made(subject, operation.address.clone()))
+            }
+            Request::Set { setting, .. } => {
+                let attribute = setting.attribute();
+                if operation.reason.source.is_none() {
+                    // Nobody asked for it: it is put back as it was, and belongs to nobody as before.
+                    let waits = matches!(setting, Setting::Param { cmode: Cmode::Driverinit, .. });
+                    return waits.then_some(RecordChange::Pending(subject));
+                }
+                let found = self.before.settings(&subject).and_then(|found| found.get(&attribute).cloned());
+                let address = format!("{}.{}", operation.address, attribute.part());
+                Some(RecordChange::Written { subject, address, found, applied: setting.clone() })
+            }
+            Request::DelParent { .. }
+            | Request::Delete { .. }
+            | Request::Reload { .. }
+            | Request::SetActive { .. } => None,
+        }
+    }
+}
+
+/// What is noted after the operation.
+pub(super) fn change_after(operation: &Operation) -> Option<RecordChange> {
+    let subject = operation.request.subject();
+    match &operation.request {
+        Request::DelParent { .. } | Request::Delete { .. } => Some(RecordChange::Gone(subject)),
+        Request::Reload { .. } => Some(RecordChange::Reloaded(subject)),
+        Request::NewParent { .. }
+        | Request::Create { .. }
+        | Request::Set { .. }
+        | Request::SetActive { .. } => None,
+    }
+}
