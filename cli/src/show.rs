@@ -1,5 +1,6 @@
 //! What people and programs get to see. Data goes to standard output, everything else to standard error.
 
+mod alike;
 pub mod plan;
 pub mod state;
 

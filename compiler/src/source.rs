@@ -114,9 +114,18 @@ impl SourceMap {
         std::iter::successors(step(span.origin), move |inner| step(inner.span.origin))
     }
 
-    /// `FILE:LINE`, as plans cite a place.
+    /// `FILE:LINE`, as plans cite a place. One that was brought in by a template, a `repeat` or an include is cited by
+    /// the line of the host file that did, and after it the place itself.
     #[must_use]
     pub fn cite(&self, span: Span) -> String {
+        let place = self.place(span);
+        match self.trail(span).last().map(|step| self.place(step.span)) {
+            Some(asked) if asked != place => format!("{asked} via {place}"),
+            _ => place,
+        }
+    }
+
+    fn place(&self, span: Span) -> String {
         let source = self.get(span.source);
         let name = source.path.file_name().unwrap_or(source.path.as_str());
         format!("{name}:{}", source.position(span.start).0)

@@ -251,6 +251,13 @@ impl Plan {
         self.operations.is_empty()
     }
 
+    /// The operations on a resource.
+    #[must_use]
+    pub fn of(&self, change: &ResourceChange) -> Vec<&Operation> {
+        // They are numbered from 1.
+        change.operations.iter().filter_map(|id| self.operations.get(id - 1)).collect()
+    }
+
     /// Whether something is left undone because it could not be read or is not there yet.
     #[must_use]
     pub fn is_incomplete(&self) -> bool {

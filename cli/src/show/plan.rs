@@ -1,6 +1,6 @@
 //! A plan as text: ASCII, at most 120 columns, what is new folded, the verdict and a command to copy last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use camino::Utf8Path;
@@ -11,6 +11,7 @@ use subdevcfg_reconciler::kernel::Request;
 use subdevcfg_reconciler::plan::{Action, NoteKind, Operation, Plan, ResourceChange, Reversible};
 use subdevcfg_reconciler::reason::Reason;
 
+use super::alike::{Alike, Shown, fold};
 use crate::args;
 use crate::error::counted;
 
@@ -37,9 +38,15 @@ pub fn text(plan: &Plan, heading: &Heading<'_>, allow: &[Allowance], all: bool) 
     let mut text = String::new();
     first_lines(&mut text, plan, heading);
     drift(&mut text, plan);
-    for change in &plan.resource_changes {
-        if change.actions != [Action::NoOp] {
-            resource(&mut text, plan, change, all);
+    let changes = plan.resource_changes.iter().filter(|change| change.actions != [Action::NoOp]);
+    if all {
+        changes.for_each(|change| resource(&mut text, plan, change, true));
+    } else {
+        for shown in fold(changes) {
+            match shown {
+                Shown::One(change) => resource(&mut text, plan, change, false),
+                Shown::Alike(alike) => folded(&mut text, plan, &alike),
+            }
         }
     }
     notes(&mut text, plan);
@@ -73,8 +80,7 @@ fn drift(text: &mut String, plan: &Plan) {
 }
 
 fn resource(text: &mut String, plan: &Plan, change: &ResourceChange, all: bool) {
-    let operations: Vec<&Operation> =
-        plan.operations.iter().filter(|operation| change.operations.contains(&operation.id)).collect();
+    let operations = plan.of(change);
     let mark = match change.actions.as_slice() {
         [Action::Create] => "+",
         [Action::Delete] => "-",
@@ -95,23 +101,40 @@ fn resource(text: &mut String, plan: &Plan, change: &ResourceChange, all: bool) 
     }
 }
 
+/// New resources that are alike, as one.
+fn folded(text: &mut String, plan: &Plan, alike: &Alike<'_>) {
+    let mut operations: Vec<&Operation> = alike.changes.iter().flat_map(|change| plan.of(change)).collect();
+    operations.sort_by_key(|operation| operation.id);
+    let reasons: BTreeSet<String> = alike.changes.iter().map(|change| why(&change.action_reason)).collect();
+    let places = match reasons.len() {
+        0 | 1 => reasons.into_iter().next().unwrap_or_default(),
+        more => format!("{}, ... ({more} lines)", reasons.into_iter().next().unwrap_or_default()),
+    };
+    line(text, "");
+    columns(text, &format!("+ {}", alike.title()), Impact::None.as_str(), &places);
+    paragraph(text, &phrases(Some(&alike.attributes()), &implied(&operations)));
+    line(text, &format!("     {}", numbers(&operations)));
+}
+
 /// A new resource: its attributes in a paragraph, its operations by number.
 fn created(text: &mut String, change: &ResourceChange, operations: &[&Operation], all: bool) {
-    let implied: BTreeMap<String, &str> = operations
-        .iter()
-        .filter_map(|operation| match (&operation.request, &operation.reason.text) {
-            (Request::Set { setting, .. }, Some(words)) => {
-                Some((setting.attribute().part().to_string(), words.as_str()))
-            }
-            _ => None,
-        })
-        .collect();
-    paragraph(text, &phrases(change.after.as_ref(), &implied));
+    paragraph(text, &phrases(change.after.as_ref(), &implied(operations)));
     if all {
         steps(text, operations);
     } else {
         line(text, &format!("     {}", numbers(operations)));
     }
+}
+
+/// The attributes that nobody wrote, with the words that say why they are there.
+fn implied<'p>(operations: &[&'p Operation]) -> BTreeMap<String, &'p str> {
+    let words = |operation: &&'p Operation| match (&operation.request, &operation.reason.text) {
+        (Request::Set { setting, .. }, Some(words)) => {
+            Some((setting.attribute().part().to_string(), words.as_str()))
+        }
+        _ => None,
+    };
+    operations.iter().filter_map(words).collect()
 }
 
 /// The attributes of a resource in the words of the language, those of one node together.
@@ -300,7 +323,10 @@ fn numbers(operations: &[&Operation]) -> String {
     match operations {
         [] => "no operations".to_owned(),
         [one] => format!("operation {}", one.id),
-        [first, .., last] => format!("operations {} to {}", first.id, last.id),
+        [first, .., last] if last.id - first.id + 1 == operations.len() => {
+            format!("operations {} to {}", first.id, last.id)
+        }
+        [first, .., last] => format!("{} operations between {} and {}", operations.len(), first.id, last.id),
     }
 }
 

@@ -1,0 +1,159 @@
+//! Folding: new subdevices that differ only in a number are shown as one.
+
+use std::collections::BTreeMap;
+
+use subdevcfg_compiler::values::{MacAddr, Scalar};
+use subdevcfg_reconciler::plan::{Action, ResourceChange};
+
+/// From how many on they are folded.
+const LEAST: usize = 4;
+
+/// What stands in one place of a plan.
+#[derive(Debug)]
+pub enum Shown<'p> {
+    /// One resource.
+    One(&'p ResourceChange),
+    /// New subdevices of one kind, by the number in their names.
+    Alike(Alike<'p>),
+}
+
+/// New subdevices that differ only in a number.
+#[derive(Debug)]
+pub struct Alike<'p> {
+    /// The resources, by their numbers.
+    pub changes: Vec<&'p ResourceChange>,
+    numbers: Vec<String>,
+    /// The address without the number.
+    stem: &'p str,
+}
+
+/// What a resource has in common with those that are folded with it.
+type Form<'p> = (&'p str, bool, Vec<&'p str>);
+
+/// The resources of a plan in order; those that are alike stand where the first of them does.
+pub fn fold<'p>(changes: impl Iterator<Item = &'p ResourceChange>) -> Vec<Shown<'p>> {
+    let changes: Vec<&ResourceChange> = changes.collect();
+    let mut groups: BTreeMap<Form<'_>, Vec<(u64, &ResourceChange)>> = BTreeMap::new();
+    for change in &changes {
+        if let Some((form, number)) = form(change) {
+            groups.entry(form).or_default().push((number, change));
+        }
+    }
+    let mut shown = Vec::new();
+    for change in changes {
+        let Some((form, _)) = form(change) else {
+            shown.push(Shown::One(change));
+            continue;
+        };
+        match groups.get_mut(&form) {
+            // Shown with the first of them already.
+            None => {}
+            Some(group) if group.len() < LEAST => shown.push(Shown::One(change)),
+            Some(group) => {
+                group.sort_by_key(|(number, _)| *number);
+                let changes = group.iter().map(|(_, change)| *change).collect();
+                let numbers = group.iter().map(|(number, _)| number.to_string()).collect();
+                shown.push(Shown::Alike(Alike { changes, numbers, stem: form.0 }));
+                groups.remove(&form);
+            }
+        }
+    }
+    shown
+}
+
+/// The form of a new subdevice whose name ends in a number, and the number.
+fn form(change: &ResourceChange) -> Option<(Form<'_>, u64)> {
+    let is_mdev = change.subject.function.as_ref()?.is_mdev();
+    if change.actions != [Action::Create] {
+        return None;
+    }
+    let stem = change.address.trim_end_matches(|c: char| c.is_ascii_digit());
+    let digits = &change.address[stem.len()..];
+    // `07` is not the seventh of anything.
+    let number: u64 = digits.parse().ok().filter(|number: &u64| number.to_string() == digits)?;
+    let attributes = change.after.iter().flatten().map(|(name, _)| name.as_str()).collect();
+    Some(((stem, is_mdev, attributes), number))
+}
+
+impl Alike<'_> {
+    /// `DEVICE#pod0..pod31   32 alike: sf 100..131`.
+    pub fn title(&self) -> String {
+        let name = self.stem.rsplit('#').next().unwrap_or(self.stem);
+        let (first, last) = (&self.numbers[0], &self.numbers[self.numbers.len() - 1]);
+        let numbers: Vec<u64> = self.numbers.iter().filter_map(|number| number.parse().ok()).collect();
+        let to = if consecutive(&numbers) { ".." } else { ", ..., " };
+        format!("{}{first}{to}{name}{last}   {} alike: {}", self.stem, self.changes.len(), self.kind())
+    }
+
+    fn kind(&self) -> String {
+        let ids = self.changes.iter().filter_map(|change| change.subject.function.as_ref());
+        if ids.clone().all(subdevcfg_reconciler::resource::FunctionId::is_mdev) {
+            return "mdev".to_owned();
+        }
+        self.one(&ids.map(ToString::to_string).collect::<Vec<_>>())
+    }
+
+    /// The attributes, each as one value for all.
+    pub fn attributes(&self) -> BTreeMap<String, Scalar> {
+        let first = self.changes[0].after.iter().flatten();
+        first
+            .map(|(name, value)| {
+                let values: Vec<String> = self
+                    .changes
+                    .iter()
+                    .filter_map(|change| change.after.as_ref()?.get(name))
+                    .map(ToString::to_string)
+                    .collect();
+                let same = values.iter().all(|other| *other == values[0]);
+                (name.clone(), if same { value.clone() } else { Scalar::Text(self.one(&values)) })
+            })
+            .collect()
+    }
+
+    /// One text for values: the same, with the name's number in them, counting up, or each its own.
+    fn one(&self, values: &[String]) -> String {
+        if values.iter().all(|value| *value == values[0]) {
+            return values[0].clone();
+        }
+        self.patterned(values).or_else(|| counting(values)).unwrap_or_else(|| "(each its own)".to_owned())
+    }
+
+    /// `pod{n}_r` for `pod0_r`, `pod1_r`, ...
+    fn patterned(&self, values: &[String]) -> Option<String> {
+        let at = values[0].rfind(self.numbers[0].as_str())?;
+        let (before, after) = (&values[0][..at], &values[0][at + self.numbers[0].len()..]);
+        // A number that goes on to either side is another one.
+        let is_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_hexdigit() || c == ':');
+        if is_digit(before.chars().next_back()) && before.contains(':') || is_digit(after.chars().next()) {
+            return None;
+        }
+        let fits = values
+            .iter()
+            .zip(&self.numbers)
+            .all(|(value, number)| *value == format!("{before}{number}{after}"));
+        fits.then(|| format!("{before}{{n}}{after}"))
+    }
+}
+
+/// `sf 100..131` and `02:00:00:00:01:00..1f`: values that count up by one.
+fn counting(values: &[String]) -> Option<String> {
+    let (first, last) = (values.first()?, values.last()?);
+    let macs: Option<Vec<u64>> = values.iter().map(|value| value.parse().ok().map(mac_number)).collect();
+    if let Some(macs) = macs {
+        let same = first.bytes().zip(last.bytes()).take_while(|(a, b)| a == b).count();
+        let from = first[..same].rfind(':').map_or(0, |at| at + 1);
+        return consecutive(&macs).then(|| format!("{first}..{}", &last[from..]));
+    }
+    let stem = first.trim_end_matches(|c: char| c.is_ascii_digit());
+    let numbers: Option<Vec<u64>> =
+        values.iter().map(|value| value.strip_prefix(stem)?.parse().ok()).collect();
+    consecutive(&numbers?).then(|| format!("{first}..{}", &last[stem.len()..]))
+}
+
+fn mac_number(MacAddr(octets): MacAddr) -> u64 {
+    octets.iter().fold(0, |number, &octet| number << 8 | u64::from(octet))
+}
+
+fn consecutive(numbers: &[u64]) -> bool {
+    numbers.windows(2).all(|pair| pair[1] == pair[0] + 1)
+}
