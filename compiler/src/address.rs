@@ -26,6 +26,8 @@ pub enum Part {
     Function(Option<&'static str>),
     /// `param[NAME,CMODE]`.
     Param(String, Cmode),
+    /// `rate` and its attributes.
+    Rate(Option<&'static str>),
     /// `netdev` and its attributes.
     Netdev(Option<&'static str>),
     /// `representor` and its attributes.
@@ -103,6 +105,7 @@ impl fmt::Display for Part {
             Self::Create(attribute) => ("create", attribute),
             Self::Eswitch(attribute) => ("eswitch", attribute),
             Self::Function(attribute) => ("function", attribute),
+            Self::Rate(attribute) => ("rate", attribute),
             Self::Netdev(attribute) => ("netdev", attribute),
             Self::Representor(attribute) => ("representor", attribute),
         };

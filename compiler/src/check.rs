@@ -3,6 +3,7 @@
 mod duplicates;
 mod eswitch;
 mod numbers;
+mod rates;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{Device, HostModel};
@@ -13,6 +14,7 @@ pub(crate) fn check(host: &HostModel, diagnostics: &mut Vec<Diagnostic>) {
     for device in &host.devices {
         eswitch::check(device, diagnostics);
         numbers::check(device, diagnostics);
+        rates::check(device, diagnostics);
         diagnostics.extend(pool(device));
         diagnostics.extend(any_host(host, device));
     }

@@ -273,6 +273,7 @@ codes! {
     MalformedUuid = "E0307", Error, "text that is not a UUID";
     UnusableMac = "E0308", Error, "a MAC address that no function can have";
     MalformedSubdevice = "E0309", Error, "text that cannot name a subdevice";
+    MalformedRate = "E0310", Error, "text that is not a transmit rate";
     RepeatedDevice = "E0401", Error, "a device described twice";
     RepeatedSubdevice = "E0402", Error, "two subdevices of one name";
     RepeatedParam = "E0403", Error, "a parameter given twice";
@@ -289,6 +290,7 @@ codes! {
     NetdevDisabled = "E0414", Error, "a netdev whose function is told not to have one";
     SfNumberCollision = "E0415", Error, "a derived subfunction number that is taken";
     AnyHostMac = "E0416", Error, "a derived MAC address in a file for any host";
+    ShareAboveMax = "E0417", Error, "a share above the limit";
     NotSoft = "E0501", Error, "`create` of a device that is not made by software";
     UnknownParam = "E0502", Warning, "a parameter that the driver's catalogue does not have";
     ParamType = "E0503", Error, "a parameter value of the wrong type";

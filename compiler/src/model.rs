@@ -9,7 +9,7 @@ use crate::address::{Address, Part};
 use crate::catalogue::Catalogue;
 use crate::source::Span;
 use crate::values::{
-    Cmode, DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr, Scalar,
+    Cmode, DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr, Rate, Scalar,
 };
 
 /// A value and where it comes from.
@@ -105,6 +105,8 @@ pub struct Subdevice {
     pub function: PortFunction,
     /// Parameters of the function's own devlink instance, the implied ones among them.
     pub params: Vec<Param>,
+    /// The `rate` node.
+    pub rate: Rates,
     /// The function's netdev.
     pub netdev: Option<Interface>,
     /// The representor netdev on the parent.
@@ -137,6 +139,15 @@ pub enum Lifecycle {
 pub struct PortFunction {
     /// `mac=`: `DEVLINK_PORT_FUNCTION_ATTR_HW_ADDR`.
     pub mac: Option<Sourced<MacAddr>>,
+}
+
+/// The `rate` node of a subdevice: its leaf in the eswitch's tree of rates. What is not written is left alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// `tx-share=`: `DEVLINK_ATTR_RATE_TX_SHARE`.
+    pub tx_share: Option<Sourced<Rate>>,
+    /// `tx-max=`: `DEVLINK_ATTR_RATE_TX_MAX`.
+    pub tx_max: Option<Sourced<Rate>>,
 }
 
 /// A network interface: a function's netdev or a representor.

@@ -94,6 +94,8 @@ pub enum Kind {
     Mac,
     /// A UUID.
     Uuid,
+    /// A transmit rate.
+    Rate,
     /// A devlink handle.
     Handle,
     /// The name of a network interface.

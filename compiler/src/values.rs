@@ -177,6 +177,77 @@ impl FromStr for InterfaceName {
 
 serde_as_text!(InterfaceName);
 
+/// A transmit rate in bytes per second, devlink's unit (`DEVLINK_ATTR_RATE_TX_MAX`); 0 is no limit, or no share.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rate(pub u64);
+
+impl Rate {
+    /// The units that files write, with how many bits per second each is. Decimal, as link speeds are.
+    const UNITS: [(&'static str, u64); 10] = [
+        ("Tbit", 1_000_000_000_000),
+        ("Gbit", 1_000_000_000),
+        ("Mbit", 1_000_000),
+        ("kbit", 1_000),
+        ("bit", 1),
+        ("TBps", 8_000_000_000_000),
+        ("GBps", 8_000_000_000),
+        ("MBps", 8_000_000),
+        ("kBps", 8_000),
+        ("Bps", 8),
+    ];
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == 0 {
+            return f.write_str("none");
+        }
+        let bits = u128::from(self.0) * 8;
+        for (unit, size) in Self::UNITS.into_iter().take(5) {
+            let size = u128::from(size);
+            if bits >= size && (bits * 1000).is_multiple_of(size) {
+                let thousandths = bits * 1000 / size;
+                let (whole, rest) = (thousandths / 1000, thousandths % 1000);
+                let fraction = if rest == 0 { String::new() } else { format!(".{rest:03}") };
+                return write!(f, "{whole}{}{unit}", fraction.trim_end_matches('0'));
+            }
+        }
+        write!(f, "{}Bps", self.0)
+    }
+}
+
+impl FromStr for Rate {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let wrong = || ValueError(format!("`{text}` is not a rate such as 10Gbit, 800Mbit or 100MBps"));
+        if text == "none" {
+            return Ok(Self(0));
+        }
+        let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let (_, size) = Self::UNITS.into_iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+        // No link is so exact, and more would be out of range below.
+        if whole.is_empty() || fraction.is_empty() || whole.len() > 9 || fraction.len() > 9 {
+            return Err(wrong());
+        }
+        let scale = 10_u128.pow(u32::try_from(fraction.len()).map_err(|_| wrong())?);
+        let whole: u128 = whole.parse().map_err(|_| wrong())?;
+        let fraction: u128 = fraction.parse().map_err(|_| wrong())?;
+        let scaled = (whole * scale + fraction) * u128::from(size);
+        if scaled == 0 {
+            return Err(ValueError(format!("`{text}` would let nothing through; no limit is `none`")));
+        }
+        if !scaled.is_multiple_of(8 * scale) {
+            return Err(ValueError(format!("`{text}` is no whole number of bytes per second")));
+        }
+        u64::try_from(scaled / (8 * scale)).map(Self).map_err(|_| wrong())
+    }
+}
+
+serde_as_text!(Rate);
+
 /// Declares an enum whose variants are words of the language and of the kernel at the same time.
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident, $what:literal { $($(#[$variant_meta:meta])* $variant:ident = $word:literal,)+ }) => {

@@ -19,7 +19,9 @@ fn legacy(subdevice: &Subdevice, mode: &Sourced<EswitchMode>) -> Option<Diagnost
     let function = subdevice.function.mac.as_ref().filter(|_| is_sf).map(|mac| ("function", mac.span));
     let representor =
         subdevice.representor.as_ref().map(|representor| ("representor", representor.name.span));
-    let mut words = [sf, function, representor].into_iter().flatten();
+    let rate = subdevice.rate.tx_max.as_ref().or(subdevice.rate.tx_share.as_ref());
+    let rate = rate.map(|rate| ("rate", rate.span));
+    let mut words = [sf, function, rate, representor].into_iter().flatten();
     let (word, span): (&str, Span) = words.next()?;
     let message = format!("`{word}` needs the eswitch in switchdev mode, and it is in legacy mode");
     let mut diagnostic = Diagnostic::new(Code::NeedsSwitchdev, message, span, "not in legacy mode")

@@ -82,6 +82,10 @@ impl ResourceGraph {
                 self.connect(function, netdev, Reason::ConfiguresBeforeProbe);
             }
         }
+        if subdevice.rate != crate::model::Rates::default() {
+            let rate = self.add(address.part(Part::Rate(None)));
+            self.connect(node, rate, Reason::MadeBy);
+        }
         for param in &subdevice.params {
             let param_node = self.add(address.part(param.part()));
             self.connect(node, param_node, Reason::Contains);

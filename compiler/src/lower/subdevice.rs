@@ -5,7 +5,7 @@ use super::{HostIdentity, value, written};
 use crate::catalogue::{Catalogue, ParamOwner};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::identity;
-use crate::model::{Interface, Lifecycle, Param, PortFunction, Sourced, Subdevice};
+use crate::model::{Interface, Lifecycle, Param, PortFunction, Rates, Sourced, Subdevice};
 use crate::syntax::{Node, Value};
 use crate::values::{MacAddr, Scalar};
 
@@ -37,13 +37,14 @@ pub(super) fn subdevice(
         _ => value::mac(value, diagnostics),
     });
     let function = PortFunction { mac };
+    let rate = node.child("rate").map(|rate| rates(rate, diagnostics)).unwrap_or_default();
     let netdev = interface(node, "netdev", diagnostics);
     let mut params = params(node, &context.params, diagnostics);
     if let (Some(node), Some(catalogue)) = (node.child("netdev"), context.params.catalogue) {
         imply(&mut params, node, catalogue, diagnostics);
     }
     let representor = interface(node, "representor", diagnostics);
-    Some(Subdevice { name: name?, lifecycle: lifecycle?, function, params, netdev, representor })
+    Some(Subdevice { name: name?, lifecycle: lifecycle?, function, params, rate, netdev, representor })
 }
 
 fn lifecycle(
@@ -150,6 +151,11 @@ fn directory(written: &str, catalogue: Option<&Catalogue>) -> String {
         Some(prefix) if !written.starts_with(&prefix) => format!("{prefix}{written}"),
         _ => written.to_owned(),
     }
+}
+
+fn rates(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Rates {
+    let mut rate = |name| node.property(name).and_then(|value| value::formed(value, diagnostics));
+    Rates { tx_share: rate("tx-share"), tx_max: rate("tx-max") }
 }
 
 fn interface(node: &Node, name: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Interface> {

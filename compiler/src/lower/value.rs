@@ -8,7 +8,7 @@ use super::written;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::Sourced;
 use crate::syntax::{Datum, Value};
-use crate::values::{DevlinkHandle, InterfaceName, MacAddr, Scalar, ValueError};
+use crate::values::{DevlinkHandle, InterfaceName, MacAddr, Rate, Scalar, ValueError};
 
 pub(super) fn text(value: &Value) -> Option<Sourced<String>> {
     value.text().map(|text| written(text.to_owned(), value.span))
@@ -50,6 +50,12 @@ impl Form for MacAddr {
     const CODE: Code = Code::MalformedMac;
     const LABEL: &'static str = "not a MAC address";
     const HELP: &'static str = "six pairs of hexadecimal digits with colons between them";
+}
+
+impl Form for Rate {
+    const CODE: Code = Code::MalformedRate;
+    const LABEL: &'static str = "not a usable rate";
+    const HELP: &'static str = "a number and a unit of bit, kbit, Mbit, Gbit, Tbit, or Bps, kBps, MBps, GBps, TBps, all per second and decimal";
 }
 
 impl Form for DevlinkHandle {

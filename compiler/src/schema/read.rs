@@ -94,6 +94,7 @@ fn value_spec(node: &Node, name: String) -> Result<ValueSpec, SchemaError> {
         "word" => Kind::Word(node.all("words").flat_map(words).collect()),
         "mac" => Kind::Mac,
         "uuid" => Kind::Uuid,
+        "rate" => Kind::Rate,
         "handle" => Kind::Handle,
         "interface" => Kind::Interface,
         "name" => Kind::Name,

@@ -87,6 +87,9 @@ pub(crate) fn value_reference(value: &ValueSpec) -> String {
         Kind::Word(words) => format!("one of {}", listed(words.iter().map(String::as_str))),
         Kind::Mac => "a MAC address".to_owned(),
         Kind::Uuid => "a UUID".to_owned(),
+        Kind::Rate => {
+            "a rate in decimal units, `\"10Gbit\"`, `\"1.5Gbit\"` or `\"100MBps\"`, or `none`".to_owned()
+        }
         Kind::Handle => "a devlink handle".to_owned(),
         Kind::Interface => "the name of a network interface".to_owned(),
         Kind::Name => "a name".to_owned(),

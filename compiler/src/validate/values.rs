@@ -30,6 +30,7 @@ pub(super) fn refusal(subject: &str, spec: &ValueSpec, value: &Value) -> Option<
             Kind::Text
             | Kind::Mac
             | Kind::Uuid
+            | Kind::Rate
             | Kind::Handle
             | Kind::Interface
             | Kind::Name
@@ -82,6 +83,7 @@ fn wrong_type(subject: &str, spec: &ValueSpec, value: &Value) -> Diagnostic {
         Kind::Text => "text",
         Kind::Mac => "a MAC address in quotes",
         Kind::Uuid => "a UUID in quotes",
+        Kind::Rate => "a rate with its unit in quotes",
         Kind::Handle => "a devlink handle in quotes",
         Kind::Interface => "the name of a network interface",
         Kind::Name => "a name",
@@ -139,6 +141,7 @@ pub(super) fn example(spec: &ValueSpec) -> String {
         Kind::Word(words) => words.first().cloned().unwrap_or_default(),
         Kind::Mac => "\"02:00:00:00:00:58\"".to_owned(),
         Kind::Uuid => "\"6c0f5d8e-3f0a-4d53-9a53-0d3c1f6a7b21\"".to_owned(),
+        Kind::Rate => "\"10Gbit\"".to_owned(),
         Kind::Handle => "\"pci/0000:08:00.0\"".to_owned(),
         Kind::Interface | Kind::Name => "web0".to_owned(),
         Kind::Text | Kind::Scalar => spec.name.to_uppercase(),
