@@ -15,7 +15,9 @@ use crate::error::NetlinkError;
 use crate::socket::{Protocol, Socket};
 use crate::uapi;
 
-pub use decode::{Eswitch, Flavour, Handle, Instance, Param, ParamType, ParamValue, Port, PortFunction};
+pub use decode::{
+    Eswitch, Flavour, Handle, Instance, Param, ParamType, ParamValue, Port, PortFunction, RateLeaf,
+};
 pub use events::{Event, Events};
 
 /// `GENL_ID_CTRL`: the family that names the others.
@@ -27,6 +29,7 @@ const CMD_GET: u8 = 1;
 const CMD_PORT_GET: u8 = 5;
 const CMD_PARAM_GET: u8 = 38;
 const CMD_INFO_GET: u8 = 51;
+const CMD_RATE_GET: u8 = 74;
 
 /// A request may wait for firmware or for RCU grace periods; a reload of a parent with many functions takes seconds.
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -60,6 +63,15 @@ pub struct EswitchChange {
     pub inline_mode: Option<u8>,
     /// `DEVLINK_ATTR_ESWITCH_ENCAP_MODE`.
     pub encap_mode: Option<u8>,
+}
+
+/// What to change on a rate leaf, in bytes per second; `None` is left alone, 0 is no limit or share.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RateChange {
+    /// `DEVLINK_ATTR_RATE_TX_SHARE`.
+    pub tx_share: Option<u64>,
+    /// `DEVLINK_ATTR_RATE_TX_MAX`.
+    pub tx_max: Option<u64>,
 }
 
 /// A conversation with the kernel's devlink family.
@@ -149,6 +161,38 @@ impl<D: Datagrams> Devlink<D> {
     /// See [`Self::instances`].
     pub fn params(&mut self) -> Result<Vec<Param>, NetlinkError> {
         self.dump("devlink dev param get", CMD_PARAM_GET, decode::param)
+    }
+
+    /// The rate leafs of all ports of all instances (`DEVLINK_CMD_RATE_GET` dump); nodes are left out.
+    ///
+    /// # Errors
+    /// See [`Self::instances`].
+    pub fn rate_leafs(&mut self) -> Result<Vec<RateLeaf>, NetlinkError> {
+        let found = self.dump("devlink port function rate get", CMD_RATE_GET, decode::rate_leaf)?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// Changes the rate leaf of a port.
+    ///
+    /// # Errors
+    /// See [`Self::instances`]; `ENODEV` when the port has none.
+    pub fn rate_leaf_set(
+        &mut self,
+        handle: &Handle,
+        index: u32,
+        change: RateChange,
+    ) -> Result<(), NetlinkError> {
+        let mut payload = Vec::new();
+        let mut push =
+            push_handle(dl::OpRateSetDo::encode_request(&mut payload), handle).push_port_index(index);
+        if let Some(rate) = change.tx_share {
+            push = push.push_rate_tx_share(rate);
+        }
+        if let Some(rate) = change.tx_max {
+            push = push.push_rate_tx_max(rate);
+        }
+        drop(push);
+        self.act::<dl::OpRateSetDo<'_>>("devlink port function rate set", payload)
     }
 
     /// One parameter of one instance.

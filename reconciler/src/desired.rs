@@ -136,6 +136,12 @@ impl Places<'_> {
         if let Some(mac) = &subdevice.function.mac {
             wanted.add(Setting::Mac(mac.value), self.of(mac));
         }
+        if let Some(rate) = &subdevice.rate.tx_share {
+            wanted.add(Setting::TxShare(rate.value), self.of(rate));
+        }
+        if let Some(rate) = &subdevice.rate.tx_max {
+            wanted.add(Setting::TxMax(rate.value), self.of(rate));
+        }
         self.params(&mut wanted, &subdevice.params);
         for (side, interface) in
             [(Side::Netdev, &subdevice.netdev), (Side::Representor, &subdevice.representor)]

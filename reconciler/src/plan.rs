@@ -11,6 +11,7 @@ mod lane;
 mod parent;
 mod places;
 mod removal;
+mod target;
 
 use std::collections::BTreeMap;
 

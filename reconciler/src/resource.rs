@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::address::Part;
 use subdevcfg_compiler::model::Lifecycle;
 use subdevcfg_compiler::values::{
-    Cmode, DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr, Scalar,
+    Cmode, DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr, Rate, Scalar,
 };
 use uuid::Uuid;
 
@@ -131,6 +131,10 @@ pub enum Attribute {
     EncapMode,
     /// MAC address of a port function.
     Mac,
+    /// Share of a function's rate leaf.
+    TxShare,
+    /// Limit of a function's rate leaf.
+    TxMax,
     /// A devlink parameter, of the parent's or the function's instance.
     Param(String, Cmode),
     /// Name of an interface.
@@ -163,6 +167,8 @@ impl Attribute {
             Self::InlineMode => Part::Eswitch(Some("inline-mode")),
             Self::EncapMode => Part::Eswitch(Some("encap-mode")),
             Self::Mac => Part::Function(Some("mac")),
+            Self::TxShare => Part::Rate(Some("tx-share")),
+            Self::TxMax => Part::Rate(Some("tx-max")),
             Self::Param(name, cmode) => Part::Param(name.clone(), *cmode),
             Self::Name(side) => interface(*side, "name"),
             Self::Mtu(side) => interface(*side, "mtu"),
@@ -180,6 +186,8 @@ impl fmt::Display for Attribute {
             Self::InlineMode => f.write_str("eswitch inline-mode"),
             Self::EncapMode => f.write_str("eswitch encap-mode"),
             Self::Mac => f.write_str("function mac"),
+            Self::TxShare => f.write_str("rate tx-share"),
+            Self::TxMax => f.write_str("rate tx-max"),
             Self::Name(side) => write!(f, "{} name", side.as_str()),
             Self::Mtu(side) => write!(f, "{} mtu", side.as_str()),
             Self::Up(side) => write!(f, "{} up", side.as_str()),
@@ -199,6 +207,10 @@ pub enum Setting {
     EncapMode(EncapMode),
     /// See [`Attribute::Mac`].
     Mac(MacAddr),
+    /// See [`Attribute::TxShare`].
+    TxShare(Rate),
+    /// See [`Attribute::TxMax`].
+    TxMax(Rate),
     /// See [`Attribute::Param`].
     Param {
         /// Name.
@@ -225,6 +237,8 @@ impl Setting {
             Self::InlineMode(_) => Attribute::InlineMode,
             Self::EncapMode(_) => Attribute::EncapMode,
             Self::Mac(_) => Attribute::Mac,
+            Self::TxShare(_) => Attribute::TxShare,
+            Self::TxMax(_) => Attribute::TxMax,
             Self::Param { name, cmode, .. } => Attribute::Param(name.clone(), *cmode),
             Self::Name(side, _) => Attribute::Name(*side),
             Self::Mtu(side, _) => Attribute::Mtu(*side),
@@ -240,6 +254,7 @@ impl Setting {
             Self::InlineMode(mode) => Scalar::Text(mode.to_string()),
             Self::EncapMode(mode) => Scalar::Text(mode.to_string()),
             Self::Mac(mac) => Scalar::Text(mac.to_string()),
+            Self::TxShare(rate) | Self::TxMax(rate) => Scalar::Text(rate.to_string()),
             Self::Param { value, .. } => value.clone(),
             Self::Name(_, name) => Scalar::Text(name.to_string()),
             Self::Mtu(_, mtu) => Scalar::from(*mtu),

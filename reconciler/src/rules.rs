@@ -106,6 +106,10 @@ pub fn for_attribute(subject: &Subject, attribute: &Attribute, catalogue: Option
             Impact::SubdeviceRestart,
             "a port function's MAC is written while the function is inactive",
         ),
+        // On the leaf of the port: whether the function runs makes no difference.
+        Attribute::TxShare | Attribute::TxMax => {
+            rule(Stage::FunctionAttribute, Needs::Nothing, Impact::Traffic, "")
+        }
         Attribute::Param(name, cmode) => param(subject, name, *cmode, catalogue),
         Attribute::Name(_) => rule(
             Stage::InterfaceName,

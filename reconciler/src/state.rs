@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::{
-    Cmode, DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr, Scalar,
+    Cmode, DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr, Rate, Scalar,
 };
 
 use crate::resource::{FunctionId, Setting, Settings, Side, Subject};
@@ -165,6 +165,12 @@ pub struct Function {
     /// The MAC address of the port function, where the driver tells it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac: Option<MacAddr>,
+    /// Share of its rate leaf; absent while it has none, as in legacy mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tx_share: Option<Rate>,
+    /// Limit of its rate leaf, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tx_max: Option<Rate>,
     /// The state that was asked for.
     pub active: bool,
     /// Parameters of the function's own instance, by name and cmode; empty while it has none.
@@ -296,6 +302,8 @@ impl Function {
     #[must_use]
     pub fn settings(&self) -> Settings {
         let mut settings: Settings = self.mac.map(Setting::Mac).into_iter().collect();
+        settings.extend(self.tx_share.map(Setting::TxShare));
+        settings.extend(self.tx_max.map(Setting::TxMax));
         settings.extend(param_settings(&self.params));
         for side in Side::ALL {
             if let Some(interface) = self.interface(side) {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use subdevcfg_compiler::values::Rate;
 use subdevcfg_reconciler::resource::Side;
 use subdevcfg_reconciler::state::{Function, Parent, State};
 
@@ -39,6 +40,10 @@ fn function_words(function: &Function) -> String {
     let mut words = vec![function.id.to_string()];
     words.push(if function.active { "active" } else { "inactive" }.to_owned());
     words.extend(function.mac.map(|mac| format!("mac {mac}")));
+    let limited =
+        |word: &str, rate: Option<Rate>| rate.filter(|rate| rate.0 > 0).map(|rate| format!("{word} {rate}"));
+    words.extend(limited("tx-max", function.tx_max));
+    words.extend(limited("tx-share", function.tx_share));
     for (name, values) in &function.params {
         words.extend(values.values().map(|value| format!("{name} {value}")));
     }

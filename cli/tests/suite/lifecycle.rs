@@ -361,3 +361,15 @@ fn one_bad_subdevice_does_not_stop_the_others_if_it_shall_not() {
     assert_eq!(run.code, 1);
     assert_eq!(host.config()["parents"], serde_json::json!({}));
 }
+
+#[test]
+fn rates_are_limits_that_can_be_lifted() {
+    let host = Host::new();
+    host.apply(&host_with("subdevice a { sf 1; rate tx-max=\"10Gbit\" tx-share=\"100MBps\"; }"));
+    let state = host.run(&["state"]).stdout;
+    assert!(state.contains("tx-max 10Gbit, tx-share 800Mbit"), "{state}");
+    let lifted = host_with("subdevice a { sf 1; rate tx-max=none; }");
+    snapshot("cli", "rate-lifted", &host.plan(&lifted).all());
+    host.apply(&lifted);
+    assert_eq!(host.plan(&lifted).code, 0);
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use nix::errno::Errno;
 use similar::TextDiff;
-use subdevcfg_compiler::values::{Cmode, DevlinkHandle, EswitchMode, MacAddr, Scalar};
+use subdevcfg_compiler::values::{Cmode, DevlinkHandle, EswitchMode, MacAddr, Rate, Scalar};
 use subdevcfg_reconciler::kernel::{Kernel, Request, RequestError};
 use subdevcfg_reconciler::live::LiveKernel;
 use subdevcfg_reconciler::resource::{FunctionId, Setting, Side, Subject};
@@ -19,7 +19,7 @@ const ROW: usize = 100;
 /// Rows of a run.
 const ROWS: u64 = 10;
 /// Distinct pairs of request and answer that the seeds reach; a change that reaches fewer tests less.
-const PAIRS: usize = 60;
+const PAIRS: usize = 64;
 
 /// What a kernel said to a request, as far as both kernels can say the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,6 +151,11 @@ fn request(random: &mut fastrand::Rng, host: &SimulatedHost) -> Request {
             Request::Set { subject: function, setting: Setting::Mac(mac) }
         }
         17 => Request::Set { subject: Subject::parent(handle), setting: param(random, false) },
+        21 => {
+            let rate = Rate(pick(random, &[0, 125_000, 1_250_000_000, 2_000_000_000_000]));
+            let setting = if random.bool() { Setting::TxMax(rate) } else { Setting::TxShare(rate) };
+            Request::Set { subject: function, setting }
+        }
         18..=19 => Request::Reload { subject: function },
         20 if random.u8(..4) == 0 => Request::Reload { subject: Subject::parent(handle) },
         _ => Request::Set { subject: function, setting: interface(random) },

@@ -71,6 +71,26 @@ fn drift_is_named_and_repaired() {
 }
 
 #[test]
+fn rates_are_what_devlink_shows() {
+    fresh();
+    let with = |rate: &str| host_file(&nic0(&format!("subdevice a {{ sf 88; {rate} }}")));
+    let shown = || {
+        let rates = json("devlink -j port function rate show");
+        let (_, rate) = rates["rate"].as_object().unwrap().iter().next().unwrap();
+        (rate["tx_share"].as_u64().unwrap_or(0), rate["tx_max"].as_u64().unwrap_or(0))
+    };
+    apply(with("rate tx-max=\"10Gbit\" tx-share=\"1.5Gbit\";"));
+    // Bytes per second.
+    assert_eq!(shown(), (187_500_000, 1_250_000_000));
+    let changed = with("rate tx-max=none tx-share=\"1.5Gbit\";");
+    let plan = subdevcfg(&["plan", changed]).expect(0);
+    assert!(plan.stdout.contains("rate tx-max 10Gbit -> none"), "{}", plan.all());
+    apply(changed);
+    assert_eq!(shown(), (187_500_000, 0));
+    destroy();
+}
+
+#[test]
 fn a_netdev_in_another_namespace_is_left_alone() {
     fresh();
     let file = host_file(&nic0(A));

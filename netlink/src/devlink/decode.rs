@@ -90,6 +90,19 @@ pub struct PortFunction {
     pub instance: Option<Handle>,
 }
 
+/// The rate leaf of a port, in bytes per second; 0 is no limit or share.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RateLeaf {
+    /// The instance.
+    pub handle: Handle,
+    /// The port.
+    pub index: u32,
+    /// `DEVLINK_ATTR_RATE_TX_SHARE`.
+    pub tx_share: u64,
+    /// `DEVLINK_ATTR_RATE_TX_MAX`.
+    pub tx_max: u64,
+}
+
 /// Eswitch attributes, as numbers of the uapi header.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Eswitch {
@@ -269,6 +282,25 @@ fn nested_instance(port_function: &[u8]) -> Decoded<Option<Handle>> {
         bus: bytes_as_text(part(uapi::ATTR_BUS_NAME)?)?,
         device: bytes_as_text(part(uapi::ATTR_DEV_NAME)?)?,
     }))
+}
+
+/// A leaf; `None` for a node.
+pub(super) fn rate_leaf(payload: &[u8]) -> Decoded<Option<RateLeaf>> {
+    let mut found = RateLeaf::default();
+    let mut is_leaf = false;
+    for attr in dl::OpRateGetDo::decode_reply(payload) {
+        match attr.map_err(|error| error.to_string())? {
+            Attr::BusName(name) => found.handle.bus = text(name)?,
+            Attr::DevName(name) => found.handle.device = text(name)?,
+            Attr::PortIndex(index) => found.index = index,
+            Attr::RateType(kind) => is_leaf = kind == dl::RateType::Leaf as u16,
+            Attr::RateTxShare(rate) => found.tx_share = rate,
+            Attr::RateTxMax(rate) => found.tx_max = rate,
+            _ => {}
+        }
+    }
+    named(&found.handle)?;
+    Ok(is_leaf.then_some(found))
 }
 
 const fn flavour(number: u16) -> Flavour {

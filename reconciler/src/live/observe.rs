@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use subdevcfg_compiler::values::{Cmode, Scalar};
+use subdevcfg_compiler::values::{Cmode, Rate, Scalar};
 use subdevcfg_netlink::conversation::Datagrams;
-use subdevcfg_netlink::devlink::{Handle, Param, Port};
+use subdevcfg_netlink::devlink::{Handle, Param, Port, RateLeaf};
 use subdevcfg_netlink::route::Link;
 
 use super::mirror::type_key;
@@ -30,6 +30,7 @@ struct Dumps {
     drivers: BTreeMap<Handle, String>,
     params: BTreeMap<Handle, Vec<Param>>,
     links: BTreeMap<u32, Link>,
+    leafs: BTreeMap<(Handle, u32), RateLeaf>,
     unread: Vec<Unread>,
 }
 
@@ -80,6 +81,7 @@ impl<D: Datagrams> LiveKernel<D> {
                 why: format!("its params: {error}"),
             })),
         }
+        let leafs = self.rate_leafs(&mut unread);
         let volatile = HostVolatile {
             kernel_release: self.sysfs.kernel_release()?,
             boot_id: self.sysfs.boot_id()?,
@@ -90,6 +92,7 @@ impl<D: Datagrams> LiveKernel<D> {
             drivers: drivers.into_iter().filter_map(|(handle, driver)| Some((handle, driver?))).collect(),
             params,
             links: links.into_iter().map(|link| (link.index, link)).collect(),
+            leafs,
             unread,
         };
         let mut parents = BTreeMap::new();
@@ -110,6 +113,24 @@ impl<D: Datagrams> LiveKernel<D> {
             volatile: Volatile(volatile),
         };
         Ok((state, moved))
+    }
+
+    /// The rate leafs by their ports. On a kernel or with drivers that have none there are none.
+    fn rate_leafs(&mut self, unread: &mut Vec<Unread>) -> BTreeMap<(Handle, u32), RateLeaf> {
+        match self.devlink.rate_leafs() {
+            Ok(found) => found.into_iter().map(|leaf| ((leaf.handle.clone(), leaf.index), leaf)).collect(),
+            Err(error) => {
+                let unsupported = error.refusal().is_some_and(|refusal| refusal.errno == Errno::EOPNOTSUPP);
+                if !unsupported {
+                    let parents = self.mirror.parents();
+                    unread.extend(parents.iter().map(|handle| Unread {
+                        what: Unreadable::Parent(wire::devlink_handle(handle)),
+                        why: format!("its rates: {error}"),
+                    }));
+                }
+                BTreeMap::new()
+            }
+        }
     }
 
     /// Four facts apart: not supported is no attributes, not permitted and busy are unread, and gone is `None`.
@@ -202,10 +223,13 @@ impl<D: Datagrams> LiveKernel<D> {
             let link = dumps.links.get(&self.mirror.interface(subject, side)?)?;
             Some(self.interface(link))
         };
+        let leaf = port.and_then(|port| dumps.leafs.get(&(port.handle.clone(), port.index)));
         Function {
             id: id.clone(),
             mdev_type,
             mac: port_function.and_then(|function| function.hw_addr).map(wire::mac),
+            tx_share: leaf.map(|leaf| Rate(leaf.tx_share)),
+            tx_max: leaf.map(|leaf| Rate(leaf.tx_max)),
             // A driver that does not tell has no inactive functions (`port_fn_state_get` is optional).
             active: port_function.and_then(|function| function.active).unwrap_or(true),
             params: params.unwrap_or_default(),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use subdevcfg_compiler::values::{Cmode, DevlinkHandle, Scalar};
 use subdevcfg_netlink::conversation::Datagrams;
-use subdevcfg_netlink::devlink::{EswitchChange, FunctionChange, Handle, SfIdentity};
+use subdevcfg_netlink::devlink::{EswitchChange, FunctionChange, Handle, RateChange, SfIdentity};
 use subdevcfg_netlink::route::LinkChange;
 
 use super::mirror::type_key;
@@ -105,6 +105,12 @@ impl<D: Datagrams> LiveKernel<D> {
                 let change = FunctionChange { hw_addr: Some(mac.0), ..FunctionChange::default() };
                 self.set_function(subject, change)
             }
+            Setting::TxShare(rate) => {
+                self.set_rate(subject, RateChange { tx_share: Some(rate.0), ..RateChange::default() })
+            }
+            Setting::TxMax(rate) => {
+                self.set_rate(subject, RateChange { tx_max: Some(rate.0), ..RateChange::default() })
+            }
             Setting::Param { name, cmode, value } => self.set_param(subject, name, *cmode, value),
             Setting::Name(side, name) => {
                 let change = LinkChange { name: Some(name.to_string()), ..LinkChange::default() };
@@ -132,6 +138,11 @@ impl<D: Datagrams> LiveKernel<D> {
     fn set_function(&mut self, subject: &Subject, change: FunctionChange) -> Answer {
         let (handle, index) = self.find_port(subject)?;
         self.devlink.function_set(&handle, index, change).map_err(wire::request_error)
+    }
+
+    fn set_rate(&mut self, subject: &Subject, change: RateChange) -> Answer {
+        let (handle, index) = self.find_port(subject)?;
+        self.devlink.rate_leaf_set(&handle, index, change).map_err(wire::request_error)
     }
 
     fn set_param(&mut self, subject: &Subject, name: &str, cmode: Cmode, value: &Scalar) -> Answer {

@@ -1,7 +1,7 @@
 //! The steps that bring one function from what it is to what it is to be.
 
 use subdevcfg_compiler::catalogue::{Catalogue, FunctionManners, Impact, ParamOwner, ParamsBefore};
-use subdevcfg_compiler::values::{Cmode, DevlinkHandle, Scalar};
+use subdevcfg_compiler::values::{Cmode, DevlinkHandle, Rate, Scalar};
 
 use super::Reversible;
 use super::lane::Step;
@@ -190,7 +190,8 @@ impl Context<'_> {
 
     /// What a function that was just made has, as far as it is known before it is made.
     fn new_settings(&self) -> Settings {
-        self.default_params().chain(Side::ALL.into_iter().flat_map(new_interface)).collect()
+        let rates = [Setting::TxShare(Rate(0)), Setting::TxMax(Rate(0))];
+        self.default_params().chain(rates).chain(Side::ALL.into_iter().flat_map(new_interface)).collect()
     }
 
     fn default_params(&self) -> impl Iterator<Item = Setting> {
@@ -242,7 +243,7 @@ impl Context<'_> {
     }
 
     fn attributes(&self, now: &Now, target: &Target, steps: &mut Vec<Step>) {
-        let attributes = differing(target, now).filter(|setting| matches!(setting, Setting::Mac(_)));
+        let attributes = differing(target, now).filter(|setting| is_of_the_port(&setting.attribute()));
         for setting in attributes.cloned().collect::<Vec<_>>() {
             steps.push(self.set(Stage::FunctionAttribute, now, setting));
         }
@@ -451,6 +452,11 @@ fn takes_interface(step: &Step, side: Side) -> bool {
         Stage::Stop | Stage::Activate | Stage::LateReload | Stage::EarlyReload => side == Side::Netdev,
         _ => false,
     }
+}
+
+/// Attributes of the port and of its rate leaf, which are there as long as the port is.
+const fn is_of_the_port(attribute: &Attribute) -> bool {
+    matches!(attribute, Attribute::Mac | Attribute::TxShare | Attribute::TxMax)
 }
 
 /// Whether the target has this interface at all.

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr};
+use subdevcfg_compiler::values::{
+    DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr, Rate,
+};
 use uuid::Uuid;
 
 use super::params::{self, Params, Values};
@@ -74,6 +76,9 @@ pub(super) struct SimulatedFunction {
     /// Set for mediated devices.
     pub mdev: Option<SimulatedMdev>,
     pub mac: MacAddr,
+    /// The rate leaf, while the eswitch is in switchdev mode.
+    #[serde(default)]
+    pub leaf: Option<Leaf>,
     pub active: bool,
     /// Number of the auxiliary device of an active SF.
     pub aux_id: Option<u32>,
@@ -81,6 +86,12 @@ pub(super) struct SimulatedFunction {
     pub params: Option<Params>,
     pub netdev: Option<SimulatedInterface>,
     pub representor: Option<SimulatedInterface>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(super) struct Leaf {
+    pub tx_share: Rate,
+    pub tx_max: Rate,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -251,6 +262,8 @@ impl SimulatedFunction {
             id: self.id(),
             mdev_type: self.mdev.as_ref().map(|mdev| mdev.mdev_type.clone()),
             mac: Some(self.mac),
+            tx_share: self.leaf.map(|leaf| leaf.tx_share),
+            tx_max: self.leaf.map(|leaf| leaf.tx_max),
             active: self.active,
             params: params.unwrap_or_default(),
             netdev: self.netdev.as_ref().map(SimulatedInterface::state),

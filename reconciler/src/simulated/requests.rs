@@ -3,13 +3,16 @@
 use nix::errno::Errno;
 use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMode, MacAddr, Scalar};
 
-use super::host::{SimulatedFunction, SimulatedHost, SimulatedMdev, SimulatedParent};
+use super::host::{Leaf, SimulatedFunction, SimulatedHost, SimulatedMdev, SimulatedParent};
 use super::params::{self, Params, Values};
 use crate::kernel::{Request, RequestError};
 use crate::resource::{FunctionId, Setting, Side, Subject};
 
 /// The least MTU of an Ethernet device (`ETH_MIN_MTU`, `include/uapi/linux/if_ether.h`).
 const MIN_MTU: u32 = 68;
+
+/// The highest rate in bytes per second (`SD_RATE_MAX`, `kmod/rate.c`).
+const MAX_RATE: u64 = 1_000_000_000_000;
 
 const NO_PLACE: &str = "all places are taken";
 
@@ -132,6 +135,7 @@ fn create(
         port_index,
         mdev,
         mac,
+        leaf: switchdev.then(Leaf::default),
         active: false,
         aux_id: None,
         params,
@@ -233,6 +237,19 @@ fn set(host: &mut SimulatedHost, subject: &Subject, setting: &Setting) -> Answer
             found.mac = *mac;
             Ok(())
         }
+        (Some(id), Setting::TxShare(rate) | Setting::TxMax(rate)) => {
+            let found = function(host, &subject.parent, id)?;
+            // Without a leaf the request finds nothing to set (`devlink_rate_leaf_get_from_info`, net/devlink/rate.c).
+            let leaf = found.leaf.as_mut().ok_or_else(|| refuse(Errno::ENODEV, ""))?;
+            if rate.0 > MAX_RATE {
+                return Err(refuse(Errno::EINVAL, "The rate is too high"));
+            }
+            match setting {
+                Setting::TxShare(_) => leaf.tx_share = *rate,
+                _ => leaf.tx_max = *rate,
+            }
+            Ok(())
+        }
         (Some(id), Setting::Param { name, cmode, value }) => {
             let vanished = format!("{subject} has no devlink instance");
             let most = parent(host, &subject.parent)?.params.number("max_queues");
@@ -310,6 +327,7 @@ fn reload(host: &mut SimulatedHost, subject: &Subject) -> Answer {
             function.active = false;
             function.netdev = None;
             function.representor = representor;
+            function.leaf = switchdev.then(Leaf::default);
         }
         return Ok(());
     };

@@ -1,0 +1,136 @@
+//! The functions of a parent: what each is to become, and the steps there.
+
+use subdevcfg_compiler::catalogue::Impact;
+use subdevcfg_compiler::values::EswitchMode;
+
+use super::function::{self, Context, Target};
+use super::parent::Planner;
+use super::{Action, NoteKind, changes};
+use crate::desired::DesiredFunction;
+use crate::reason::Reason;
+use crate::resource::{Attribute, Setting, Side};
+use crate::rules;
+use crate::state::Function;
+
+impl Planner<'_, '_> {
+    pub(super) fn functions(&mut self) {
+        let desired = self.desired;
+        // SFs first: a mediated device takes a free number, and it must not be one that the file gives to an SF.
+        let mdevs_last = |function: &&DesiredFunction| function.id.is_mdev();
+        let mut functions: Vec<&DesiredFunction> = desired.functions.iter().collect();
+        functions.sort_by_key(mdevs_last);
+        for function in functions {
+            self.function(function);
+        }
+        self.check_capacity();
+    }
+
+    fn function(&mut self, desired: &DesiredFunction) {
+        let input = self.draft.input;
+        let origin = self.origin.and_then(|parent| parent.function(&desired.id));
+        let mut found = self.now.as_ref().and_then(|parent| parent.function(&desired.id)).cloned();
+        let mut target = Target {
+            active: true,
+            mdev_type: desired.mdev_type.clone(),
+            settings: origin.map(Function::settings).unwrap_or_default(),
+        };
+        target.settings.extend(desired.wanted.settings.iter().cloned());
+        if function::netdev_is_off(&target.settings, self.catalogue) {
+            target.settings.retain(|attribute| attribute.side() != Some(Side::Netdev));
+        }
+        if self.now.as_ref().is_some_and(|parent| parent.eswitch.mode == Some(EswitchMode::Legacy)) {
+            target.settings.retain(|attribute| !is_of_switchdev(attribute));
+        }
+        self.check_names(desired, origin);
+        let retyped = found.as_ref().is_some_and(|found| found.mdev_type != desired.mdev_type);
+        if retyped && let Some(present) = found.take() {
+            let because = Reason::forced("the type of a mediated device never changes: it is made again");
+            self.take(&desired.id, &because);
+            self.delete(&present, &desired.address, &because, rules::REPLACE);
+        }
+        let because = self.gone.get(&desired.id).cloned();
+        if self.netdev_is_hidden(desired, found.as_ref()) {
+            let text = "its netdev is not visible: in another network namespace, or a parameter was written by hand \
+                        and its instance never reloaded; left alone";
+            self.draft.note(NoteKind::Withheld, &desired.address, text);
+            return;
+        }
+        if self.representor_is_hidden(desired, origin, found.as_ref()) {
+            let text = "its representor is not visible, most likely in another network namespace: what the file says \
+                        of it is left alone";
+            self.draft.note(NoteKind::Withheld, &desired.address, text);
+            target.settings.retain(|attribute| attribute.side() != Some(Side::Representor));
+        }
+        let reason = because.clone().unwrap_or_else(|| desired.wanted.reason.clone());
+        let context = Context {
+            parent: &self.desired.subject.parent,
+            id: &desired.id,
+            address: &desired.address,
+            catalogue: self.catalogue,
+            kernel_release: &input.state.volatile.0.kernel_release,
+            origin,
+            made_again: found.is_none(),
+            pending: input.record.pending.contains(&desired.subject),
+            why: &|attribute| {
+                if desired.wanted.settings.get(attribute).is_some() {
+                    desired.wanted.why(attribute).clone()
+                } else {
+                    Reason::default()
+                }
+            },
+            reason: &reason,
+        };
+        let steps = function::steps(&context, found.as_ref(), &target);
+        self.lane.functions.push(steps);
+        let origin_settings = origin.map(Function::settings);
+        let mut change = changes::between(
+            &desired.subject,
+            &desired.address,
+            origin_settings.as_ref(),
+            Some(&desired.wanted.settings),
+            reason,
+        );
+        if origin.is_some_and(|origin| !origin.active) && change.actions == [Action::NoOp] {
+            change.actions = vec![Action::Update];
+        }
+        if origin.is_some() && because.is_some() {
+            change.actions = vec![Action::Delete, Action::Create];
+            change.impact =
+                if origin.is_some_and(|origin| origin.active) { rules::REPLACE } else { Impact::None };
+            if retyped {
+                change.replace_paths = vec!["mdev.type".to_owned()];
+            }
+        }
+        self.draft.change(change);
+    }
+
+    /// A function of an eswitch in switchdev mode has a representor: one that is not to be seen is elsewhere.
+    fn representor_is_hidden(
+        &self,
+        desired: &DesiredFunction,
+        origin: Option<&Function>,
+        found: Option<&Function>,
+    ) -> bool {
+        let unseen = |function: Option<&Function>| function.is_some_and(|found| found.representor.is_none());
+        let switchdev = self.origin.is_some_and(|origin| origin.eswitch.mode == Some(EswitchMode::Switchdev));
+        let wanted = desired.wanted.settings.get(&Attribute::Name(Side::Representor)).is_some();
+        wanted && switchdev && unseen(origin) && unseen(found)
+    }
+
+    /// The function runs, all that its netdev needs is set, and yet there is none to be seen.
+    fn netdev_is_hidden(&self, desired: &DesiredFunction, found: Option<&Function>) -> bool {
+        let Some(found) = found.filter(|found| found.active && found.netdev.is_none()) else { return false };
+        let wants_netdev = desired.wanted.settings.get(&Attribute::Name(Side::Netdev)).is_some();
+        let settings = found.settings();
+        let params = |setting: &&Setting| matches!(setting, Setting::Param { .. });
+        let in_force = desired.wanted.settings.iter().filter(params).all(|setting| settings.has(setting));
+        let mac = desired.wanted.settings.get(&Attribute::Mac);
+        let restarts = mac.is_some_and(|mac| !settings.has(mac));
+        wants_netdev && in_force && !restarts && !self.draft.input.record.pending.contains(&desired.subject)
+    }
+}
+
+/// Attributes of what a function has in switchdev mode only: its representor and its rate leaf.
+fn is_of_switchdev(attribute: &Attribute) -> bool {
+    attribute.side() == Some(Side::Representor) || matches!(attribute, Attribute::TxShare | Attribute::TxMax)
+}
