@@ -285,6 +285,17 @@ static void sd_netdev_setup(struct net_device *dev,
 }
 
 /*
+ * As veth: what a sender on this host has made is large already, and to look
+ * for more to merge costs the small frames. ethtool turns it on.
+ */
+static void sd_netdev_gro_off(struct net_device *dev)
+{
+	dev->features &= ~NETIF_F_GRO;
+	dev->wanted_features &= ~NETIF_F_GRO;
+	netdev_update_features(dev);
+}
+
+/*
  * The core finds a free ethN by looking at every netdev there is. A name that
  * follows from the function's number costs nothing; if somebody has it, ethN
  * is better than a failure.
@@ -329,6 +340,8 @@ struct net_device *sd_netdev_register(const struct sd_netdev_args *args)
 	rtnl_lock();
 	sd_netdev_name(dev, args);
 	err = register_netdevice(dev);
+	if (!err)
+		sd_netdev_gro_off(dev);
 	if (!err && args->fn) {
 		args->fn->nd[args->side] = dev;
 		netif_carrier_off(dev);
