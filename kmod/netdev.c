@@ -16,18 +16,12 @@
 		     NETIF_F_HW_VLAN_CTAG_TX | NETIF_F_HW_VLAN_CTAG_RX | \
 		     NETIF_F_HW_VLAN_STAG_TX | NETIF_F_HW_VLAN_STAG_RX)
 
-/**
- * sd_netdev_receive() - let a netdev receive a frame
- * @to: the receiver, or NULL to drop the frame; under rcu_read_lock()
- * @skb: the frame from its Ethernet header on; consumed
- *
- * Return: whether it was taken. A full queue is counted as the receiver's
- * drop, and as taken.
- */
-bool sd_netdev_receive(struct net_device *to, struct sk_buff *skb)
+/* See sd_netdev_receive(). Inline, for it is most of what a frame costs. */
+static __always_inline bool sd_deliver(struct net_device *to,
+				       struct sk_buff *skb)
 {
-	unsigned int len = skb->len;
 	u16 queue = skb_get_queue_mapping(skb);
+	unsigned int len = skb->len;
 	struct sd_netdev *priv;
 
 	if (unlikely(!to || !pskb_may_pull(skb, ETH_HLEN))) {
@@ -36,11 +30,32 @@ bool sd_netdev_receive(struct net_device *to, struct sk_buff *skb)
 	}
 	if (unlikely(__dev_forward_skb(to, skb)))
 		return false;
-	priv = netdev_priv(to);
-	skb_record_rx_queue(skb, queue % to->real_num_rx_queues);
+	if (unlikely(queue >= to->real_num_rx_queues))
+		queue %= to->real_num_rx_queues;
+	skb_record_rx_queue(skb, queue);
 	dev_sw_netstats_rx_add(to, len);
-	gro_cells_receive(&priv->cells, skb);
+	if (likely(!(to->features & NETIF_F_GRO))) {
+		__netif_rx(skb);
+	} else {
+		priv = netdev_priv(to);
+		gro_cells_receive(&priv->cells, skb);
+	}
 	return true;
+}
+
+/**
+ * sd_netdev_receive() - let a netdev receive a frame
+ * @to: the receiver, or NULL to drop the frame
+ * @skb: the frame from its Ethernet header on; consumed
+ *
+ * Under rcu_read_lock() and with softirqs off.
+ *
+ * Return: whether it was taken. A full queue is counted as the receiver's
+ * drop, and as taken.
+ */
+bool sd_netdev_receive(struct net_device *to, struct sk_buff *skb)
+{
+	return sd_deliver(to, skb);
 }
 
 /**
@@ -57,7 +72,7 @@ netdev_tx_t sd_netdev_forward(struct net_device *from, struct net_device *to,
 	unsigned int len = skb->len;
 
 	skb_tx_timestamp(skb);
-	if (likely(sd_netdev_receive(to, skb)))
+	if (likely(sd_deliver(to, skb)))
 		dev_sw_netstats_tx_add(from, 1, len);
 	else
 		dev_core_stats_tx_dropped_inc(from);

@@ -477,7 +477,18 @@ netdev_tx_t sd_lower_forward(struct net_device *from, struct sd_parent *parent,
 
 /* rate.c */
 void sd_rate_init(struct sd_rate *rate);
-bool sd_rate_admit(struct sd_rate *leaf, unsigned int len);
+bool sd_rate_admit_limited(struct sd_rate *leaf, unsigned int len);
+
+/* Most functions have no limit. */
+static inline bool sd_rate_admit(struct sd_rate *leaf, unsigned int len)
+{
+	if (likely(!READ_ONCE(leaf->max.rate) &&
+		   !READ_ONCE(leaf->share.rate) &&
+		   !rcu_access_pointer(leaf->parent)))
+		return true;
+	return sd_rate_admit_limited(leaf, len);
+}
+
 int sd_rate_leaf_add(struct sd_fn *fn);
 void sd_rate_leaf_del(struct sd_fn *fn);
 int sd_rate_tx_max_set(struct devlink_rate *devlink_rate, void *priv,
