@@ -83,6 +83,7 @@ test_switchdev() {
 }
 
 test_legacy() {
+	long
 	wire mac_base=02:00:00:00:10:00
 	is 02:00:00:00:10:00 cat "/sys/class/net/$(netdev subdev/nic0/0)/address"
 	mdev_full $uuid1
@@ -125,6 +126,7 @@ test_goes_away() {
 }
 
 test_other_namespace() {
+	long
 	# In a namespace: the wire is looked for where the writer is.
 	ip netns add a
 	ip -n a link add wire0 type veth peer name wire1

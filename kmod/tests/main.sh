@@ -80,6 +80,7 @@ test_port_add_refuses() {
 }
 
 test_names() {
+	long
 	new nic0 ifname=ab mac_base=02:00:00:00:10:00
 	is abp0 netdev subdev/nic0/0
 	mode nic0 switchdev
@@ -98,6 +99,7 @@ test_names() {
 
 # From the function to its port by number, from the parent to the function as its child.
 test_links_both_ways() {
+	long
 	new nic0
 	mode nic0 switchdev
 	port=$(sf_add 88)
