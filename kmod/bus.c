@@ -6,6 +6,7 @@
 
 #include <linux/ctype.h>
 #include <linux/etherdevice.h>
+#include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
@@ -42,11 +43,18 @@ static ssize_t mac_base_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(mac_base);
 
-/* Always empty: joining a real netdev is refused until it is implemented. */
+/* By the name it has now; empty when it has gone. */
 static ssize_t lower_show(struct device *dev, struct device_attribute *attr,
 			  char *buf)
 {
-	return sysfs_emit(buf, "\n");
+	struct net_device *lower;
+	int len;
+
+	rtnl_lock();
+	lower = rtnl_dereference(to_sd_device(dev)->lower);
+	len = sysfs_emit(buf, "%s\n", lower ? lower->name : "");
+	rtnl_unlock();
+	return len;
 }
 static DEVICE_ATTR_RO(lower);
 
@@ -133,8 +141,22 @@ static int sd_bus_parse_word(struct sd_device *sdev, const char *word)
 		return 0;
 	}
 	if (str_has_prefix(word, "lower=")) {
-		pr_err("a real device as uplink (lower=) is not supported yet\n");
-		return -EOPNOTSUPP;
+		if (!dev_valid_name(val)) {
+			pr_err("lower must be the name of a netdev\n");
+			return -EINVAL;
+		}
+		strscpy(sdev->lower_name, val, sizeof(sdev->lower_name));
+		return 0;
+	}
+	if (str_has_prefix(word, "ifname=")) {
+		if (!isalpha(*val) || strlen(val) > SD_IFNAME_MAX ||
+		    !dev_valid_name(val) || strchr(val, '%')) {
+			pr_err("ifname must be 1 to %d characters and start with a letter\n",
+			       SD_IFNAME_MAX);
+			return -EINVAL;
+		}
+		strscpy(sdev->ifname, val, sizeof(sdev->ifname));
+		return 0;
 	}
 unknown:
 	pr_err("unknown word in new_device: %s\n", word);

@@ -221,6 +221,24 @@ static inline int sd_devl_port_register(struct devlink *dl,
 #endif
 
 /*
+ * What a port function can beyond address and state: RoCE came to the port's
+ * table with 6.5, the number of I/O event queues in 6.10.
+ */
+#if KERNEL_VERSION(6, 10, 0) <= SD_KERNEL
+#define SD_PORT_FN_SETTINGS						\
+	.port_fn_roce_get = sd_port_roce_get,				\
+	.port_fn_roce_set = sd_port_roce_set,				\
+	.port_fn_max_io_eqs_get = sd_port_max_io_eqs_get,		\
+	.port_fn_max_io_eqs_set = sd_port_max_io_eqs_set,
+#elif KERNEL_VERSION(6, 5, 0) <= SD_KERNEL
+#define SD_PORT_FN_SETTINGS						\
+	.port_fn_roce_get = sd_port_roce_get,				\
+	.port_fn_roce_set = sd_port_roce_set,
+#else
+#define SD_PORT_FN_SETTINGS
+#endif
+
+/*
  * A netdev names its port by a pointer that the core follows since 6.2.
  * Before, the driver answers an ndo and tells the port about the netdev, both
  * outside of rtnl.

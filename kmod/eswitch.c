@@ -89,9 +89,10 @@ static int sd_uplink_up(struct sd_parent *parent)
 		.parent = parent,
 		.dev = &parent->sdev->dev,
 		.port = &parent->port,
-		.hw_addr = parent->sdev->mac_base,
+		.hw_addr = parent->uplink_addr,
 		.queues = 1,
 	};
+	struct net_device *uplink;
 	int err;
 
 	devlink_port_attrs_set(&parent->port, &attrs);
@@ -99,20 +100,17 @@ static int sd_uplink_up(struct sd_parent *parent)
 	if (err)
 		return err;
 
-	parent->uplink = sd_netdev_register(&args);
-	if (IS_ERR(parent->uplink)) {
-		err = PTR_ERR(parent->uplink);
-		parent->uplink = NULL;
+	uplink = sd_netdev_register(&args);
+	if (IS_ERR(uplink)) {
 		devl_port_unregister(&parent->port);
-		return err;
+		return PTR_ERR(uplink);
 	}
 	return 0;
 }
 
 static void sd_uplink_down(struct sd_parent *parent)
 {
-	sd_netdev_unregister(parent->uplink);
-	parent->uplink = NULL;
+	sd_uplink_netdev_unregister(parent);
 	devl_port_unregister(&parent->port);
 }
 

@@ -50,8 +50,8 @@ static int sd_eth_probe(struct auxiliary_device *adev,
 		.dev = &adev->dev,
 		.port = &nested->port,
 		.hw_addr = READ_ONCE(fn->hw_addr),
-		.queues = min_t(u32, nested->queues,
-				READ_ONCE(fn->parent->max_queues)),
+		.queues = min3(nested->queues, nested->max_io_eqs,
+			       (u32)READ_ONCE(fn->parent->max_queues)),
 	};
 	struct net_device *dev;
 

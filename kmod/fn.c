@@ -43,6 +43,15 @@ static int sd_fn_number(struct sd_fn *fn, const u32 *sfnum,
 	return err;
 }
 
+/* Readers of these have no lock. */
+static void sd_fn_count(struct sd_fn *fn, int step)
+{
+	struct sd_parent *parent = fn->parent;
+
+	WRITE_ONCE(parent->nr_fns, parent->nr_fns + step);
+	WRITE_ONCE(parent->used, parent->used + step * (int)fn->size);
+}
+
 /**
  * sd_fn_plug() - register a function's port and, in switchdev, representor
  * @fn: the function, devl(parent) held
@@ -98,13 +107,15 @@ void sd_fn_unplug(struct sd_fn *fn)
  * sd_fn_create() - take a function out of the pool and give it a port
  * @parent: the parent, devl(parent) held
  * @kind: who asks
+ * @size: places of the pool that it takes
  * @sfnum: the SF number, or NULL for the first free one that is not for people
  * @extack: may be NULL
  *
  * Return: the function, inactive, or an error pointer.
  */
 struct sd_fn *sd_fn_create(struct sd_parent *parent, enum sd_fn_kind kind,
-			   const u32 *sfnum, struct netlink_ext_ack *extack)
+			   u32 size, const u32 *sfnum,
+			   struct netlink_ext_ack *extack)
 {
 	struct sd_fn *fn;
 	int err;
@@ -114,7 +125,7 @@ struct sd_fn *sd_fn_create(struct sd_parent *parent, enum sd_fn_kind kind,
 			       "The device is being removed, or its last reload failed");
 		return ERR_PTR(-ENODEV);
 	}
-	if (parent->nr_fns >= parent->sdev->max_subdevices) {
+	if (size > parent->sdev->max_subdevices - parent->used) {
 		NL_SET_ERR_MSG(extack, "All subdevices are in use");
 		return ERR_PTR(-ENOSPC);
 	}
@@ -124,7 +135,10 @@ struct sd_fn *sd_fn_create(struct sd_parent *parent, enum sd_fn_kind kind,
 		return ERR_PTR(-ENOMEM);
 	fn->parent = parent;
 	fn->kind = kind;
+	fn->size = size;
 	mutex_init(&fn->eth_lock);
+	fn->roce = true;
+	fn->max_io_eqs = SD_QUEUES_MAX;
 	sd_rate_init(&fn->rate);
 
 	/* Cyclic: an index means something else only after a long time. */
@@ -139,7 +153,7 @@ struct sd_fn *sd_fn_create(struct sd_parent *parent, enum sd_fn_kind kind,
 		goto err_index_free;
 
 	fn->hw_addr = sd_fn_default_hw_addr(fn);
-	WRITE_ONCE(parent->nr_fns, parent->nr_fns + 1);
+	sd_fn_count(fn, 1);
 
 	err = sd_fn_plug(fn);
 	if (err)
@@ -148,7 +162,7 @@ struct sd_fn *sd_fn_create(struct sd_parent *parent, enum sd_fn_kind kind,
 	return fn;
 
 err_number_free:
-	WRITE_ONCE(parent->nr_fns, parent->nr_fns - 1);
+	sd_fn_count(fn, -1);
 	xa_erase(&parent->sfnums, fn->sfnum);
 err_index_free:
 	xa_erase(&parent->fns, fn->port_index);
@@ -172,7 +186,7 @@ void sd_fn_destroy(struct sd_fn *fn)
 	sd_netdevs_unregister(parent, fn);
 	sd_fn_deactivate(fn);
 	sd_fn_unplug(fn);
-	WRITE_ONCE(parent->nr_fns, parent->nr_fns - 1);
+	sd_fn_count(fn, -1);
 	xa_erase(&parent->sfnums, fn->sfnum);
 	xa_erase(&parent->fns, fn->port_index);
 	mutex_destroy(&fn->eth_lock);

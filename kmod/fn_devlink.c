@@ -61,8 +61,15 @@ static void sd_nested_params_default(struct sd_nested *nested)
 
 	val.vbool = false;
 	sd_param_init(devlink, DEVLINK_PARAM_GENERIC_ID_ENABLE_ETH, val);
-	val.vu32 = SD_QUEUES_DEF;
+	val.vu32 = nested->fn->size;
 	sd_param_init(devlink, SD_PARAM_QUEUES, val);
+}
+
+/* A driver that probes asks its device what it may. */
+static void sd_nested_settings_load(struct sd_nested *nested)
+{
+	nested->roce = READ_ONCE(nested->fn->roce);
+	nested->max_io_eqs = READ_ONCE(nested->fn->max_io_eqs);
 }
 
 /* Make what an active function has, by the values in force. */
@@ -74,6 +81,7 @@ static int sd_nested_up(struct sd_nested *nested)
 	struct sd_fn *fn = nested->fn;
 	int err;
 
+	sd_nested_settings_load(nested);
 	if (!nested->enable_eth)
 		goto out_probed;
 
@@ -139,8 +147,18 @@ static int sd_nested_info_get(struct devlink *devlink,
 			      struct netlink_ext_ack *extack)
 {
 	struct sd_nested *nested = devlink_priv(devlink);
+	char text[16];
+	int err;
 
-	return sd_info_driver_name_put(req, nested->dev->driver->name);
+	err = sd_info_driver_name_put(req, nested->dev->driver->name);
+	if (err)
+		return err;
+	err = devlink_info_version_running_put(req, "fn.roce", nested->roce ?
+					       "enable" : "disable");
+	if (err)
+		return err;
+	snprintf(text, sizeof(text), "%u", nested->max_io_eqs);
+	return devlink_info_version_running_put(req, "fn.max_io_eqs", text);
 }
 
 static int sd_nested_reload_down(struct devlink *devlink, bool netns_change,
@@ -216,6 +234,7 @@ struct sd_nested *sd_nested_create(struct sd_fn *fn, struct device *dev,
 	nested = devlink_priv(devlink);
 	nested->fn = fn;
 	nested->dev = dev;
+	sd_nested_settings_load(nested);
 
 	devl_lock(devlink);
 	err = sd_params_register(devlink, sd_nested_params,

@@ -13,7 +13,7 @@ static u64 sd_subdevices_occ_get(void *priv)
 {
 	struct sd_parent *parent = priv;
 
-	return READ_ONCE(parent->nr_fns);
+	return READ_ONCE(parent->used);
 }
 
 int sd_resources_add(struct sd_parent *parent)

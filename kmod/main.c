@@ -33,9 +33,13 @@ static int __init sd_init(void)
 
 	sd_fault_init();
 
-	err = sd_eth_init();
+	err = sd_lower_init();
 	if (err)
 		goto err_fault_exit;
+
+	err = sd_eth_init();
+	if (err)
+		goto err_lower_exit;
 
 	err = sd_sf_init();
 	if (err)
@@ -57,6 +61,8 @@ err_sf_exit:
 	sd_sf_exit();
 err_eth_exit:
 	sd_eth_exit();
+err_lower_exit:
+	sd_lower_exit();
 err_fault_exit:
 	sd_fault_exit();
 	return err;
@@ -68,6 +74,7 @@ static void __exit sd_exit(void)
 	sd_mdev_exit();
 	sd_sf_exit();
 	sd_eth_exit();
+	sd_lower_exit();
 	sd_live_put();
 	wait_for_completion(&sd_all_released);
 	sd_fault_exit();

@@ -7,6 +7,22 @@
 
 #include "subdev.h"
 
+static const struct sd_mdev_size {
+	const char *sysfs_name;
+	const char *pretty_name;
+	u32 size;
+} sd_mdev_sizes[SD_MDEV_TYPES] = {
+	{ "eth", "Ethernet function", 1 },
+	{ "eth4", "Ethernet function, 4 queues", 4 },
+};
+
+static u32 sd_mdev_size(struct mdev_type *type)
+{
+	struct sd_device *sdev = to_sd_device(type->parent->dev);
+
+	return sd_mdev_sizes[type - sdev->mdev_types].size;
+}
+
 static ssize_t sfnum_show(struct device *dev, struct device_attribute *attr,
 			  char *buf)
 {
@@ -41,7 +57,8 @@ static int sd_mdev_probe(struct mdev_device *mdev)
 	int err;
 
 	devl_lock(devlink);
-	fn = sd_fn_create(parent, SD_FN_MDEV, NULL, NULL);
+	fn = sd_fn_create(parent, SD_FN_MDEV, sd_mdev_size(mdev->type), NULL,
+			  NULL);
 	if (IS_ERR(fn)) {
 		err = PTR_ERR(fn);
 		goto err_unlock;
@@ -88,12 +105,14 @@ static unsigned int sd_mdev_get_available(struct mdev_type *type)
 {
 	struct sd_device *sdev = to_sd_device(type->parent->dev);
 
-	return sdev->max_subdevices - READ_ONCE(sdev->parent->nr_fns);
+	return (sdev->max_subdevices - READ_ONCE(sdev->parent->used)) /
+	       sd_mdev_size(type);
 }
 
 static ssize_t sd_mdev_show_description(struct mdev_type *type, char *buf)
 {
-	return sysfs_emit(buf, "Ethernet function with a devlink instance of its own\n");
+	return sysfs_emit(buf, "Ethernet function with a devlink instance of its own; size %u\n",
+			  sd_mdev_size(type));
 }
 
 static struct mdev_driver sd_mdev_driver = {
@@ -114,12 +133,16 @@ static struct mdev_driver sd_mdev_driver = {
 
 int sd_mdev_parent_register(struct sd_device *sdev)
 {
-	sdev->mdev_type.sysfs_name = "eth";
-	sdev->mdev_type.pretty_name = "Ethernet function";
-	sdev->mdev_types[0] = &sdev->mdev_type;
+	int i;
+
+	for (i = 0; i < SD_MDEV_TYPES; i++) {
+		sdev->mdev_types[i].sysfs_name = sd_mdev_sizes[i].sysfs_name;
+		sdev->mdev_types[i].pretty_name = sd_mdev_sizes[i].pretty_name;
+		sdev->mdev_type_ptrs[i] = &sdev->mdev_types[i];
+	}
 	return mdev_register_parent(&sdev->mdev_parent, &sdev->dev,
-				    &sd_mdev_driver, sdev->mdev_types,
-				    ARRAY_SIZE(sdev->mdev_types));
+				    &sd_mdev_driver, sdev->mdev_type_ptrs,
+				    SD_MDEV_TYPES);
 }
 
 void sd_mdev_parent_unregister(struct sd_device *sdev)

@@ -16,6 +16,48 @@
 		     NETIF_F_HW_VLAN_CTAG_TX | NETIF_F_HW_VLAN_CTAG_RX | \
 		     NETIF_F_HW_VLAN_STAG_TX | NETIF_F_HW_VLAN_STAG_RX)
 
+/* See sd_netdev_receive(). Inline, for it is most of what a frame costs. */
+static __always_inline bool sd_deliver(struct net_device *to,
+				       struct sk_buff *skb)
+{
+	u16 queue = skb_get_queue_mapping(skb);
+	unsigned int len = skb->len;
+	struct sd_netdev *priv;
+
+	if (unlikely(!to || !pskb_may_pull(skb, ETH_HLEN))) {
+		kfree_skb(skb);
+		return false;
+	}
+	if (unlikely(__dev_forward_skb(to, skb)))
+		return false;
+	if (unlikely(queue >= to->real_num_rx_queues))
+		queue %= to->real_num_rx_queues;
+	skb_record_rx_queue(skb, queue);
+	dev_sw_netstats_rx_add(to, len);
+	if (likely(!(to->features & NETIF_F_GRO))) {
+		__netif_rx(skb);
+	} else {
+		priv = netdev_priv(to);
+		gro_cells_receive(&priv->cells, skb);
+	}
+	return true;
+}
+
+/**
+ * sd_netdev_receive() - let a netdev receive a frame
+ * @to: the receiver, or NULL to drop the frame
+ * @skb: the frame from its Ethernet header on; consumed
+ *
+ * Under rcu_read_lock() and with softirqs off.
+ *
+ * Return: whether it was taken. A full queue is counted as the receiver's
+ * drop, and as taken.
+ */
+bool sd_netdev_receive(struct net_device *to, struct sk_buff *skb)
+{
+	return sd_deliver(to, skb);
+}
+
 /**
  * sd_netdev_forward() - hand a frame to another netdev
  * @from: the sender, which accounts for it
@@ -28,28 +70,12 @@ netdev_tx_t sd_netdev_forward(struct net_device *from, struct net_device *to,
 			      struct sk_buff *skb)
 {
 	unsigned int len = skb->len;
-	struct sd_netdev *priv;
-	u16 queue;
 
-	if (unlikely(!to || !pskb_may_pull(skb, ETH_HLEN))) {
-		kfree_skb(skb);
-		goto drop;
-	}
 	skb_tx_timestamp(skb);
-	queue = skb_get_queue_mapping(skb);
-	if (unlikely(__dev_forward_skb(to, skb)))
-		goto drop;
-
-	priv = netdev_priv(to);
-	skb_record_rx_queue(skb, queue % to->real_num_rx_queues);
-	dev_sw_netstats_rx_add(to, len);
-	/* A full queue is counted as the receiver's drop. */
-	gro_cells_receive(&priv->cells, skb);
-	dev_sw_netstats_tx_add(from, 1, len);
-	return NETDEV_TX_OK;
-
-drop:
-	dev_core_stats_tx_dropped_inc(from);
+	if (likely(sd_deliver(to, skb)))
+		dev_sw_netstats_tx_add(from, 1, len);
+	else
+		dev_core_stats_tx_dropped_inc(from);
 	return NETDEV_TX_OK;
 }
 
@@ -73,14 +99,17 @@ static netdev_tx_t sd_fn_xmit(struct sk_buff *skb, struct net_device *dev)
 	return ret;
 }
 
-/* The wire goes nowhere as long as there is no lower device. */
 static netdev_tx_t sd_uplink_xmit(struct sk_buff *skb, struct net_device *dev)
 {
 	struct sd_netdev *priv = netdev_priv(dev);
+	netdev_tx_t ret;
 
 	if (READ_ONCE(priv->parent->mode) == DEVLINK_ESWITCH_MODE_LEGACY)
 		return sd_veb_xmit(skb, dev);
-	return sd_netdev_forward(dev, NULL, skb);
+	rcu_read_lock();
+	ret = sd_lower_forward(dev, priv->parent, skb);
+	rcu_read_unlock();
+	return ret;
 }
 
 /*
@@ -201,6 +230,12 @@ static const struct net_device_ops sd_uplink_netdev_ops = {
 	SD_NDO_GET_DEVLINK_PORT
 };
 
+bool sd_netdev_is_ours(const struct net_device *dev)
+{
+	return dev->netdev_ops == &sd_fn_netdev_ops ||
+	       dev->netdev_ops == &sd_uplink_netdev_ops;
+}
+
 static void sd_ethtool_get_drvinfo(struct net_device *dev,
 				   struct ethtool_drvinfo *info)
 {
@@ -264,6 +299,39 @@ static void sd_netdev_setup(struct net_device *dev,
 	sd_netdev_set_port(dev, args->port);
 }
 
+/*
+ * As veth: what a sender on this host has made is large already, and to look
+ * for more to merge costs the small frames. ethtool turns it on.
+ */
+static void sd_netdev_gro_off(struct net_device *dev)
+{
+	dev->features &= ~NETIF_F_GRO;
+	dev->wanted_features &= ~NETIF_F_GRO;
+	netdev_update_features(dev);
+}
+
+/*
+ * The core finds a free ethN by looking at every netdev there is. A name that
+ * follows from the function's number costs nothing; if somebody has it, ethN
+ * is better than a failure.
+ */
+static void sd_netdev_name(struct net_device *dev,
+			   const struct sd_netdev_args *args)
+{
+	const char *prefix = args->parent->sdev->ifname;
+
+	ASSERT_RTNL();
+	if (!*prefix)
+		return;
+	if (!args->fn)
+		snprintf(dev->name, IFNAMSIZ, "%sp0", prefix);
+	else
+		snprintf(dev->name, IFNAMSIZ, "%s%c%u", prefix,
+			 args->side == SD_SIDE_FN ? 's' : 'r', args->fn->sfnum);
+	if (netdev_name_in_use(dev_net(dev), dev->name))
+		strscpy(dev->name, "eth%d", IFNAMSIZ);
+}
+
 /**
  * sd_netdev_register() - make a netdev
  * @args: what it is; its port must be registered
@@ -285,10 +353,16 @@ struct net_device *sd_netdev_register(const struct sd_netdev_args *args)
 	sd_netdev_setup(dev, args);
 
 	rtnl_lock();
+	sd_netdev_name(dev, args);
 	err = register_netdevice(dev);
+	if (!err)
+		sd_netdev_gro_off(dev);
 	if (!err && args->fn) {
 		args->fn->nd[args->side] = dev;
 		netif_carrier_off(dev);
+	} else if (!err) {
+		args->parent->uplink = dev;
+		sd_lower_carrier(args->parent);
 	}
 	rtnl_unlock();
 	if (err) {
@@ -299,12 +373,17 @@ struct net_device *sd_netdev_register(const struct sd_netdev_args *args)
 	return dev;
 }
 
-void sd_netdev_unregister(struct net_device *dev)
+void sd_uplink_netdev_unregister(struct sd_parent *parent)
 {
-	struct sd_netdev *priv = netdev_priv(dev);
+	struct net_device *dev;
 
-	sd_port_netdev_clear(priv->port);
-	unregister_netdev(dev);
+	sd_port_netdev_clear(&parent->port);
+
+	rtnl_lock();
+	dev = parent->uplink;
+	parent->uplink = NULL;
+	unregister_netdevice(dev);
+	rtnl_unlock();
 }
 
 /**

@@ -143,6 +143,7 @@ static void sd_parent_init(struct sd_parent *parent, struct sd_device *sdev)
 	u32 id[2];
 
 	parent->sdev = sdev;
+	parent->uplink_addr = sdev->mac_base;
 	parent->mode = DEVLINK_ESWITCH_MODE_LEGACY;
 	parent->spoof_check = true;
 	parent->next_index = SD_UPLINK_PORT_INDEX + 1;
@@ -195,9 +196,13 @@ int sd_parent_probe(struct sd_device *sdev)
 	if (err)
 		goto err_resources_del;
 
-	err = sd_eswitch_up(parent);
+	err = sd_lower_attach(parent);
 	if (err)
 		goto err_health_del;
+
+	err = sd_eswitch_up(parent);
+	if (err)
+		goto err_lower_detach;
 
 	sd_manners_add(parent);
 	sd_devl_enable_reload(devlink);
@@ -220,6 +225,8 @@ err_devlink_unregister:
 	sd_devl_unregister_and_lock(devlink);
 	sd_parent_fns_destroy(parent);
 	sd_eswitch_down(parent);
+err_lower_detach:
+	sd_lower_detach(parent);
 err_health_del:
 	sd_health_del(parent);
 err_resources_del:
@@ -256,6 +263,7 @@ void sd_parent_remove(struct sd_device *sdev)
 	sd_devl_unregister_and_lock(devlink);
 	sd_parent_fns_destroy(parent);
 	sd_eswitch_down(parent);
+	sd_lower_detach(parent);
 	sd_health_del(parent);
 	sd_resources_del(parent);
 	sd_parent_params_del(parent);

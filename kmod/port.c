@@ -36,7 +36,7 @@ int sd_port_new(struct devlink *devlink,
 		return -EOPNOTSUPP;
 	}
 
-	fn = sd_fn_create(parent, SD_FN_SF,
+	fn = sd_fn_create(parent, SD_FN_SF, 1,
 			  attrs->sfnum_valid ? &attrs->sfnum : NULL, extack);
 	if (IS_ERR(fn))
 		return PTR_ERR(fn);
@@ -157,6 +157,50 @@ int sd_port_state_set(struct devlink_port *port,
 	return -EOPNOTSUPP;
 }
 
+/* As on mlx5 these are taken at any time, and count from the next probe on. */
+static __maybe_unused int sd_port_roce_get(struct devlink_port *port,
+					   bool *is_enable,
+					   struct netlink_ext_ack *extack)
+{
+	*is_enable = READ_ONCE(sd_port_fn(port)->roce);
+	return 0;
+}
+
+static __maybe_unused int sd_port_roce_set(struct devlink_port *port,
+					   bool enable,
+					   struct netlink_ext_ack *extack)
+{
+	int err = sd_fault(SD_FAULT_FUNCTION_SET, extack);
+
+	if (!err)
+		WRITE_ONCE(sd_port_fn(port)->roce, enable);
+	return err;
+}
+
+static __maybe_unused int sd_port_max_io_eqs_get(struct devlink_port *port,
+						 u32 *max_eqs,
+						 struct netlink_ext_ack *extack)
+{
+	*max_eqs = READ_ONCE(sd_port_fn(port)->max_io_eqs);
+	return 0;
+}
+
+static __maybe_unused int sd_port_max_io_eqs_set(struct devlink_port *port,
+						 u32 max_eqs,
+						 struct netlink_ext_ack *extack)
+{
+	int err;
+
+	if (!max_eqs || max_eqs > SD_QUEUES_MAX) {
+		NL_SET_ERR_MSG(extack, "max_io_eqs must be 1 to 64");
+		return -EINVAL;
+	}
+	err = sd_fault(SD_FAULT_FUNCTION_SET, extack);
+	if (!err)
+		WRITE_ONCE(sd_port_fn(port)->max_io_eqs, max_eqs);
+	return err;
+}
+
 static int sd_port_del(struct devlink *devlink, struct devlink_port *port,
 		       struct netlink_ext_ack *extack)
 {
@@ -169,6 +213,7 @@ static const struct devlink_port_ops sd_fn_port_ops = {
 	.port_fn_hw_addr_set = sd_port_hw_addr_set,
 	.port_fn_state_get = sd_port_state_get,
 	.port_fn_state_set = sd_port_state_set,
+	SD_PORT_FN_SETTINGS
 };
 
 /**

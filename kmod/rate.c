@@ -69,7 +69,7 @@ static void sd_rate_charge(struct sd_rate *rate, unsigned int len)
 }
 
 /**
- * sd_rate_admit() - may a function send a frame now?
+ * sd_rate_admit_limited() - may a function send a frame now?
  * @leaf: the function's leaf; under rcu_read_lock(), softirqs off
  * @len: length of the frame
  *
@@ -77,16 +77,12 @@ static void sd_rate_charge(struct sd_rate *rate, unsigned int len)
  * passes the limits above all the same, and these remember it: then there is
  * the less for the siblings.
  */
-bool sd_rate_admit(struct sd_rate *leaf, unsigned int len)
+bool sd_rate_admit_limited(struct sd_rate *leaf, unsigned int len)
 {
 	struct sd_rate *rate;
 	bool due = false;
 	bool max, share;
 	u64 now;
-
-	if (!READ_ONCE(leaf->max.rate) && !READ_ONCE(leaf->share.rate) &&
-	    !rcu_access_pointer(leaf->parent))
-		return true;
 
 	now = ktime_get_ns();
 	for (rate = leaf; rate; rate = rcu_dereference(rate->parent)) {

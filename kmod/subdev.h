@@ -78,9 +78,11 @@
 /* Numbers below are for people, the module hands out those from here up. */
 #define SD_SFNUM_AUTO_MIN	1000
 #define SD_UPLINK_PORT_INDEX	0
-#define SD_QUEUES_DEF		1
 #define SD_QUEUES_MAX		64
+#define SD_MDEV_TYPES		2
 #define SD_VEB_BITS		8
+/* That, a letter and any number are as long as a name can be. */
+#define SD_IFNAME_MAX		4
 #define SD_ASSET_TAG_SIZE	32
 
 /**
@@ -91,10 +93,13 @@
  * @probe_err: why probe failed, since the driver core does not tell
  * @max_subdevices: size of the pool of functions
  * @mac_base: first of the parent's MAC addresses, 0 if it has none of its own
+ * @lower_name: the netdev that the uplink joins, as it was asked for
+ * @lower: that netdev, while it is there; written under rtnl, read under RCU
+ * @ifname: what names of netdevs begin with, empty for the kernel's own
  * @parent: the devlink side, while probed
  * @mdev_parent: the mdev side
- * @mdev_type: the only type so far
- * @mdev_types: the array that the mdev core wants
+ * @mdev_types: one for each size of function
+ * @mdev_type_ptrs: the array that the mdev core wants
  */
 struct sd_device {
 	struct device dev;
@@ -103,11 +108,14 @@ struct sd_device {
 	int probe_err;
 	u32 max_subdevices;
 	u64 mac_base;
+	char lower_name[IFNAMSIZ];
+	struct net_device __rcu *lower;
+	char ifname[SD_IFNAME_MAX + 1];
 	struct sd_parent *parent;
 #if IS_ENABLED(CONFIG_VFIO_MDEV)
 	struct mdev_parent mdev_parent;
-	struct mdev_type mdev_type;
-	struct mdev_type *mdev_types[1];
+	struct mdev_type mdev_types[SD_MDEV_TYPES];
+	struct mdev_type *mdev_type_ptrs[SD_MDEV_TYPES];
 #endif
 };
 
@@ -125,12 +133,14 @@ struct sd_nvm {
  * struct sd_parent - private part of the parent's devlink instance
  * @sdev: the device
  * @port: physical port
- * @uplink: netdev of @port; while @up
+ * @uplink: netdev of @port; while @up. Written under rtnl
+ * @uplink_addr: MAC address of @uplink, 0 for a random one
  * @uplink_up: @uplink while it is up, for transmitters
  * @fns: functions by port index
  * @sfnums: functions by SF number
  * @next_index: where the search for a free port index goes on
  * @nr_fns: number of functions
+ * @used: places of the pool that they take
  * @mode: eswitch mode
  * @up: ports are registered; false only after a reload failed half way
  * @dying: set before removal, refuses everything new
@@ -153,11 +163,13 @@ struct sd_parent {
 	struct sd_device *sdev;
 	struct devlink_port port;
 	struct net_device *uplink;
+	u64 uplink_addr;
 	struct net_device __rcu *uplink_up;
 	struct xarray fns;
 	struct xarray sfnums;
 	u32 next_index;
 	u32 nr_fns;
+	u32 used;
 	u16 mode;
 	bool up;
 	bool dying;
@@ -230,12 +242,15 @@ struct sd_rate {
  * struct sd_fn - a function
  * @parent: its parent
  * @kind: the way it was made
+ * @size: places of the pool that it takes, and queues that it begins with
  * @port: its port on the parent. Keeps its address over a parent reload, and
  *	  must not be zeroed there: it remembers the nested instance
  * @port_registered: @port is known to devlink
  * @port_index: index of @port, stable for the function's life
  * @sfnum: SF number
  * @hw_addr: MAC address as ether_addr_to_u64() gives it, to be read at once
+ * @roce: setting of the port function, to be read at once as well
+ * @max_io_eqs: the same; the netdev has no more queues than that
  * @flags: SD_FN_* bits
  * @activate_later: active by name, to be brought up by the parent's work
  * @activate_at: when
@@ -252,11 +267,14 @@ struct sd_rate {
 struct sd_fn {
 	struct sd_parent *parent;
 	enum sd_fn_kind kind;
+	u32 size;
 	struct devlink_port port;
 	bool port_registered;
 	u32 port_index;
 	u32 sfnum;
 	u64 hw_addr;
+	bool roce;
+	u32 max_io_eqs;
 	unsigned long flags;
 	bool activate_later;
 	unsigned long activate_at;
@@ -279,6 +297,8 @@ struct sd_fn {
  * @active: the function is active. Written under devl(nested)
  * @enable_eth: value in force of the param
  * @queues: value in force of the param
+ * @roce: setting of the port function that was found when last probed
+ * @max_io_eqs: the same
  *
  * The values in force are copies. On 6.1 a driverinit value set by the user is
  * what the core returns at once; on 6.12 only after a reload. Reading them in
@@ -292,6 +312,8 @@ struct sd_nested {
 	bool active;
 	bool enable_eth;
 	u32 queues;
+	bool roce;
+	u32 max_io_eqs;
 };
 
 /**
@@ -388,7 +410,8 @@ void sd_fn_port_unregister(struct sd_fn *fn);
 
 /* fn.c */
 struct sd_fn *sd_fn_create(struct sd_parent *parent, enum sd_fn_kind kind,
-			   const u32 *sfnum, struct netlink_ext_ack *extack);
+			   u32 size, const u32 *sfnum,
+			   struct netlink_ext_ack *extack);
 void sd_fn_destroy(struct sd_fn *fn);
 int sd_fn_plug(struct sd_fn *fn);
 void sd_fn_unplug(struct sd_fn *fn);
@@ -427,10 +450,12 @@ struct sd_netdev_args {
 };
 
 struct net_device *sd_netdev_register(const struct sd_netdev_args *args);
-void sd_netdev_unregister(struct net_device *dev);
 void sd_fn_netdev_unregister(struct sd_fn *fn, enum sd_side side,
 			     struct devlink_port *port);
 void sd_netdevs_unregister(struct sd_parent *parent, struct sd_fn *only);
+void sd_uplink_netdev_unregister(struct sd_parent *parent);
+bool sd_netdev_is_ours(const struct net_device *dev);
+bool sd_netdev_receive(struct net_device *to, struct sk_buff *skb);
 netdev_tx_t sd_netdev_forward(struct net_device *from, struct net_device *to,
 			      struct sk_buff *skb);
 
@@ -438,10 +463,32 @@ netdev_tx_t sd_netdev_forward(struct net_device *from, struct net_device *to,
 void sd_veb_add(struct net_device *dev);
 void sd_veb_del(struct net_device *dev);
 netdev_tx_t sd_veb_xmit(struct sk_buff *skb, struct net_device *dev);
+void sd_veb_receive(struct sd_parent *parent, struct sk_buff *skb);
+
+/* lower.c */
+int sd_lower_init(void);
+void sd_lower_exit(void);
+int sd_lower_attach(struct sd_parent *parent);
+void sd_lower_detach(struct sd_parent *parent);
+void sd_lower_carrier(struct sd_parent *parent);
+bool sd_lower_send(struct sd_parent *parent, struct sk_buff *skb);
+netdev_tx_t sd_lower_forward(struct net_device *from, struct sd_parent *parent,
+			     struct sk_buff *skb);
 
 /* rate.c */
 void sd_rate_init(struct sd_rate *rate);
-bool sd_rate_admit(struct sd_rate *leaf, unsigned int len);
+bool sd_rate_admit_limited(struct sd_rate *leaf, unsigned int len);
+
+/* Most functions have no limit. */
+static inline bool sd_rate_admit(struct sd_rate *leaf, unsigned int len)
+{
+	if (likely(!READ_ONCE(leaf->max.rate) &&
+		   !READ_ONCE(leaf->share.rate) &&
+		   !rcu_access_pointer(leaf->parent)))
+		return true;
+	return sd_rate_admit_limited(leaf, len);
+}
+
 int sd_rate_leaf_add(struct sd_fn *fn);
 void sd_rate_leaf_del(struct sd_fn *fn);
 int sd_rate_tx_max_set(struct devlink_rate *devlink_rate, void *priv,

@@ -38,6 +38,7 @@ static struct net_device *sd_veb_dev(struct sd_netdev *priv)
 	return rcu_dereference(priv->fn->nd_up[SD_SIDE_FN]);
 }
 
+/* The netdev of this parent that has an address, or NULL. */
 static struct net_device *sd_veb_find(struct sd_parent *parent, const u8 *dest)
 {
 	struct net_device *uplink = rcu_dereference(parent->uplink_up);
@@ -52,33 +53,42 @@ static struct net_device *sd_veb_find(struct sd_parent *parent, const u8 *dest)
 	return NULL;
 }
 
-static void sd_veb_clone(struct net_device *from, struct net_device *to,
-			 struct sk_buff *skb)
+static void sd_veb_clone(struct net_device *to, struct sk_buff *skb)
 {
-	struct sd_netdev *priv;
-
-	if (!to || to == from)
-		return;
 	skb = skb_clone(skb, GFP_ATOMIC);
-	if (!skb || __dev_forward_skb(to, skb)) {
+	if (!skb || !sd_netdev_receive(to, skb))
 		dev_core_stats_rx_dropped_inc(to);
-		return;
-	}
-	priv = netdev_priv(to);
-	dev_sw_netstats_rx_add(to, skb->len + ETH_HLEN);
-	gro_cells_receive(&priv->cells, skb);
 }
 
+/* To all netdevs of the parent but the one it came from, NULL for the wire. */
 static void sd_veb_flood(struct sd_parent *parent, struct net_device *from,
 			 struct sk_buff *skb)
 {
+	struct net_device *to = rcu_dereference(parent->uplink_up);
 	struct sd_netdev *priv;
 
-	sd_veb_clone(from, rcu_dereference(parent->uplink_up), skb);
-	hlist_for_each_entry_rcu(priv, &parent->veb_all, veb_all)
-		sd_veb_clone(from, sd_veb_dev(priv), skb);
-	dev_sw_netstats_tx_add(from, 1, skb->len);
-	consume_skb(skb);
+	if (to && to != from)
+		sd_veb_clone(to, skb);
+	hlist_for_each_entry_rcu(priv, &parent->veb_all, veb_all) {
+		to = sd_veb_dev(priv);
+		if (to && to != from)
+			sd_veb_clone(to, skb);
+	}
+}
+
+/* A frame from the wire. What is for nobody is the uplink's business. */
+void sd_veb_receive(struct sd_parent *parent, struct sk_buff *skb)
+{
+	const u8 *dest = skb->data;
+	struct net_device *to;
+
+	if (is_multicast_ether_addr(dest)) {
+		sd_veb_flood(parent, NULL, skb);
+		consume_skb(skb);
+		return;
+	}
+	to = sd_veb_find(parent, dest);
+	sd_netdev_receive(to ?: rcu_dereference(parent->uplink_up), skb);
 }
 
 netdev_tx_t sd_veb_xmit(struct sk_buff *skb, struct net_device *dev)
@@ -86,7 +96,7 @@ netdev_tx_t sd_veb_xmit(struct sk_buff *skb, struct net_device *dev)
 	struct sd_netdev *priv = netdev_priv(dev);
 	struct sd_parent *parent = priv->parent;
 	struct net_device *to = NULL;
-	netdev_tx_t ret = NETDEV_TX_OK;
+	netdev_tx_t ret;
 	struct ethhdr *eth;
 
 	rcu_read_lock();
@@ -99,11 +109,18 @@ netdev_tx_t sd_veb_xmit(struct sk_buff *skb, struct net_device *dev)
 		goto out_forward;
 
 	if (is_multicast_ether_addr(eth->h_dest)) {
+		skb_tx_timestamp(skb);
+		dev_sw_netstats_tx_add(dev, 1, skb->len);
 		sd_veb_flood(parent, dev, skb);
+		sd_lower_send(parent, skb);
+		ret = NETDEV_TX_OK;
 		goto out_unlock;
 	}
 	to = sd_veb_find(parent, eth->h_dest);
-	/* What is for nobody here goes out by the wire, of which there is none. */
+	if (!to) {
+		ret = sd_lower_forward(dev, parent, skb);
+		goto out_unlock;
+	}
 	if (to == dev)
 		to = NULL;
 out_forward:

@@ -8,6 +8,8 @@ lab_tools=(
 	/bin/bash /bin/dash /bin/busybox /bin/kmod /usr/bin/jq
 	/sbin/ip /sbin/devlink /sbin/bridge /sbin/tc /bin/ss /usr/bin/ping /sbin/ethtool
 )
+# Taken if they are there: for benchmarks.
+lab_optional_tools=(/usr/bin/iperf3)
 # Applets that must never stand in for the tool of the same name.
 lab_no_applets=' sh ash bash ip ipaddr iplink ipneigh iproute iprule tc bridge ping ping6 tunctl vconfig brctl
  modprobe insmod rmmod lsmod modinfo depmod dpkg dpkg-deb rpm busybox init linuxrc '
@@ -23,6 +25,7 @@ base_archive() {
 			die "$LAB_BROKEN" "${tool##*/} is missing; Debian packages: $lab_tool_packages"
 		tools+=("$tool")
 	done
+	for tool in "${lab_optional_tools[@]}"; do [[ ! -e $tool ]] || tools+=("$tool"); done
 	key=$({
 		cat "$lab_dir/base.sh" "$lab_dir/guest-init" "$lab_dir/guest-modules" "$lab_dir/lab.sh"
 		stat -Lc '%n %s %Y' "${tools[@]}"

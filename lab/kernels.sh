@@ -13,10 +13,10 @@ kernel_dir() {
 	local link=$lab_cache/kernels/$1
 	mkdir -p "$lab_cache/kernels"
 	case $1 in
-	6.1 | 6.12) kernel_is_fresh "$link" || with_lock "kernel-$1" kernel_fetch "$1" >&2 || return ;;
+	6.1 | 6.12 | 6.12-cloud) kernel_is_fresh "$link" || with_lock "kernel-$1" kernel_fetch "$1" >&2 || return ;;
 	debug) with_lock "kernel-debug" kernel_unpack_debug >&2 || return ;;
 	*)
-		say "there is no kernel '$1': 6.1, 6.12 or debug"
+		say "there is no kernel '$1': 6.1, 6.12, 6.12-cloud or debug"
 		return "$LAB_USAGE"
 		;;
 	esac
@@ -26,21 +26,22 @@ kernel_dir() {
 # The choice stands until the package index changes.
 kernel_is_fresh() { [[ -e $1/release && ! /var/lib/apt/lists -nt $1 ]]; }
 
-# The newest release of a series that has image and headers in the index (generic flavour only).
+# kernel_newest VERSION FLAVOUR: the newest release of it that has image and headers in the index.
 kernel_newest() {
 	local names
 	names=$(apt-cache pkgnames linux-)
 	comm -12 \
-		<(sed -n "s/^linux-image-\(${1//./\\.}\.[0-9].*\)-amd64\$/\1/p" <<<"$names" | grep -Ev -- '-(rt|cloud)$' | sort) \
+		<(sed -n "s/^linux-image-\(${1//./\\.}\.[0-9].*\)-$2\$/\1/p" <<<"$names" | grep -Ev -- '-(rt|cloud)$' | sort) \
 		<(sed -n 's/^linux-headers-\(.*\)-common$/\1/p' <<<"$names" | sort) |
-		grep -Fx -f <(sed -n 's/^linux-headers-\(.*\)-amd64$/\1/p' <<<"$names") |
+		grep -Fx -f <(sed -n "s/^linux-headers-\(.*\)-$2\$/\1/p" <<<"$names") |
 		sort -V | tail -n 1
 }
 
 kernel_fetch() {
-	local series=$1 link=$lab_cache/kernels/$1 release dir part kbuild
+	local series=$1 link=$lab_cache/kernels/$1 flavour=amd64 release dir part kbuild
 	kernel_is_fresh "$link" && return
-	release=$(kernel_newest "$series") || release=
+	[[ $series != *-cloud ]] || flavour=cloud-amd64
+	release=$(kernel_newest "${series%-cloud}" "$flavour") || release=
 	if [[ -z $release ]]; then
 		if [[ -e $link/release ]]; then
 			say "the package index offers no Linux $series: using the one in the cache"
@@ -49,7 +50,7 @@ kernel_fetch() {
 		say "the package index offers no Linux $series (apt-get update?)"
 		return "$LAB_BROKEN"
 	fi
-	dir=$lab_cache/kernels/$release-amd64
+	dir=$lab_cache/kernels/$release-$flavour
 	if [[ ! -e $dir/release ]]; then
 		say "fetching Linux $release"
 		part=$dir.$$.part
@@ -57,8 +58,8 @@ kernel_fetch() {
 		mkdir -p "$part/deb"
 		kbuild=linux-kbuild-$release
 		[[ $series != 6.1 ]] || kbuild=linux-kbuild-6.1
-		(cd "$part/deb" && retry apt-get -q download "linux-image-$release-amd64" \
-			"linux-headers-$release-amd64" "linux-headers-$release-common" "$kbuild") >"$part/log" 2>&1 ||
+		(cd "$part/deb" && retry apt-get -q download "linux-image-$release-$flavour" \
+			"linux-headers-$release-$flavour" "linux-headers-$release-common" "$kbuild") >"$part/log" 2>&1 ||
 			{
 				cat "$part/log"
 				rm -rf "$part"
@@ -69,28 +70,28 @@ kernel_fetch() {
 		local deb
 		for deb in "$part"/deb/*.deb; do dpkg-deb -x "$deb" "$part"; done
 		rm -rf "$part/deb"
-		kernel_relocate "$part" "$release"
+		kernel_relocate "$part" "$release" "$flavour"
 		mv "$part" "$dir"
 	fi
-	ln -sfn "$release-amd64" "$link.part" && touch -h "$link.part" && mv -Tf "$link.part" "$link"
+	ln -sfn "$release-$flavour" "$link.part" && touch -h "$link.part" && mv -Tf "$link.part" "$link"
 }
 
 # The packages name each other by absolute paths; make them relative.
 kernel_relocate() {
-	local dir=$1 release=$2
-	local headers=$dir/usr/src/linux-headers-$release-amd64
+	local dir=$1 release=$2-$3
+	local headers=$dir/usr/src/linux-headers-$release
 	# shellcheck disable=SC2016 # for make
 	printf 'include $(dir $(lastword $(MAKEFILE_LIST)))../linux-headers-%s-common/Makefile\n' \
-		"$release" >"$headers/Makefile"
+		"$2" >"$headers/Makefile"
 	# Any compiler will do when the packaged one's is not there.
 	command -v gcc-12 >/dev/null || sed -i 's/gcc-12$/gcc/' "$headers/.kernelvariables"
 	# Without vmlinux Kbuild makes no BTF for modules, which would want pahole.
 	rm -f "$headers/vmlinux"
-	rm -f "$dir/lib/modules/$release-amd64/build" "$dir/lib/modules/$release-amd64/source"
-	ln -s "usr/src/linux-headers-$release-amd64" "$dir/build"
-	kernel_image "$dir" "boot/vmlinuz-$release-amd64" "$dir/boot/config-$release-amd64"
-	depmod -b "$dir" "$release-amd64"
-	echo "$release-amd64" >"$dir/release"
+	rm -f "$dir/lib/modules/$release/build" "$dir/lib/modules/$release/source"
+	ln -s "usr/src/linux-headers-$release" "$dir/build"
+	kernel_image "$dir" "boot/vmlinuz-$release" "$dir/boot/config-$release"
+	depmod -b "$dir" "$release"
+	echo "$release" >"$dir/release"
 }
 
 # kernel_image DIR VMLINUZ CONFIG: DIR/image. Decompressing the kernel costs the emulated processor one to three

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Builds the module (kmod/, or the folder SUBDEVCFG_KMOD names) for one kernel and prints the path of the .ko.
-# usage: lab/module.sh 6.1|6.12|debug [MAKE-ARGUMENT...]
+# usage: lab/module.sh KERNEL [MAKE-ARGUMENT...]
 #
 # The sources are copied into the cache first: nothing is written beside them. The result is kept per kernel and
 # per hash of the sources; with make arguments (C=2, W=1, ...) everything is built again and make's output shown.

@@ -3,8 +3,8 @@
 # The Debian packages that the lab and the checks use. Sourced by lab/test.
 
 lab_packages=(
-	bash bc binutils busybox-static cpio dash ethtool gcc gcc-12 iproute2 iputils-ping jq kmod libc6-dev libelf1
-	make perl qemu-system-x86 shellcheck sparse util-linux xz-utils zstd
+	bash bc binutils busybox-static cpio dash e2fsprogs ethtool gcc gcc-12 iproute2 iputils-ping jq kmod libc6-dev libelf1
+	make mmdebstrap perl qemu-system-x86 shellcheck sparse util-linux xz-utils zstd
 )
 
 # packages_install: as root, installs what is missing; as anyone else, says how to.

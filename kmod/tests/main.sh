@@ -34,7 +34,9 @@ test_new_device_refuses() {
 		'nic1 mac_base=02:00:00:00:00:00x' 'a2345678901234567890123456789012'; do
 		fails 'Invalid argument' new "$words"
 	done
-	fails 'not supported' new nic1 lower=eth9
+	for words in ifname= ifname=12 ifname=a/b ifname=abcde ifname=a%d; do
+		fails 'Invalid argument' new nic1 $words
+	done
 	fails 'No such device' del nic1
 	del nic0
 	fails 'No such device' del nic0
@@ -54,6 +56,7 @@ test_port_numbers() {
 	sf_add 0
 	has 'sfnum 0 ' devlink port show
 	fails 'sfnum exists' sf_add 0
+	fails 'File exists' sf_add 0
 	sf_add
 	has 'sfnum 1000 ' devlink port show
 	sf_add 4294967295
@@ -73,6 +76,40 @@ test_port_add_refuses() {
 	fails 'pcisf' devlink port add subdev/nic0 flavour pcipf pfnum 0
 	fails 'index' devlink port add subdev/nic0/7 flavour pcisf pfnum 0
 	fails 'not supported' devlink port del subdev/nic0/0
+	del nic0
+}
+
+test_names() {
+	long
+	new nic0 ifname=ab mac_base=02:00:00:00:10:00
+	is abp0 netdev subdev/nic0/0
+	mode nic0 switchdev
+	sf_full 88
+	is abr88 netdev "$full"
+	is abs88 netdev "auxiliary/$(sf_dev 88)/0"
+	# Somebody has it.
+	ip link add abr89 type bridge
+	port=$(sf_add 89)
+	has eth netdev "$port"
+	devlink port del "$port"
+	ip link delete abr89
+	is abr4294967295 netdev "$(sf_add 4294967295)"
+	del nic0
+}
+
+# From the function to its port by number, from the parent to the function as its child.
+test_links_both_ways() {
+	long
+	new nic0
+	mode nic0 switchdev
+	port=$(sf_add 88)
+	activate "$port"
+	mdev_create $uuid1
+	for dev in "$(sf_dev 88)" $uuid1; do
+		child=$bus/devices/nic0/$dev
+		has "sfnum $(cat "$child/sfnum") " devlink port show "subdev/nic0/$(cat "$child/port_index")"
+		[ "$child/.." -ef $bus/devices/nic0 ]
+	done
 	del nic0
 }
 

@@ -3,7 +3,8 @@
 
 test_type() {
 	new nic0 max_subdevices=3
-	is 'subdev-eth' ls $bus/devices/nic0/mdev_supported_types
+	is 'subdev-eth
+subdev-eth4' ls $bus/devices/nic0/mdev_supported_types
 	is 'Ethernet function' cat $types/name
 	is 'subdev-net' cat $types/device_api
 	[ -s $types/description ]
@@ -20,6 +21,25 @@ test_type() {
 	mdev_remove $uuid1
 	is 1 cat $types/available_instances
 	mdev_create $uuid3
+	del nic0
+}
+
+test_types_of_two_sizes() {
+	new nic0 max_subdevices=6
+	big=${types}4
+	is 6 cat $types/available_instances
+	is 1 cat $big/available_instances
+	write $uuid1 $big/create
+	is 2 cat $types/available_instances
+	is 0 cat $big/available_instances
+	has 'occ 4' devlink resource show subdev/nic0
+	fails 'No space left' write $uuid2 $big/create
+	is 4 param mdev/$uuid1 queues
+	mdev_create $uuid2
+	is 1 param mdev/$uuid2 queues
+	mdev_remove $uuid1
+	is 5 cat $types/available_instances
+	is 1 cat $big/available_instances
 	del nic0
 }
 

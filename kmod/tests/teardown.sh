@@ -139,3 +139,49 @@ test_many_at_once() {
 	devlink -b /tmp/batch >/dev/null
 	del nic0
 }
+
+# Frames in both directions, and sockets of devlink and rtnetlink that listen.
+test_rmmod_under_traffic() {
+	new nic0
+	mode nic0 switchdev
+	mdev_full $uuid1
+	rep=$(netdev "$(mdev_port $uuid1)")
+	ip netns add a
+	ip link set "$(netdev mdev/$uuid1/0)" netns a name port
+	ip -n a address add 10.0.0.1/24 dev port
+	ip -n a link set port up
+	ip address add 10.0.0.2/24 dev "$rep"
+	ip link set "$rep" up
+	ip netns exec a ping -f -w 20 10.0.0.2 >/dev/null 2>&1 &
+	pids=$!
+	ping -f -w 20 10.0.0.1 >/dev/null 2>&1 &
+	pids="$pids $!"
+	command devlink monitor >/dev/null 2>&1 &
+	pids="$pids $!"
+	ip monitor >/dev/null 2>&1 &
+	pids="$pids $!"
+	nap 0.5
+	rmmod subdev
+	# shellcheck disable=SC2086 # a list
+	kill $pids || :
+	wait
+	ip netns delete a
+	modprobe subdev
+}
+
+test_mdev_remove_races_del_device() {
+	for round in 0 ${short:-0.01 0.02 0.04 0.08}; do
+		new nic0
+		mode nic0 switchdev
+		mdev_full $uuid1
+		mdev_create $uuid2
+		mdev_create $uuid3
+		for uuid in $uuid1 $uuid2 $uuid3; do
+			mdev_remove $uuid 2>/dev/null &
+		done
+		nap $round
+		del nic0
+		wait
+		[ ! -e /sys/bus/mdev/devices/$uuid1 ]
+	done
+}

@@ -8,3 +8,4 @@ mod guest;
 mod killed;
 mod others;
 mod promises;
+mod wire;
