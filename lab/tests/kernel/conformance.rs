@@ -122,7 +122,7 @@ fn request(random: &mut fastrand::Rng, host: &SimulatedHost) -> Request {
     match random.u8(..24) {
         0..=1 => Request::NewParent {
             spec: SoftSpec {
-                max_subdevices: Some(3),
+                max_subdevices: Some(5),
                 lower: None,
                 mac_base: Some(if handle.device() == "nic0" {
                     MacAddr([2, 0, 0, 0, 1, 0])
@@ -139,7 +139,8 @@ fn request(random: &mut fastrand::Rng, host: &SimulatedHost) -> Request {
         }
         4..=8 => {
             let id = id(random);
-            let mdev_type = id.is_mdev().then(|| "subdev-eth".to_owned());
+            let mdev_type =
+                id.is_mdev().then(|| pick(random, &["subdev-eth", "subdev-eth", "subdev-eth4"]).to_owned());
             Request::Create { parent: handle, id, mdev_type }
         }
         9 => Request::Delete { parent: function.parent, id: which },

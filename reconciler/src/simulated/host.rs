@@ -20,6 +20,14 @@ use crate::state::{
 /// What `create max-subdevices=` is without it (kmod's default).
 const DEFAULT_CAPACITY: u32 = 256;
 
+/// The types of mediated devices, and how many places of the pool one takes (`kmod/mdev.c`).
+const MDEV_TYPES: [(&str, u32); 2] = [("subdev-eth", 1), ("subdev-eth4", 4)];
+
+/// How many places of the pool a mediated device of this type takes; `None` when there is no such type.
+pub(super) fn size_of_type(name: &str) -> Option<u32> {
+    MDEV_TYPES.iter().find(|(known, _)| *known == name).map(|(_, size)| *size)
+}
+
 /// A host that exists only in a file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SimulatedHost {
@@ -60,6 +68,8 @@ pub enum Format {
 pub(super) struct SimulatedParent {
     pub capacity: u32,
     pub mac_base: Option<MacAddr>,
+    #[serde(default)]
+    pub lower: Option<InterfaceName>,
     pub mode: EswitchMode,
     pub params: Params,
     /// Numbers for functions that none was chosen for start here: `auto_sfnum_min` as it was when the parent was made.
@@ -129,11 +139,18 @@ impl SimulatedHost {
     }
 
     pub(super) fn interface_names(&self) -> impl Iterator<Item = &str> {
+        self.function_interfaces().chain(self.other_interfaces.iter().map(String::as_str))
+    }
+
+    fn function_interfaces(&self) -> impl Iterator<Item = &str> {
         let functions = self.parents.values().flat_map(|parent| &parent.functions);
         let interfaces = functions.flat_map(|function| function.netdev.iter().chain(&function.representor));
-        interfaces
-            .map(|interface| interface.name.as_str())
-            .chain(self.other_interfaces.iter().map(String::as_str))
+        interfaces.map(|interface| interface.name.as_str())
+    }
+
+    /// Whether an interface of that name belongs to a function.
+    pub(super) fn functions_have(&self, name: &str) -> bool {
+        self.function_interfaces().any(|known| known == name)
     }
 
     /// A new Ethernet interface under the first free `eth%d`.
@@ -200,6 +217,7 @@ impl SimulatedParent {
             first_automatic: u32::try_from(params.number("auto_sfnum_min")).unwrap_or(u32::MAX),
             capacity: spec.max_subdevices.unwrap_or(DEFAULT_CAPACITY),
             mac_base: spec.mac_base,
+            lower: spec.lower.clone(),
             mode: EswitchMode::Legacy,
             params,
             functions: Vec::new(),
@@ -213,6 +231,14 @@ impl SimulatedParent {
         u32::try_from(self.params.number("max_mtu")).unwrap_or(u32::MAX)
     }
 
+    /// Places of the pool that are taken.
+    pub fn used(&self) -> u32 {
+        let size = |function: &SimulatedFunction| {
+            function.mdev.as_ref().and_then(|mdev| size_of_type(&mdev.mdev_type)).unwrap_or(1)
+        };
+        self.functions.iter().map(size).sum()
+    }
+
     pub fn function(&mut self, id: &FunctionId) -> Option<&mut SimulatedFunction> {
         self.functions.iter_mut().find(|function| function.id() == *id)
     }
@@ -220,12 +246,13 @@ impl SimulatedParent {
     fn state(&self) -> Parent {
         let mut functions: Vec<Function> = self.functions.iter().map(SimulatedFunction::state).collect();
         functions.sort_by(|a, b| a.id.cmp(&b.id));
-        let used = u32::try_from(self.functions.len()).unwrap_or(u32::MAX);
+        let left = self.capacity.saturating_sub(self.used());
+        let types = MDEV_TYPES.map(|(name, size)| (name.to_owned(), left / size));
         Parent {
             driver: Some("subdev".to_owned()),
             soft: Some(SoftSpec {
                 max_subdevices: Some(self.capacity),
-                lower: None,
+                lower: self.lower.clone(),
                 mac_base: self.mac_base,
             }),
             eswitch: Eswitch {
@@ -235,10 +262,7 @@ impl SimulatedParent {
             },
             params: self.params.reported(&params::OF_PARENT),
             functions,
-            volatile: Volatile(ParentVolatile {
-                mdev_types: BTreeMap::from([("subdev-eth".to_owned(), self.capacity.saturating_sub(used))]),
-                uplink_up: false,
-            }),
+            volatile: Volatile(ParentVolatile { mdev_types: BTreeMap::from(types), uplink_up: false }),
         }
     }
 }

@@ -3,10 +3,11 @@
 use nix::errno::Errno;
 use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMode, MacAddr, Scalar};
 
-use super::host::{Leaf, SimulatedFunction, SimulatedHost, SimulatedMdev, SimulatedParent};
+use super::host::{Leaf, SimulatedFunction, SimulatedHost, SimulatedMdev, SimulatedParent, size_of_type};
 use super::params::{self, Params, Values};
 use crate::kernel::{Request, RequestError};
 use crate::resource::{FunctionId, Setting, Side, Subject};
+use crate::state::SoftSpec;
 
 /// The least MTU of an Ethernet device (`ETH_MIN_MTU`, `include/uapi/linux/if_ether.h`).
 const MIN_MTU: u32 = 68;
@@ -32,9 +33,7 @@ pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
             if host.parents.contains_key(handle.device()) {
                 return Err(refuse(Errno::EEXIST, ""));
             }
-            if spec.lower.is_some() {
-                return Err(refuse(Errno::EOPNOTSUPP, ""));
-            }
+            check_lower(host, spec)?;
             let kept = host.permanent.get(handle.device()).cloned().unwrap_or_default();
             host.parents.insert(handle.device().to_owned(), SimulatedParent::new(spec, &kept));
             Ok(())
@@ -53,6 +52,21 @@ pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
         },
         Request::Reload { subject } => reload(host, subject),
     }
+}
+
+/// A netdev below the uplink is there, and of one parent only (`sd_lower_check`, `kmod/lower.c`).
+fn check_lower(host: &SimulatedHost, spec: &SoftSpec) -> Answer {
+    let Some(lower) = &spec.lower else { return Ok(()) };
+    if lower.as_str() == "lo" || host.functions_have(lower.as_str()) {
+        return Err(refuse(Errno::EINVAL, ""));
+    }
+    if !host.interface_names().any(|name| name == lower.as_str()) {
+        return Err(refuse(Errno::ENODEV, ""));
+    }
+    if host.parents.values().any(|parent| parent.lower.as_ref() == Some(lower)) {
+        return Err(refuse(Errno::EBUSY, ""));
+    }
+    Ok(())
 }
 
 fn parent<'h>(
@@ -84,7 +98,8 @@ fn create(
     let missing = |error| if id.is_mdev() { refuse(Errno::ENOENT, "") } else { error };
     // A mediated device is made by a write to a file below its parent.
     let found = parent(host, handle).map_err(missing)?;
-    let full = u32::try_from(found.functions.len()).unwrap_or(u32::MAX) >= found.capacity;
+    let size = mdev_type.map_or(Some(1), size_of_type);
+    let full = found.used() + size.unwrap_or(0) > found.capacity;
     let number_taken = |number| found.functions.iter().any(|function| function.sf_number == number);
     let (sf_number, mdev) = match id {
         FunctionId::Sf { controller, pf, number } => {
@@ -111,7 +126,7 @@ fn create(
                 return Err(refuse(Errno::EEXIST, ""));
             }
             let mdev_type = mdev_type.unwrap_or_default();
-            if mdev_type != "subdev-eth" {
+            if size.is_none() {
                 return Err(refuse(Errno::ENOENT, ""));
             }
             let number = (found.first_automatic..=u32::MAX).find(|number| !number_taken(*number));
@@ -129,7 +144,9 @@ fn create(
     let mac = default_mac(host, base, sf_number);
     let representor = switchdev.then(|| host.new_interface(max_mtu));
     // The instance of a mediated device is registered when it is created; an SF's when it is activated.
-    let params = mdev.is_some().then(|| Params::new(&params::OF_FUNCTION, &Values::new()));
+    // As many queues as the type takes places.
+    let queues = Values::from([("queues".to_owned(), Scalar::from(size.unwrap_or(1)))]);
+    let params = mdev.is_some().then(|| Params::new(&params::OF_FUNCTION, &queues));
     let made = SimulatedFunction {
         sf_number,
         port_index,
