@@ -3,7 +3,7 @@
 
 mod read;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
@@ -83,6 +83,8 @@ pub struct ParamSpec {
     pub words: Vec<String>,
     /// The value that a new instance has, where the driver fixes it.
     pub default: Option<Scalar>,
+    /// That value for mediated devices of a type that has another one.
+    pub type_defaults: BTreeMap<String, Scalar>,
     /// Price of a change in cmode runtime; unknown is [`Impact::ParentWide`].
     pub impact: Option<Impact>,
     /// One sentence for people.

@@ -373,3 +373,17 @@ fn rates_are_limits_that_can_be_lifted() {
     host.apply(&lifted);
     assert_eq!(host.plan(&lifted).code, 0);
 }
+
+#[test]
+fn a_type_that_starts_otherwise_is_told_what_the_file_says() {
+    let host = Host::new();
+    // A mediated device of this type has four queues at first, and takes four places.
+    for queues in [4, 1] {
+        let text = host_with(&format!("subdevice a {{ mdev type=eth4; param queues {queues}; }}"));
+        host.apply(&text);
+        let params = &host.config()["parents"]["subdev/nic0"]["functions"][0]["params"];
+        assert_eq!(params["queues"]["driverinit"], queues);
+        assert_eq!(host.plan(&text).code, 0);
+        assert_eq!(host.run(&["destroy", "--yes", "--allow", "parent-wide"]).code, 0);
+    }
+}

@@ -86,6 +86,12 @@ fn param(node: &Node) -> Option<ParamSpec> {
         },
         words: node.all("word").filter_map(|word| argument(word, 0)).collect(),
         default: text(node, "default").and_then(|text| scalar(value_type, text)),
+        type_defaults: node
+            .all("default")
+            .filter_map(|node| {
+                Some((text(node, "mdev-type")?.to_owned(), scalar(value_type, &argument(node, 0)?)?))
+            })
+            .collect(),
         impact: text(node, "impact")
             .and_then(|word| Impact::ALL.iter().copied().find(|impact| impact.as_str() == word)),
         doc: text(node, "doc")?.to_owned(),

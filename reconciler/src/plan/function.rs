@@ -181,7 +181,7 @@ impl Context<'_> {
         step.undo = vec![(self.delete(), Some(Effect::Gone))];
         step.effect = wants(target, Side::Representor).then_some(Effect::Representor);
         steps.push(step);
-        *now = Now { exists: true, active: false, settings: self.new_settings() };
+        *now = Now { exists: true, active: false, settings: self.new_settings(target) };
     }
 
     fn delete(&self) -> Request {
@@ -189,13 +189,10 @@ impl Context<'_> {
     }
 
     /// What a function that was just made has, as far as it is known before it is made.
-    fn new_settings(&self) -> Settings {
+    fn new_settings(&self, target: &Target) -> Settings {
         let rates = [Setting::TxShare(Rate(0)), Setting::TxMax(Rate(0))];
-        self.default_params().chain(rates).chain(Side::ALL.into_iter().flat_map(new_interface)).collect()
-    }
-
-    fn default_params(&self) -> impl Iterator<Item = Setting> {
-        default_params(self.catalogue, ParamOwner::Function)
+        let params = default_params(self.catalogue, ParamOwner::Function, target.mdev_type.as_deref());
+        params.chain(rates).chain(Side::ALL.into_iter().flat_map(new_interface)).collect()
     }
 
     /// Stops a running function when an attribute changes only while it is stopped.
@@ -237,7 +234,7 @@ impl Context<'_> {
     fn lose_what_runs(&self, now: &mut Now) {
         if self.params_before() == ParamsBefore::Use {
             now.settings.retain(|attribute| !matches!(attribute, Attribute::Param(..)));
-            now.settings.extend(self.default_params());
+            now.settings.extend(default_params(self.catalogue, ParamOwner::Function, None));
         }
         lose_netdev(now);
     }
@@ -425,10 +422,12 @@ impl Context<'_> {
 pub(super) fn default_params(
     catalogue: Option<&Catalogue>,
     owner: ParamOwner,
+    mdev_type: Option<&str>,
 ) -> impl Iterator<Item = Setting> {
     let specs = catalogue.map(|catalogue| catalogue.params.as_slice()).unwrap_or_default();
-    specs.iter().filter(move |spec| spec.owner == owner).flat_map(|spec| {
-        spec.default.iter().flat_map(|value| {
+    specs.iter().filter(move |spec| spec.owner == owner).flat_map(move |spec| {
+        let of_type = mdev_type.and_then(|name| spec.type_defaults.get(name));
+        of_type.or(spec.default.as_ref()).into_iter().flat_map(|value| {
             let name = spec.name.clone();
             // A permanent value is kept beyond the instance.
             let cmodes = spec.cmodes.iter().filter(|cmode| **cmode != Cmode::Permanent);

@@ -268,7 +268,7 @@ pub(super) fn new_parent(catalogue: Option<&Catalogue>) -> Parent {
     };
     let mut parent =
         Parent { driver: catalogue.map(|catalogue| catalogue.driver.clone()), eswitch, ..Parent::default() };
-    for setting in function::default_params(catalogue, ParamOwner::Parent) {
+    for setting in function::default_params(catalogue, ParamOwner::Parent, None) {
         if let Setting::Param { name, cmode, value } = setting {
             parent.params.entry(name).or_default().insert(cmode, value);
         }
