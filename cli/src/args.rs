@@ -37,13 +37,17 @@ pub enum Command {
         output: Output,
     },
     /// Show what an apply would do, and what it would interrupt.
-    #[command(after_help = "Example: subdevcfg plan host.kdl --detailed-exitcode")]
+    #[command(after_help = "Examples: subdevcfg plan host.kdl --detailed-exitcode\n          \
+        subdevcfg plan host.kdl --from ../main/host.kdl")]
     Plan {
         /// The host file.
         file: Utf8PathBuf,
         /// Plan for a host in this state (what `subdevcfg state --format json` wrote) instead of this machine.
         #[arg(long, value_name = "FILE", conflicts_with = "simulate")]
         state: Option<Utf8PathBuf>,
+        /// Plan for a host that is as this file describes it: what a change of the file does, without any host.
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["simulate", "state"])]
+        from: Option<Utf8PathBuf>,
         #[command(flatten)]
         machine: Machine,
         /// Exit with 2 when there is something to do.

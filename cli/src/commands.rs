@@ -14,9 +14,10 @@ use crate::exit::Exit;
 pub fn run(cli: &Cli) -> Result<Exit, CliError> {
     match &cli.command {
         Command::Check { files, fix, output } => check::check(files, *fix, *output),
-        Command::Plan { file, state, machine, detailed_exitcode, all, guard, output } => {
+        Command::Plan { file, state, from, machine, detailed_exitcode, all, guard, output } => {
             let options = look::PlanOptions {
                 state: state.as_deref(),
+                from: from.as_deref(),
                 machine,
                 detailed_exitcode: *detailed_exitcode,
                 all: *all,

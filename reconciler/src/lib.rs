@@ -5,6 +5,7 @@
 //! one object.
 
 pub mod apply;
+pub mod described;
 pub mod desired;
 pub mod guard;
 pub mod kernel;

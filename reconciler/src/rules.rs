@@ -148,6 +148,9 @@ fn param(subject: &Subject, name: &str, cmode: Cmode, catalogue: Option<&Catalog
     }
 }
 
+/// A new Ethernet interface's MTU (the kernel's `ether_setup`: `ETH_DATA_LEN`).
+pub const NEW_INTERFACE_MTU: u32 = 1500;
+
 /// The price of stopping and starting one function.
 pub const RESTART: Impact = Impact::SubdeviceRestart;
 /// The price of a function that is deleted and made again.

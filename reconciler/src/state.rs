@@ -118,9 +118,9 @@ pub struct Parent {
 /// Facts about a parent that are no configuration.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ParentVolatile {
-    /// mdev types by directory name, with how many more can be made.
+    /// mdev types by directory name, with how many more can be made; `None` where nobody looked.
     #[serde(default)]
-    pub mdev_types: BTreeMap<String, u32>,
+    pub mdev_types: Option<BTreeMap<String, u32>>,
     /// The uplink's netdev is administratively up.
     #[serde(default)]
     pub uplink_up: bool,

@@ -10,8 +10,9 @@ use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 use subdevcfg_reconciler::apply::{OnError, Outcome, differences};
+use subdevcfg_reconciler::described::described;
 use subdevcfg_reconciler::kernel::{Kernel as _, Request};
-use subdevcfg_reconciler::plan::Operation;
+use subdevcfg_reconciler::plan::{Input, Operation, Plan, plan};
 use support::{Host, Kill, desired};
 
 #[derive(Debug, Clone)]
@@ -223,6 +224,23 @@ proptest! {
         prop_assert!(host.plan(&wanted).operations.iter().all(|operation| left.contains(&subject(operation))));
         // A mediated device may have got the number of a subfunction that failed.
         prop_assert!(is_refused(&host, &second) || matches!(host.apply(&wanted), Outcome::Converged));
+    }
+
+    #[test]
+    fn a_change_is_planned_alike_with_the_host_and_without_it(first in hosts(), second in hosts()) {
+        let (old, new) = (desired(&first), desired(&second));
+        let (state, record) = described(&old, "6.12.0");
+        let unchanged = plan(Input { desired: &old, state: &state, record: &record });
+        prop_assert!(unchanged.is_empty());
+        let mut host = Host::with_kernel("6.12.0");
+        prop_assert!(matches!(host.apply(&old), Outcome::Converged));
+        let without = plan(Input { desired: &new, state: &state, record: &record });
+        // An address that the kernel chose comes back with a function that is made again; without a host nobody knows it.
+        let is_known = |request: &String| !request.contains(" to 02:00:5e:");
+        let requests = |plan: &Plan| -> Vec<String> {
+            plan.operations.iter().map(|operation| operation.request.to_string()).filter(is_known).collect()
+        };
+        prop_assert_eq!(requests(&without), requests(&host.plan(&new)));
     }
 
     #[test]

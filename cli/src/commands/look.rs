@@ -1,6 +1,7 @@
 //! The commands that change nothing: `plan`, `state`, `graph`.
 
 use camino::Utf8Path;
+use subdevcfg_reconciler::described::described;
 use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::guard::Allowance;
 use subdevcfg_reconciler::plan::{Input, Plan, plan as plan_for};
@@ -14,10 +15,15 @@ use crate::show;
 use crate::show::plan::Heading;
 use crate::sources;
 
+/// The kernel that a described host is taken to have: the newest that the project is tested on.
+const NO_KERNEL: &str = "6.12, assumed";
+
 /// The options of `plan`.
 pub struct PlanOptions<'a> {
     /// Plan for this recorded state.
     pub state: Option<&'a Utf8Path>,
+    /// Plan for a host that is as this file describes it.
+    pub from: Option<&'a Utf8Path>,
     /// The machine.
     pub machine: &'a args::Machine,
     /// Exit with 2 when there are differences.
@@ -35,6 +41,10 @@ pub fn plan(file: &Utf8Path, options: &PlanOptions<'_>) -> Result<Exit, CliError
     let (host, sources) = sources::compile_host(file)?;
     let (state, record, words) = if let Some(path) = options.state {
         (machine::read_state(path)?, Record::default(), format!("the state in {path}"))
+    } else if let Some(base) = options.from {
+        let (described_by, base_sources) = sources::compile_host(base)?;
+        let (state, record) = described(&Desired::of(&described_by.model, &base_sources), NO_KERNEL);
+        (state, record, format!("a host as {base} describes it"))
     } else {
         machine::check_host(&host.model, file, options.machine)?;
         let mut machine = machine::open(options.machine, Access::Look)?;

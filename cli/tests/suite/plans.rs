@@ -30,3 +30,23 @@ fn every_example_is_planned_for_people_and_for_programs() {
         assert!(!state.exists(), "a plan writes nothing");
     }
 }
+
+#[test]
+fn a_change_of_a_file_is_planned_without_any_host() {
+    let host = Host::new();
+    let mac = |last: &str| {
+        format!(
+            "subdevcfg version=1\nhost \"*\"\ndevice \"pci/0000:08:00.0\" driver=mlx5_core {{\n    subdevice web0 {{\n        \
+             sf 88\n        function mac=\"02:00:00:00:00:{last}\"\n    }}\n}}\n"
+        )
+        .replace("host \"*\"", "host node-17")
+    };
+    host.write("base.kdl", &mac("58"));
+    host.write("host.kdl", &mac("99"));
+    let on = |arguments: &[&str]| run(&host.path(""), arguments);
+    let plan = on(&["plan", "host.kdl", "--from", "base.kdl", "--detailed-exitcode"]);
+    snapshot("cli", "plan-from", &plan.all());
+    assert_eq!(on(&["plan", "base.kdl", "--from", "base.kdl", "--detailed-exitcode"]).code, 0);
+    // Nothing was read or written beside the two files.
+    assert_eq!(std::fs::read_dir(host.path("")).unwrap().count(), 2);
+}

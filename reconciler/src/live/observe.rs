@@ -199,7 +199,7 @@ impl<D: Datagrams> LiveKernel<D> {
             params,
             functions,
             volatile: Volatile(ParentVolatile {
-                mdev_types: self.sysfs.mdev_types(&name)?,
+                mdev_types: Some(self.sysfs.mdev_types(&name)?),
                 uplink_up: uplink.is_some_and(|link| link.up),
             }),
         })

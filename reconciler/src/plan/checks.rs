@@ -39,8 +39,10 @@ impl Planner<'_, '_> {
             );
             self.draft.refuse(&self.desired.address, text);
         }
-        let Some(origin) = self.origin else { return };
-        let types: Vec<&str> = origin.volatile.0.mdev_types.keys().map(String::as_str).collect();
+        let Some(types) = self.origin.and_then(|origin| origin.volatile.0.mdev_types.as_ref()) else {
+            return;
+        };
+        let types: Vec<&str> = types.keys().map(String::as_str).collect();
         let wanted: BTreeMap<String, String> = created
             .iter()
             .filter_map(|step| match &step.request {

@@ -9,11 +9,8 @@ use super::places::{self, Place};
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
 use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject};
-use crate::rules::{self, Needs, Stage};
+use crate::rules::{self, NEW_INTERFACE_MTU, Needs, Stage};
 use crate::state::Function;
-
-/// A new Ethernet interface's MTU (the kernel's `ether_setup`: `ETH_DATA_LEN`).
-const NEW_INTERFACE_MTU: u32 = 1500;
 
 /// A function that is to be.
 #[derive(Debug, Clone)]
@@ -419,7 +416,7 @@ impl Context<'_> {
 }
 
 /// The parameters that a new instance has, as far as the driver fixes them.
-pub(super) fn default_params(
+pub(crate) fn default_params(
     catalogue: Option<&Catalogue>,
     owner: ParamOwner,
     mdev_type: Option<&str>,
@@ -468,7 +465,7 @@ fn differing<'t>(target: &'t Target, now: &Now) -> impl Iterator<Item = &'t Sett
 }
 
 /// Whether a parameter that the function's netdev needs is false in these settings.
-pub(super) fn netdev_is_off(settings: &Settings, catalogue: Option<&Catalogue>) -> bool {
+pub(crate) fn netdev_is_off(settings: &Settings, catalogue: Option<&Catalogue>) -> bool {
     let needs = catalogue.map(|catalogue| catalogue.netdev_needs.as_slice()).unwrap_or_default();
     needs.iter().any(|name| {
         let attribute = Attribute::Param(name.clone(), Cmode::Driverinit);

@@ -262,7 +262,7 @@ impl SimulatedParent {
             },
             params: self.params.reported(&params::OF_PARENT),
             functions,
-            volatile: Volatile(ParentVolatile { mdev_types: BTreeMap::from(types), uplink_up: false }),
+            volatile: Volatile(ParentVolatile { mdev_types: Some(BTreeMap::from(types)), uplink_up: false }),
         }
     }
 }

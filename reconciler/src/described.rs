@@ -1,0 +1,154 @@
+//! A host that is exactly as a host file describes it, without any kernel: what a change of the file is planned against
+//! where the host cannot be asked, as in continuous integration.
+
+use std::collections::BTreeMap;
+
+use subdevcfg_compiler::catalogue::{Catalogue, ParamOwner};
+use subdevcfg_compiler::values::{Cmode, EswitchMode, Rate, Scalar};
+
+use crate::desired::{Desired, DesiredFunction, DesiredParent};
+use crate::plan::{default_params, netdev_is_off};
+use crate::record::{Record, Written};
+use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject};
+use crate::rules::NEW_INTERFACE_MTU;
+use crate::state::{
+    Eswitch, Function, FunctionVolatile, HostVolatile, Interface, InterfaceVolatile, Parent, ParentVolatile,
+    State, Volatile,
+};
+
+/// The state and the record of a host on which this file was applied to nothing. What the file leaves open is as a new
+/// object has it. Somebody may be using all of it, so no impact is shown too small.
+#[must_use]
+pub fn described(desired: &Desired, kernel_release: impl Into<String>) -> (State, Record) {
+    let mut record = Record::default();
+    let mut state = State::empty();
+    for parent in &desired.parents {
+        if parent.create.is_some() {
+            record.made.insert(parent.subject.clone(), parent.address.clone());
+        }
+        note(&mut record, &parent.subject, &parent.address, &parent.wanted.settings);
+        for function in &parent.functions {
+            record.made.insert(function.subject.clone(), function.address.clone());
+            note(&mut record, &function.subject, &function.address, &function.wanted.settings);
+        }
+        state.parents.insert(parent.subject.parent.clone(), parent_of(parent));
+    }
+    let interfaces = state.parents.values().flat_map(|parent| &parent.functions).flat_map(|function| {
+        Side::ALL
+            .into_iter()
+            .filter_map(|side| function.interface(side)?.name.as_ref().map(ToString::to_string))
+    });
+    state.volatile = Volatile(HostVolatile {
+        kernel_release: kernel_release.into(),
+        interface_names: interfaces.collect(),
+        ..HostVolatile::default()
+    });
+    (state, record)
+}
+
+fn note(record: &mut Record, subject: &Subject, address: &str, settings: &Settings) {
+    for setting in settings.iter() {
+        let attribute = setting.attribute();
+        let address = format!("{address}.{}", attribute.part());
+        let written = Written { address, before: None, applied: setting.clone() };
+        record.settings.insert((subject.clone(), attribute), written);
+    }
+}
+
+fn parent_of(desired: &DesiredParent) -> Parent {
+    let mut eswitch = Eswitch::default();
+    for setting in desired.wanted.settings.iter() {
+        match setting {
+            Setting::EswitchMode(mode) => eswitch.mode = Some(*mode),
+            Setting::InlineMode(mode) => eswitch.inline_mode = Some(*mode),
+            Setting::EncapMode(mode) => eswitch.encap_mode = Some(*mode),
+            _ => {}
+        }
+    }
+    if desired.create.is_some() {
+        eswitch.mode.get_or_insert(EswitchMode::Legacy);
+    }
+    let catalogue = desired.catalogue.as_deref();
+    let defaults = default_params(catalogue, ParamOwner::Parent, None);
+    let mut functions: Vec<Function> =
+        desired.functions.iter().map(|function| function_of(function, catalogue, eswitch.mode)).collect();
+    functions.sort_by(|a, b| a.id.cmp(&b.id));
+    Parent {
+        driver: desired.driver.clone().or_else(|| catalogue.map(|catalogue| catalogue.driver.clone())),
+        soft: desired.create.clone(),
+        eswitch,
+        params: params(defaults.chain(desired.wanted.settings.iter().cloned())),
+        functions,
+        volatile: Volatile(ParentVolatile { mdev_types: None, uplink_up: true }),
+    }
+}
+
+fn params(settings: impl Iterator<Item = Setting>) -> BTreeMap<String, BTreeMap<Cmode, Scalar>> {
+    let mut params: BTreeMap<String, BTreeMap<Cmode, Scalar>> = BTreeMap::new();
+    for setting in settings {
+        if let Setting::Param { name, cmode, value } = setting {
+            params.entry(name).or_default().insert(cmode, value);
+        }
+    }
+    params
+}
+
+fn function_of(
+    desired: &DesiredFunction,
+    catalogue: Option<&Catalogue>,
+    mode: Option<EswitchMode>,
+) -> Function {
+    let wanted = &desired.wanted.settings;
+    let defaults = default_params(catalogue, ParamOwner::Function, desired.mdev_type.as_deref());
+    let all: Settings = defaults.chain(wanted.iter().cloned()).collect();
+    let named = |side| wanted.get(&Attribute::Name(side)).is_some();
+    let switchdev = mode == Some(EswitchMode::Switchdev);
+    let rate = |attribute| match wanted.get(&attribute) {
+        Some(Setting::TxShare(rate) | Setting::TxMax(rate)) => Some(*rate),
+        _ => switchdev.then_some(Rate(0)),
+    };
+    let has_netdev =
+        named(Side::Netdev) || catalogue.is_some_and(|catalogue| !netdev_is_off(&all, Some(catalogue)));
+    let interface = |side, there: bool| there.then(|| interface_of(wanted, side));
+    Function {
+        id: desired.id.clone(),
+        mdev_type: desired.mdev_type.clone(),
+        mac: match wanted.get(&Attribute::Mac) {
+            Some(Setting::Mac(mac)) => Some(*mac),
+            _ => None,
+        },
+        tx_share: rate(Attribute::TxShare),
+        tx_max: rate(Attribute::TxMax),
+        active: true,
+        params: params(all.iter().cloned()),
+        netdev: interface(Side::Netdev, has_netdev),
+        representor: interface(Side::Representor, switchdev || named(Side::Representor)),
+        volatile: Volatile(FunctionVolatile {
+            sf_number: match desired.id {
+                FunctionId::Sf { number, .. } => Some(number),
+                FunctionId::Mdev { .. } => None,
+            },
+            attached: true,
+            ..FunctionVolatile::default()
+        }),
+    }
+}
+
+fn interface_of(wanted: &Settings, side: Side) -> Interface {
+    let name = match wanted.get(&Attribute::Name(side)) {
+        Some(Setting::Name(_, name)) => Some(name.clone()),
+        _ => None,
+    };
+    Interface {
+        volatile: Volatile(InterfaceVolatile {
+            name: name.as_ref().map(ToString::to_string).unwrap_or_default(),
+            ..InterfaceVolatile::default()
+        }),
+        name,
+        mtu: match wanted.get(&Attribute::Mtu(side)) {
+            Some(Setting::Mtu(_, mtu)) => *mtu,
+            _ => NEW_INTERFACE_MTU,
+        },
+        up: wanted.get(&Attribute::Up(side)) == Some(&Setting::Up(side, true)),
+    }
+}
