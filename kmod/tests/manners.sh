@@ -67,7 +67,8 @@ test_async_activate() {
 	devlink dev reload mdev/$uuid1
 	sf=$(sf_add 1)
 	mdev=$(mdev_port $uuid1)
-	write 600 $manners/async_activate
+	# long enough for the three looks that have to come before, also on a machine with other work
+	write 3000 $manners/async_activate
 	for port in "$sf" "$mdev"; do
 		activate "$port"
 		is 'active detached' port_state "$port"
@@ -76,6 +77,7 @@ test_async_activate() {
 	wait_for is 'active attached' port_state "$sf"
 	wait_for is 'active attached' port_state "$mdev"
 	[ -n "$(netdev mdev/$uuid1/0)" ]
+	write 600 $manners/async_activate
 	# taken back, or taken away, before it is up
 	for port in "$sf" "$mdev"; do
 		deactivate "$port"
