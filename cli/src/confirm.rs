@@ -20,8 +20,13 @@ pub enum Decision {
     Refused,
 }
 
-/// Decides by the flags, or asks the person at the terminal. `unseen` is what the person has to see before.
-pub fn decide(plan: &Plan, allowances: &[Allowance], yes: bool, unseen: &str) -> Result<Decision, CliError> {
+/// Decides by the flags, or asks the person at the terminal. `unseen` makes what the person has to see before.
+pub fn decide(
+    plan: &Plan,
+    allowances: &[Allowance],
+    yes: bool,
+    unseen: impl FnOnce() -> String,
+) -> Result<Decision, CliError> {
     let above = guard::above_ceiling(plan, allowances);
     match (above.is_empty(), yes) {
         (true, true) => Ok(Decision::Go),
@@ -33,7 +38,7 @@ pub fn decide(plan: &Plan, allowances: &[Allowance], yes: bool, unseen: &str) ->
                 Ok(Decision::Refused)
             }
         }
-        (within, false) => ask(unseen, if within { "yes" } else { greatest(&above) }),
+        (within, false) => ask(&unseen(), if within { "yes" } else { greatest(&above) }),
     }
 }
 

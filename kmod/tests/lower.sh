@@ -1,17 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A real netdev as uplink: one end of a veth pair, the other end is what is outside.
 
-# station NETNS NETDEV ADDRESS: puts a netdev into a netns of its own.
-station() {
-	ip netns add "$1"
-	ip link set "$2" netns "$1"
-	ip -n "$1" -b - <<-END
-		link set $2 name port
-		address add $3/24 dev port
-		link set port up
-	END
-}
-pings() { ip netns exec "$1" ping -c 2 -w 5 -i 0.05 "$2" >/dev/null; }
 lower() { cat $bus/devices/nic0/lower; }
 carrier() { cat "/sys/class/net/$(netdev subdev/nic0/0)/carrier"; }
 

@@ -1,18 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Frames between function and representor, and through the legacy switch.
 
-# station NETNS NETDEV ADDRESS: puts a netdev into a netns of its own.
-station() {
-	ip netns add "$1"
-	ip link set "$2" netns "$1"
-	ip -n "$1" -b - <<-END
-		link set $2 name port
-		address add $3/24 dev port
-		link set port up
-	END
-}
-
-pings() { ip netns exec "$1" ping -c 2 -w 5 -i 0.05 "$2" >/dev/null; }
 pings_not() { ! ip netns exec "$1" ping -c 2 -w 1 -i 0.05 "$2" >/dev/null; }
 
 # tcp FROM TO ADDRESS-OF-FROM: a mebibyte, so that GSO has something to do.

@@ -1,10 +1,8 @@
 //! A host that is exactly as a host file describes it, without any kernel: what a change of the file is planned against
 //! where the host cannot be asked, as in continuous integration.
 
-use std::collections::BTreeMap;
-
 use subdevcfg_compiler::catalogue::{Catalogue, ParamOwner};
-use subdevcfg_compiler::values::{Cmode, EswitchMode, Rate, Scalar};
+use subdevcfg_compiler::values::{EswitchMode, Rate};
 
 use crate::desired::{Desired, DesiredFunction, DesiredParent};
 use crate::plan::{default_params, netdev_is_off};
@@ -13,7 +11,7 @@ use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject};
 use crate::rules::NEW_INTERFACE_MTU;
 use crate::state::{
     Eswitch, Function, FunctionVolatile, HostVolatile, Interface, InterfaceVolatile, Parent, ParentVolatile,
-    State, Volatile,
+    State, Volatile, params_of,
 };
 
 /// The state and the record of a host on which this file was applied to nothing. What the file leaves open is as a new
@@ -77,20 +75,10 @@ fn parent_of(desired: &DesiredParent) -> Parent {
         driver: desired.driver.clone().or_else(|| catalogue.map(|catalogue| catalogue.driver.clone())),
         soft: desired.create.clone(),
         eswitch,
-        params: params(defaults.chain(desired.wanted.settings.iter().cloned())),
+        params: params_of(defaults.chain(desired.wanted.settings.iter().cloned())),
         functions,
         volatile: Volatile(ParentVolatile { mdev_types: None, uplink_up: true }),
     }
-}
-
-fn params(settings: impl Iterator<Item = Setting>) -> BTreeMap<String, BTreeMap<Cmode, Scalar>> {
-    let mut params: BTreeMap<String, BTreeMap<Cmode, Scalar>> = BTreeMap::new();
-    for setting in settings {
-        if let Setting::Param { name, cmode, value } = setting {
-            params.entry(name).or_default().insert(cmode, value);
-        }
-    }
-    params
 }
 
 fn function_of(
@@ -120,7 +108,7 @@ fn function_of(
         tx_share: rate(Attribute::TxShare),
         tx_max: rate(Attribute::TxMax),
         active: true,
-        params: params(all.iter().cloned()),
+        params: params_of(all.iter().cloned()),
         netdev: interface(Side::Netdev, has_netdev),
         representor: interface(Side::Representor, switchdev || named(Side::Representor)),
         volatile: Volatile(FunctionVolatile {

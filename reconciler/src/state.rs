@@ -316,6 +316,19 @@ impl Function {
     }
 }
 
+/// Parameters as a state has them, of settings that may be of other attributes too.
+pub(crate) fn params_of(
+    settings: impl Iterator<Item = Setting>,
+) -> BTreeMap<String, BTreeMap<Cmode, Scalar>> {
+    let mut params: BTreeMap<String, BTreeMap<Cmode, Scalar>> = BTreeMap::new();
+    for setting in settings {
+        if let Setting::Param { name, cmode, value } = setting {
+            params.entry(name).or_default().insert(cmode, value);
+        }
+    }
+    params
+}
+
 fn param_settings(params: &BTreeMap<String, BTreeMap<Cmode, Scalar>>) -> impl Iterator<Item = Setting> {
     params.iter().flat_map(|(name, values)| {
         values.iter().map(|(&cmode, value)| Setting::Param {

@@ -86,17 +86,17 @@ fn carry_out(
     let before = machine.kernel.observe()?;
     let plan = planner(&before, &machine.record);
     let allow = &change.guard.allow;
-    let shown = show::plan::text(&plan, heading, allow, change.all);
+    let text = || show::plan::text(&plan, heading, allow, change.all);
     if output.format == Format::Human {
-        show::print(&shown)?;
+        show::print(&text())?;
     }
     let incomplete = plan.is_incomplete();
     if !plan.refusals.is_empty() {
         return Ok(Report::new(&plan, Ending::Refused).refused_by(allow).show(output, Exit::Refused));
     }
     if !plan.is_empty() {
-        let question = if output.format == Format::Human { "" } else { &shown };
-        match confirm::decide(&plan, allow, change.yes, question)? {
+        let unseen = || if output.format == Format::Human { String::new() } else { text() };
+        match confirm::decide(&plan, allow, change.yes, unseen)? {
             Decision::NobodyToAsk if output.format == Format::Json => {
                 let needs = vec!["--yes".to_owned()];
                 let report = Report { needs, ..Report::new(&plan, Ending::Refused) };
@@ -240,16 +240,16 @@ impl<'a> Report<'a> {
             }
             Ending::Undone => "Everything was undone: the host is as it was before.\n".to_owned(),
             Ending::Partial => {
-                let lines: Vec<String> = self.left.iter().map(|line| format!("  {line}\n")).collect();
-                format!(
-                    "Not everything was done, and nothing was undone. What is left to do:\n{}",
-                    lines.concat()
-                )
+                let left = self.left_lines();
+                format!("Not everything was done, and nothing was undone. What is left to do:\n{left}")
             }
             Ending::Incomplete => {
-                let lines: Vec<String> = self.left.iter().map(|line| format!("  {line}\n")).collect();
-                format!("NOT everything could be undone. What is left:\n{}", lines.concat())
+                format!("NOT everything could be undone. What is left:\n{}", self.left_lines())
             }
         }
+    }
+
+    fn left_lines(&self) -> String {
+        self.left.iter().flat_map(|line| ["  ", line, "\n"]).collect()
     }
 }

@@ -138,20 +138,17 @@ impl Alike<'_> {
 /// `sf 100..131` and `02:00:00:00:01:00..1f`: values that count up by one.
 fn counting(values: &[String]) -> Option<String> {
     let (first, last) = (values.first()?, values.last()?);
-    let macs: Option<Vec<u64>> = values.iter().map(|value| value.parse().ok().map(mac_number)).collect();
+    let macs: Option<Vec<MacAddr>> = values.iter().map(|value| value.parse().ok()).collect();
     if let Some(macs) = macs {
         let same = first.bytes().zip(last.bytes()).take_while(|(a, b)| a == b).count();
         let from = first[..same].rfind(':').map_or(0, |at| at + 1);
-        return consecutive(&macs).then(|| format!("{first}..{}", &last[from..]));
+        let count_up = macs.windows(2).all(|pair| pair[0].checked_add(1) == Some(pair[1]));
+        return count_up.then(|| format!("{first}..{}", &last[from..]));
     }
     let stem = first.trim_end_matches(|c: char| c.is_ascii_digit());
     let numbers: Option<Vec<u64>> =
         values.iter().map(|value| value.strip_prefix(stem)?.parse().ok()).collect();
     consecutive(&numbers?).then(|| format!("{first}..{}", &last[stem.len()..]))
-}
-
-fn mac_number(MacAddr(octets): MacAddr) -> u64 {
-    octets.iter().fold(0, |number, &octet| number << 8 | u64::from(octet))
 }
 
 fn consecutive(numbers: &[u64]) -> bool {

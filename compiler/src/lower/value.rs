@@ -55,7 +55,8 @@ impl Form for MacAddr {
 impl Form for Rate {
     const CODE: Code = Code::MalformedRate;
     const LABEL: &'static str = "not a usable rate";
-    const HELP: &'static str = "a number and a unit of bit, kbit, Mbit, Gbit, Tbit, or Bps, kBps, MBps, GBps, TBps, all per second and decimal";
+    const HELP: &'static str = "a number and a unit of bit, kbit, Mbit, Gbit, Tbit, or Bps, kBps, MBps, GBps, TBps, \
+                                all per second and decimal";
 }
 
 impl Form for DevlinkHandle {

@@ -190,19 +190,21 @@ impl Mirror {
                 self.ports.get(&(parent, mdev.port_index?))
             }
             FunctionId::Sf { controller, pf, number } => {
-                let found =
-                    self.ports.range((parent.clone(), 0)..=(parent, u32::MAX)).map(|(_, port)| port).find(
-                        |port| {
-                            port.flavour == Some(Flavour::PciSf)
-                                && port.sf == Some(*number)
-                                && port.pf.map(u32::from) == Some(*pf)
-                                && port.controller.unwrap_or(0) == *controller
-                        },
-                    )?;
+                let found = self.port_of_number(parent, *controller, *pf, *number)?;
                 // A mediated device's port has a number, too, and is no subfunction for it.
                 (!found.external && self.mdev_of(found).is_none()).then_some(found)
             }
         }
+    }
+
+    /// The port that has this SF number, whatever function it belongs to.
+    fn port_of_number(&self, parent: Handle, controller: u32, pf: u32, number: u32) -> Option<&Port> {
+        self.ports.range((parent.clone(), 0)..=(parent, u32::MAX)).map(|(_, port)| port).find(|port| {
+            port.flavour == Some(Flavour::PciSf)
+                && port.sf == Some(number)
+                && port.pf.map(u32::from) == Some(pf)
+                && port.controller.unwrap_or(0) == controller
+        })
     }
 
     /// Whether the subject is there.
@@ -224,12 +226,7 @@ impl Mirror {
             Some(FunctionId::Mdev { uuid }) => self.mdevs.contains_key(uuid),
             Some(FunctionId::Sf { controller, pf, number }) => {
                 let parent = wire::netlink_handle(&subject.parent);
-                self.ports_of(&parent).any(|port| {
-                    port.flavour == Some(Flavour::PciSf)
-                        && port.sf == Some(*number)
-                        && port.pf.map(u32::from) == Some(*pf)
-                        && port.controller.unwrap_or(0) == *controller
-                })
+                self.port_of_number(parent, *controller, *pf, *number).is_some()
             }
         }
     }
@@ -239,8 +236,7 @@ impl Mirror {
         let handle = match &subject.function {
             None => wire::netlink_handle(&subject.parent),
             // The handle does not tell on which parent the device is.
-            Some(FunctionId::Mdev { uuid }) if self.has(subject) => mdev_handle(*uuid),
-            Some(FunctionId::Mdev { .. }) => return None,
+            Some(FunctionId::Mdev { uuid }) => self.has(subject).then(|| mdev_handle(*uuid))?,
             Some(FunctionId::Sf { controller, number, .. }) => {
                 let named = self.port(subject).and_then(|port| port.function.as_ref()?.instance.clone());
                 let parent = wire::netlink_handle(&subject.parent);

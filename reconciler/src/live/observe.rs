@@ -76,10 +76,7 @@ impl<D: Datagrams> LiveKernel<D> {
                 }
             }
             // One driver's error ends the dump for all, and an absent param must not look like one without a value.
-            Err(error) => unread.extend(self.mirror.parents().iter().map(|handle| Unread {
-                what: Unreadable::Parent(wire::devlink_handle(handle)),
-                why: format!("its params: {error}"),
-            })),
+            Err(error) => unread.extend(self.unread_everywhere(&format!("its params: {error}"))),
         }
         let leafs = self.rate_leafs(&mut unread);
         let volatile = HostVolatile {
@@ -115,6 +112,13 @@ impl<D: Datagrams> LiveKernel<D> {
         Ok((state, moved))
     }
 
+    /// No parent is fully read: a dump over all of them failed.
+    fn unread_everywhere(&self, why: &str) -> Vec<Unread> {
+        let unread =
+            |handle| Unread { what: Unreadable::Parent(wire::devlink_handle(handle)), why: why.to_owned() };
+        self.mirror.parents().iter().map(unread).collect()
+    }
+
     /// The rate leafs by their ports. On a kernel or with drivers that have none there are none.
     fn rate_leafs(&mut self, unread: &mut Vec<Unread>) -> BTreeMap<(Handle, u32), RateLeaf> {
         match self.devlink.rate_leafs() {
@@ -122,11 +126,7 @@ impl<D: Datagrams> LiveKernel<D> {
             Err(error) => {
                 let unsupported = error.refusal().is_some_and(|refusal| refusal.errno == Errno::EOPNOTSUPP);
                 if !unsupported {
-                    let parents = self.mirror.parents();
-                    unread.extend(parents.iter().map(|handle| Unread {
-                        what: Unreadable::Parent(wire::devlink_handle(handle)),
-                        why: format!("its rates: {error}"),
-                    }));
+                    unread.extend(self.unread_everywhere(&format!("its rates: {error}")));
                 }
                 BTreeMap::new()
             }

@@ -53,7 +53,8 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
     }
     for (subject, (address, _)) in &named {
         let exists = state.settings(subject).is_some();
-        let known = record.made.contains_key(subject) || record.adopted.contains_key(subject);
+        let recorded = record.address(subject);
+        let known = recorded.is_some();
         // A device that nothing makes was never ours to adopt; only what could have been made is.
         let makeable = subject.function.is_some() || desired.create.is_some();
         if exists && !known && makeable {
@@ -61,7 +62,7 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
             draft.note(NoteKind::Adopted, *address, text);
             draft.bookkeeping.adopt.push((subject.clone(), (*address).to_owned()));
         }
-        if known && record.address(subject).is_some_and(|recorded| recorded != *address) {
+        if recorded.is_some_and(|recorded| recorded != *address) {
             draft.bookkeeping.readdress.push((subject.clone(), (*address).to_owned()));
         }
         if !exists && known {

@@ -97,9 +97,8 @@ impl Now {
     }
 }
 
-/// The steps from `now` (what parent operations left of the function) to `target`.
-pub(super) fn steps(context: &Context<'_>, now: Option<&Function>, target: &Target) -> Vec<Step> {
-    let found = now;
+/// The steps from `found` (what parent operations left of the function) to `target`.
+pub(super) fn steps(context: &Context<'_>, found: Option<&Function>, target: &Target) -> Vec<Step> {
     let mut now = Now::of(found);
     let mut steps = Vec::new();
     context.create(&mut now, target, &mut steps);

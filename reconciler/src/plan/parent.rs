@@ -101,16 +101,13 @@ impl Planner<'_, '_> {
         self.draft.input.record.made.get(&self.of_function(id)).cloned()
     }
 
-    fn is_adopted(&self, id: &FunctionId) -> bool {
-        self.draft.input.record.adopted.contains_key(&self.of_function(id))
-    }
-
     fn places_of(&self, function: &Function) -> Vec<Place> {
         places::of_function(&self.subject().parent, function)
     }
 
     fn is_unmanaged(&self, id: &FunctionId) -> bool {
-        self.desired_function(id).is_none() && self.recorded(id).is_none()
+        self.desired_function(id).is_none()
+            && self.draft.input.record.address(&self.of_function(id)).is_none()
     }
 
     /// What is felt by the users of this parent. One without functions and with its uplink down has none.
@@ -125,7 +122,7 @@ impl Planner<'_, '_> {
 
     fn unmanaged(&mut self) {
         for function in self.origin_functions().to_vec() {
-            if self.is_unmanaged(&function.id) && !self.is_adopted(&function.id) {
+            if self.is_unmanaged(&function.id) {
                 let about = self.of_function(&function.id).to_string();
                 self.draft.note(
                     NoteKind::Unmanaged,

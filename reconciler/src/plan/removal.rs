@@ -13,7 +13,7 @@ use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
 use crate::resource::{Setting, Subject};
 use crate::rules::{self, Needs, Stage};
-use crate::state::{Eswitch, Function, Parent, Unreadable};
+use crate::state::{Eswitch, Function, Parent, Unreadable, params_of};
 
 /// How far `destroy` goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -205,14 +205,10 @@ fn found_before(draft: &mut Draft<'_>, subject: &Subject) -> Vec<Setting> {
     let input = draft.input;
     draft.bookkeeping.let_go.push(subject.clone());
     let Some(observed) = input.state.settings(subject) else { return Vec::new() };
-    let mut before = Vec::new();
-    for ((written_of, attribute), written) in &input.record.settings {
-        if written_of == subject {
-            draft.bookkeeping.release.push((subject.clone(), attribute.clone()));
-            before.extend(written.before.clone().filter(|_| observed.has(&written.applied)));
-        }
-    }
-    before
+    let of_subject = input.record.settings.iter().filter(|((written_of, _), _)| written_of == subject);
+    of_subject
+        .filter_map(|(_, written)| written.before.clone().filter(|_| observed.has(&written.applied)))
+        .collect()
 }
 
 /// The catalogue of a parent's driver, as far as the host file tells it.
@@ -266,14 +262,12 @@ pub(super) fn new_parent(catalogue: Option<&Catalogue>) -> Parent {
         inline_mode: Some(InlineMode::None),
         encap_mode: Some(EncapMode::None),
     };
-    let mut parent =
-        Parent { driver: catalogue.map(|catalogue| catalogue.driver.clone()), eswitch, ..Parent::default() };
-    for setting in function::default_params(catalogue, ParamOwner::Parent, None) {
-        if let Setting::Param { name, cmode, value } = setting {
-            parent.params.entry(name).or_default().insert(cmode, value);
-        }
+    Parent {
+        driver: catalogue.map(|catalogue| catalogue.driver.clone()),
+        eswitch,
+        params: params_of(function::default_params(catalogue, ParamOwner::Parent, None)),
+        ..Parent::default()
     }
-    parent
 }
 
 /// The requests that make a soft parent again as it was found, with all its functions.

@@ -165,18 +165,15 @@ fn create(
 
 /// The address that a function has before somebody sets one: the uplink has the base itself.
 fn default_mac(host: &mut SimulatedHost, base: Option<MacAddr>, sf_number: u32) -> MacAddr {
-    let number = base.map_or_else(
+    let (base, number) = base.map_or_else(
         || {
             host.next_random_mac += 1;
-            0x02_00_5e_00_00_00 + u64::from(host.next_random_mac)
+            (MacAddr([0x02, 0, 0x5e, 0, 0, 0]), u64::from(host.next_random_mac))
         },
-        |MacAddr(base)| {
-            let base = base.iter().fold(0, |number, &octet| number << 8 | u64::from(octet));
-            base + 1 + u64::from(sf_number)
-        },
+        |base| (base, 1 + u64::from(sf_number)),
     );
-    let [_, _, octets @ ..] = number.to_be_bytes();
-    MacAddr(octets)
+    // The last of all unicast addresses is further from the end than any number is large.
+    base.checked_add(number).unwrap_or(base)
 }
 
 fn delete(host: &mut SimulatedHost, handle: &DevlinkHandle, id: &FunctionId) -> Answer {
