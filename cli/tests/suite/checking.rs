@@ -127,10 +127,15 @@ fn the_forms_of_ci_systems() {
     }
 }
 
+/// That many nodes that the language does not have.
+fn nonsense(count: usize) -> String {
+    (0..count).map(|number| format!("    nonsense{number}")).collect::<Vec<_>>().join("\n") + "\n"
+}
+
 #[test]
 fn github_shows_ten_annotations_of_a_level_and_the_rest_is_not_lost() {
     let host = repository();
-    let wrong: String = (0..25).map(|number| format!("    nonsense{number}\n")).collect();
+    let wrong = nonsense(25);
     host.write(
         "hosts/node-1.kdl",
         &format!("subdevcfg version=1\nhost node-1\ndevice \"subdev/nic0\" {{\n{wrong}}}\n"),
@@ -143,7 +148,7 @@ fn github_shows_ten_annotations_of_a_level_and_the_rest_is_not_lost() {
 #[test]
 fn a_comment_fits_whatever_is_found() {
     let host = repository();
-    let wrong: String = (0..3000).map(|number| format!("    nonsense{number}\n")).collect();
+    let wrong = nonsense(3000);
     host.write(
         "hosts/node-1.kdl",
         &format!("subdevcfg version=1\nhost node-1\ndevice \"subdev/nic0\" {{\n{wrong}}}\n"),
