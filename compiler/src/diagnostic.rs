@@ -192,6 +192,30 @@ fn with_trail(mut diagnostic: Diagnostic, more: usize, sources: &SourceMap) -> D
     diagnostic
 }
 
+/// Adds the messages of another compilation of the same files that are not among these; each says when it holds. What is
+/// said of unused names and unplanned words is of the one compilation that is used.
+pub(crate) fn add_new(
+    diagnostics: &mut Vec<Diagnostic>,
+    sources: &mut SourceMap,
+    other: &crate::Compilation,
+    when: &str,
+) {
+    for new in &other.diagnostics {
+        let mut new = new.clone();
+        let labels = std::iter::once(&mut new.primary).chain(&mut new.secondary);
+        labels.for_each(|label| label.span = sources.import(&other.sources, label.span));
+        let edits = new.fix.iter_mut().flat_map(|fix| &mut fix.edits);
+        edits.for_each(|edit| edit.span = sources.import(&other.sources, edit.span));
+        let same =
+            |old: &&Diagnostic| old.code == new.code && old.primary.span.is_same_place(new.primary.span);
+        if new.severity == Severity::Error && !diagnostics.iter().any(|old| same(&old)) {
+            new.message = format!("{}, {when}", new.message);
+            diagnostics.push(new);
+        }
+    }
+    sort(diagnostics);
+}
+
 /// Whether any of the messages is an error.
 #[must_use]
 pub fn any_error(diagnostics: &[Diagnostic]) -> bool {

@@ -1,7 +1,7 @@
 //! From the files as they are written to one document without includes, templates, repetitions and names: what
 //! validation and all after it see. Every node and value keeps its place, and how it was brought in from there.
 //!
-//! Evaluation always ends: there is no condition, so a template that needs itself is an error, and what repetition and
+//! Evaluation always ends: no condition depends on a name, so a template that needs itself is an error, and what repetition and
 //! text can grow to is limited ([`budget`]).
 
 mod arithmetic;
@@ -14,7 +14,7 @@ mod templates;
 mod text;
 mod values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -24,20 +24,42 @@ use crate::schema::Schema;
 use crate::source::{Origin, SourceId, SourceLoader, SourceMap, Span};
 use crate::syntax::{Document, Node};
 use crate::validate;
+use crate::values::Version;
 
 use budget::Budget;
 use files::{File, Loaded};
 use names::Declarations;
 use templates::{Template, Unit};
 
+/// The kernel that is compiled for: what `when` looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kernel {
+    /// One above all that the files name.
+    Newest,
+    /// This one.
+    Release(Version),
+}
+
+/// What the `when` nodes of the files ask for.
+#[derive(Debug)]
+pub(crate) struct Conditions {
+    /// What they are answered by.
+    kernel: Kernel,
+    /// The versions that they compare with.
+    pub bounds: BTreeSet<Version>,
+    /// Where they stand.
+    pub places: Vec<Span>,
+}
+
 /// Expands the host file `entry`, which has been parsed to `document`.
 pub(crate) fn expand(
     entry: SourceId,
     document: Document,
+    kernel: Kernel,
     loader: &dyn SourceLoader,
     sources: &mut SourceMap,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Document {
+) -> (Document, Conditions) {
     let path = sources.get(entry).path().to_owned();
     let span = document.span;
     let unread = document.incomplete;
@@ -56,16 +78,17 @@ pub(crate) fn expand(
         declarations: Declarations::default(),
         overrides: Vec::new(),
         optional: Vec::new(),
+        conditions: Conditions { kernel, bounds: BTreeSet::new(), places: Vec::new() },
     };
     let file = File { source: entry, document, bindings: None, origin: Origin::WRITTEN, is_host, depth: 0 };
     let whole = expander.file(&file);
     if !any_error(expander.diagnostics) {
         expander.unused(entry);
     }
-    let Expander { schema, overrides, optional, diagnostics, .. } = expander;
+    let Expander { schema, overrides, optional, conditions, diagnostics, .. } = expander;
     let nodes = merge::merge(whole.nodes, overrides, schema, diagnostics);
     diagnostics.extend(optional_and_exclusive(&nodes, &optional));
-    Document { span, nodes, incomplete: unread || !whole.complete }
+    (Document { span, nodes, incomplete: unread || !whole.complete }, conditions)
 }
 
 /// A file that is missing by accident would make an exclusive range remove what it describes.
@@ -103,6 +126,7 @@ struct Expander<'a> {
     overrides: Vec<Node>,
     /// The includes whose files may be missing.
     optional: Vec<Span>,
+    conditions: Conditions,
 }
 
 impl Expander<'_> {

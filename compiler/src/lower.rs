@@ -6,7 +6,7 @@ mod function;
 mod param;
 mod parent;
 mod subdevice;
-mod value;
+pub(crate) mod value;
 
 use std::collections::BTreeMap;
 

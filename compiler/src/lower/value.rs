@@ -39,7 +39,7 @@ pub(super) fn scalar(value: &Value) -> Option<Scalar> {
 }
 
 /// A type of the language with a form of its own.
-pub(super) trait Form: FromStr<Err: ToString> {
+pub(crate) trait Form: FromStr<Err: ToString> {
     /// The code for text that does not have the form.
     const CODE: Code;
     /// What the text is not.
@@ -136,7 +136,7 @@ impl Form for GivenName {
 }
 
 /// Reads a value that has a form of its own.
-pub(super) fn formed<T: Form>(value: &Value, diagnostics: &mut Vec<Diagnostic>) -> Option<Sourced<T>> {
+pub(crate) fn formed<T: Form>(value: &Value, diagnostics: &mut Vec<Diagnostic>) -> Option<Sourced<T>> {
     match value.text()?.parse::<T>() {
         Ok(formed) => Some(written(formed, value.span)),
         Err(error) => {

@@ -25,6 +25,22 @@ impl Version {
     }
 }
 
+impl Version {
+    /// A version above this one, and below every other that is likely to be named.
+    #[must_use]
+    pub fn just_above(&self) -> Self {
+        let mut numbers = self.0.clone();
+        numbers.extend([0, 1]);
+        Self(numbers)
+    }
+
+    /// The lowest version.
+    #[must_use]
+    pub fn lowest() -> Self {
+        Self(vec![0])
+    }
+}
+
 impl FromStr for Version {
     type Err = ValueError;
 
@@ -69,6 +85,12 @@ impl VersionSet {
                 _ => order.is_eq(),
             }
         })
+    }
+
+    /// Whether every version above all that are named will do.
+    #[must_use]
+    pub fn contains_newest(&self) -> bool {
+        self.0.iter().all(|(operator, _)| operator.starts_with('>'))
     }
 
     /// The versions that it compares with.
