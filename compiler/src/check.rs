@@ -1,5 +1,6 @@
 //! Does it make sense? Rules over a whole host, once its values are typed.
 
+mod driver;
 mod duplicates;
 mod eswitch;
 mod numbers;
@@ -15,6 +16,7 @@ pub(crate) fn check(host: &HostModel, diagnostics: &mut Vec<Diagnostic>) {
         eswitch::check(device, diagnostics);
         numbers::check(device, diagnostics);
         rates::check(device, diagnostics);
+        driver::check(device, diagnostics);
         diagnostics.extend(pool(device));
         diagnostics.extend(any_host(host, device));
     }

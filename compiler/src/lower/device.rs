@@ -20,8 +20,9 @@ pub(super) fn device(
     let handle: Option<Sourced<DevlinkHandle>> =
         node.argument(0).and_then(|value| value::formed(value, diagnostics));
     let soft = handle.as_ref().and_then(|handle| Catalogue::of_soft_bus(handle.value.bus()));
-    let driver = driver(node, handle.as_ref(), soft.as_deref(), diagnostics);
-    let catalogue = soft.clone().or_else(|| Catalogue::of_driver(&driver.as_ref()?.value));
+    let by_bus = handle.as_ref().and_then(|handle| Catalogue::of_bus(handle.value.bus()));
+    let driver = driver(node, handle.as_ref(), by_bus.as_deref(), diagnostics);
+    let catalogue = by_bus.or_else(|| Catalogue::of_driver(&driver.as_ref()?.value));
     let create = node.child("create").map(|create| soft_parent(create, diagnostics));
     if let (Some(create), Some(handle), None) = (&create, &handle, &soft) {
         diagnostics.push(not_soft(create, handle));
@@ -52,12 +53,12 @@ pub(super) fn device(
 fn driver(
     node: &Node,
     handle: Option<&Sourced<DevlinkHandle>>,
-    soft: Option<&Catalogue>,
+    by_bus: Option<&Catalogue>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Sourced<String>> {
     let given = node.property("driver").and_then(value::text);
-    let (Some(soft), Some(handle)) = (soft, handle) else { return given };
-    let (bus, maker) = (handle.value.bus(), soft.driver.as_str());
+    let (Some(by_bus), Some(handle)) = (by_bus, handle) else { return given };
+    let (bus, maker) = (handle.value.bus(), by_bus.driver.as_str());
     match given {
         Some(given) if given.value == maker => Some(given),
         Some(given) => {
