@@ -2,6 +2,7 @@
 
 use std::env;
 use std::error::Error;
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,8 +23,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let mut list = String::from("&[\n");
     for file in files {
-        let name = file.file_name().unwrap_or_default();
-        writeln!(list, "    ({name:?}, include_str!({:?})),", file.canonicalize()?)?;
+        let file = file.canonicalize()?;
+        let name = file.file_name().and_then(OsStr::to_str).ok_or("a catalogue whose name is not UTF-8")?;
+        let path = file.to_str().ok_or("a folder whose name is not UTF-8")?;
+        writeln!(list, "    ({name:?}, include_str!({path:?})),")?;
     }
     list.push(']');
     fs::write(Path::new(&env::var("OUT_DIR")?).join("catalogues.rs"), list)?;

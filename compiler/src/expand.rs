@@ -21,7 +21,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::diagnostic::{Code, Diagnostic, any_error};
 use crate::schema::Schema;
-use crate::source::{Origin, SourceId, SourceLoader, SourceMap};
+use crate::source::{Origin, SourceId, SourceLoader, SourceMap, Span};
 use crate::syntax::{Document, Node};
 use crate::validate;
 
@@ -55,15 +55,29 @@ pub(crate) fn expand(
         units: Vec::new(),
         declarations: Declarations::default(),
         overrides: Vec::new(),
+        optional: Vec::new(),
     };
     let file = File { source: entry, document, bindings: None, origin: Origin::WRITTEN, is_host, depth: 0 };
     let whole = expander.file(&file);
     if !any_error(expander.diagnostics) {
         expander.unused(entry);
     }
-    let Expander { schema, overrides, diagnostics, .. } = expander;
+    let Expander { schema, overrides, optional, diagnostics, .. } = expander;
     let nodes = merge::merge(whole.nodes, overrides, schema, diagnostics);
+    diagnostics.extend(optional_and_exclusive(&nodes, &optional));
     Document { span, nodes, incomplete: unread || !whole.complete }
+}
+
+/// A file that is missing by accident would make an exclusive range remove what it describes.
+fn optional_and_exclusive(nodes: &[Node], optional: &[Span]) -> Option<Diagnostic> {
+    let exclusive = nodes.iter().find_map(|node| node.child("exclusive"))?;
+    let &include = optional.first()?;
+    let message = "an `include` that may be missing cannot stand beside an `exclusive` range";
+    Some(
+        Diagnostic::new(Code::OptionalExclusive, message, include, "may be missing")
+            .and(exclusive.span, "removes what no file names")
+            .help("without the file, all that it describes in this range would be removed: leave `optional=#true` out"),
+    )
 }
 
 /// The nodes that come out of a file or block, and whether these are all: what was refused is missing among them.
@@ -87,6 +101,8 @@ struct Expander<'a> {
     declarations: Declarations,
     /// What stands in the `override` blocks of the host file.
     overrides: Vec<Node>,
+    /// The includes whose files may be missing.
+    optional: Vec<Span>,
 }
 
 impl Expander<'_> {

@@ -50,6 +50,8 @@ pub struct CompiledHost {
     pub model: HostModel,
     /// What must be there before what.
     pub graph: ResourceGraph,
+    /// The words in the file that are checked, but that plans of this version refuse.
+    pub unplanned: Vec<String>,
 }
 
 /// Compiles the host file at `entry`. Each stage takes what the one before could make of the text, so that one run
@@ -61,15 +63,20 @@ pub fn compile(entry: &Utf8Path, loader: &dyn SourceLoader) -> Compilation {
     let model = load::load(entry, loader, &mut sources, &mut diagnostics).map(|source| {
         let document = parse::parse(source, sources.get(source).text(), &mut diagnostics);
         let document = expand::expand(source, document, loader, &mut sources, &mut diagnostics);
-        let document = validate::validate(document, Schema::language(), &mut diagnostics);
-        let model = lower::lower(&document, &mut diagnostics);
+        let validated = validate::validate(document, Schema::language(), &mut diagnostics);
+        let model = lower::lower(&validated.document, &mut diagnostics);
         check::check(&model, &mut diagnostics);
-        model
+        let unplanned: Vec<String> = validated.unplanned.keys().cloned().collect();
+        if !any_error(&diagnostics) {
+            diagnostics.extend(check::unplanned(validated.unplanned));
+        }
+        (model, unplanned)
     });
 
     let diagnostics = diagnostic::with_trails(diagnostics, &sources);
-    let host = model
-        .filter(|_| !any_error(&diagnostics))
-        .map(|model| CompiledHost { graph: ResourceGraph::build(&model), model });
+    let host = model.filter(|_| !any_error(&diagnostics)).map(|(model, unplanned)| {
+        let graph = ResourceGraph::build(&model);
+        CompiledHost { model, graph, unplanned }
+    });
     Compilation { sources, diagnostics, host }
 }

@@ -61,7 +61,7 @@ impl Catalogue {
         let mut diagnostics = Vec::new();
         let document = parse(source, text, &mut diagnostics);
         header(&document, Schema::catalogue(), &mut diagnostics);
-        let document = validate(document, Schema::catalogue(), &mut diagnostics);
+        let document = validate(document, Schema::catalogue(), &mut diagnostics).document;
         if any_error(&diagnostics) { Err(diagnostics) } else { Ok(catalogue(&document)) }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::catalogue::{Catalogue, ParamOwner, RateManners};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{Device, Lifecycle, Sourced, Subdevice};
+use crate::model::{Device, Lifecycle, MdevType, PortFunction, Rates, Sourced, Subdevice};
 use crate::nearest::{listed, nearest};
 use crate::source::Span;
 use crate::values::{EswitchMode, Rate};
@@ -20,10 +20,19 @@ pub(super) fn check(device: &Device, diagnostics: &mut Vec<Diagnostic>) {
             diagnostics.push(diagnostic);
             continue;
         }
-        if let Some(mac) = &subdevice.function.mac {
-            diagnostics.extend(attribute("function", "mac", mac.span, catalogue));
+        attributes(subdevice, catalogue, diagnostics);
+        rates("functions", &subdevice.rate, catalogue, diagnostics);
+    }
+    for node in &device.rate_nodes {
+        if catalogue.rate.is_some_and(|rate| rate.nodes) {
+            rates("rate nodes", &node.rates, catalogue, diagnostics);
+        } else {
+            let message = format!("the driver `{}` has no rate nodes", catalogue.driver);
+            diagnostics.push(
+                Diagnostic::new(Code::NoSuchAttribute, message, node.name.span, "cannot be made")
+                    .help("remove the `rate-node`"),
+            );
         }
-        rates(subdevice, catalogue, diagnostics);
     }
 }
 
@@ -66,7 +75,7 @@ fn lifecycle(subdevice: &Subdevice, catalogue: &Catalogue) -> Option<Diagnostic>
             };
             Some(Diagnostic::new(Code::NoSuchFunction, message, span, "cannot be made").help(help))
         }
-        Lifecycle::Mdev { .. } if catalogue.mdev.is_none() => {
+        Lifecycle::Mdev(_) if catalogue.mdev.is_none() => {
             let message = format!("the driver `{driver}` has no mediated devices");
             let help = match catalogue.sf {
                 Some(_) => "its functions are devlink subfunctions: `sf NUMBER`".to_owned(),
@@ -74,8 +83,11 @@ fn lifecycle(subdevice: &Subdevice, catalogue: &Catalogue) -> Option<Diagnostic>
             };
             Some(Diagnostic::new(Code::NoSuchFunction, message, span, "cannot be made").help(help))
         }
-        Lifecycle::Mdev { mdev_type, .. } => unknown_type(mdev_type, span, catalogue),
-        Lifecycle::Sf { .. } => None,
+        Lifecycle::Mdev(mdev) => match &mdev.mdev_type {
+            MdevType::Directory(directory) => unknown_type(directory, span, catalogue),
+            MdevType::Name(_) => None,
+        },
+        Lifecycle::Sf { .. } | Lifecycle::Vf { .. } | Lifecycle::External { .. } => None,
     }
 }
 
@@ -95,38 +107,54 @@ fn unknown_type(mdev_type: &String, span: Span, catalogue: &Catalogue) -> Option
     Some(Diagnostic::new(Code::UnknownMdevType, message, span, "of an unknown type").help(help))
 }
 
-fn attribute(node: &str, name: &str, span: Span, catalogue: &Catalogue) -> Option<Diagnostic> {
-    if catalogue.function_attributes.contains(name) {
-        return None;
+fn attributes(subdevice: &Subdevice, catalogue: &Catalogue, diagnostics: &mut Vec<Diagnostic>) {
+    let PortFunction { mac, roce, max_io_eqs, migratable, ipsec_crypto, ipsec_packet } = &subdevice.function;
+    // What the kernel has for VFs only is reported of other functions whatever the driver is.
+    let is_vf = matches!(subdevice.lifecycle.value, Lifecycle::Vf { .. } | Lifecycle::External { .. });
+    let span = |value: &Option<Sourced<bool>>| value.as_ref().map(|value| value.span);
+    let of_vf = |value: &Option<Sourced<bool>>| span(value).filter(|_| is_vf);
+    let words = [
+        ("mac", mac.as_ref().map(|mac| mac.span)),
+        ("roce", span(roce)),
+        ("max-io-eqs", max_io_eqs.as_ref().map(|count| count.span)),
+        ("migratable", of_vf(migratable)),
+        ("ipsec-crypto", of_vf(ipsec_crypto)),
+        ("ipsec-packet", of_vf(ipsec_packet)),
+    ];
+    for (word, span) in words {
+        let Some(span) = span.filter(|_| !catalogue.function_attributes.contains(word)) else { continue };
+        let message = format!("functions of the driver `{}` have no attribute `{word}`", catalogue.driver);
+        let known = listed(catalogue.function_attributes.iter().map(String::as_str));
+        let help = if known.is_empty() {
+            "remove the `function`: they have no attributes at all".to_owned()
+        } else {
+            format!("they have {known}")
+        };
+        diagnostics.push(Diagnostic::new(Code::NoSuchAttribute, message, span, "cannot be set").help(help));
     }
-    let message = format!("functions of the driver `{}` have no attribute `{name}`", catalogue.driver);
-    let known = listed(catalogue.function_attributes.iter().map(String::as_str));
-    let help = if known.is_empty() {
-        format!("remove the `{node}`: they have no attributes at all")
-    } else {
-        format!("they have {known}")
-    };
-    Some(Diagnostic::new(Code::NoSuchAttribute, message, span, "cannot be set").help(help))
 }
 
-fn rates(subdevice: &Subdevice, catalogue: &Catalogue, diagnostics: &mut Vec<Diagnostic>) {
+fn rates(whose: &str, rates: &Rates, catalogue: &Catalogue, diagnostics: &mut Vec<Diagnostic>) {
     let takes = |what: fn(&RateManners) -> bool| catalogue.rate.as_ref().is_some_and(what);
-    let rate = &subdevice.rate;
+    let Rates { tx_share, tx_max, tx_priority, tx_weight, parent: _ } = rates;
     let words = [
-        ("tx-share", &rate.tx_share, takes(|rate| rate.tx_share)),
-        ("tx-max", &rate.tx_max, takes(|rate| rate.tx_max)),
+        ("tx-share", tx_share.as_ref().map(|rate| rate.span), takes(|rate| rate.tx_share)),
+        ("tx-max", tx_max.as_ref().map(|rate| rate.span), takes(|rate| rate.tx_max)),
+        ("tx-priority", tx_priority.as_ref().map(|value| value.span), takes(|rate| rate.tx_priority)),
+        ("tx-weight", tx_weight.as_ref().map(|value| value.span), takes(|rate| rate.tx_weight)),
     ];
-    for (word, rate, taken) in words {
-        let Some(rate) = rate else { continue };
-        if taken {
-            diagnostics.extend(catalogue.rate.and_then(|manners| rounded(word, rate, manners, catalogue)));
-        } else {
-            let message = format!("functions of the driver `{}` take no `{word}`", catalogue.driver);
-            diagnostics.push(
-                Diagnostic::new(Code::NoSuchAttribute, message, rate.span, "cannot be set")
-                    .help(format!("remove the `{word}=`")),
-            );
-        }
+    for (word, span, taken) in words {
+        let Some(span) = span.filter(|_| !taken) else { continue };
+        let message = format!("{whose} of the driver `{}` take no `{word}`", catalogue.driver);
+        diagnostics.push(
+            Diagnostic::new(Code::NoSuchAttribute, message, span, "cannot be set")
+                .help(format!("remove the `{word}=`")),
+        );
+    }
+    let Some(manners) = catalogue.rate else { return };
+    let words = [("tx-share", tx_share, manners.tx_share), ("tx-max", tx_max, manners.tx_max)];
+    for (word, rate, _) in words.into_iter().filter(|(_, _, taken)| *taken) {
+        diagnostics.extend(rate.as_ref().and_then(|rate| rounded(word, rate, manners, catalogue)));
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::common::compile_files;
-use subdevcfg_compiler::diagnostic::{Code, Severity};
+use subdevcfg_compiler::diagnostic::{Code, Diagnostic, Severity};
 use subdevcfg_compiler::schema::Schema;
 
 /// Codes of mistakes that no example of a page can make.
@@ -45,6 +45,11 @@ fn announced(files: &[(&str, &str)]) -> Vec<(String, usize, String, String)> {
     found
 }
 
+/// Whether a message belongs to the examples of a page: what plans refuse is of a page of its own.
+fn counts(page: Code, found: &Diagnostic) -> bool {
+    page == Code::Unplanned || found.code != Code::Unplanned
+}
+
 #[test]
 fn each_example_gives_what_it_says() {
     for &code in Code::ALL {
@@ -62,6 +67,7 @@ fn each_example_gives_what_it_says() {
         let said: Vec<_> = compilation
             .diagnostics
             .iter()
+            .filter(|found| counts(code, found))
             .map(|found| {
                 let source = compilation.sources.get(found.primary.span.source);
                 let line = source.position(found.primary.span.start).0;
@@ -75,7 +81,8 @@ fn each_example_gives_what_it_says() {
             let marked = page.contains("// warning: [");
             assert_eq!(marked, code.severity() == Severity::Warning, "{code}: its severity");
         }
-        assert_eq!(compile_files(&files(right)).diagnostics, [], "{code}: the right example");
+        let right = compile_files(&files(right)).diagnostics;
+        assert_eq!(right.iter().find(|found| counts(code, found)), None, "{code}: the right example");
     }
 }
 
