@@ -200,7 +200,7 @@ pub fn any_error(diagnostics: &[Diagnostic]) -> bool {
 
 /// Declares the table of codes: one line a code, with its severity and the class of mistakes that it names. The first
 /// two digits are the stage: 01 syntax, 02 structure, 03 values, 04 meaning within a host, 05 the driver's catalogue,
-/// 06 includes, templates and names.
+/// 06 includes, templates and names, 07 across files.
 /// A code is never given another meaning and never used again; E0104 was in the table once.
 macro_rules! codes {
     ($($variant:ident = $code:literal, $severity:ident, $title:literal;)+) => {
@@ -344,6 +344,11 @@ codes! {
     NothingToOverride = "E0615", Error, "an override of what is not there";
     UnusedTemplate = "E0616", Warning, "a template that nobody uses";
     UnusedName = "E0617", Warning, "a name that nobody uses";
+    RepeatedHost = "E0701", Error, "two files for one machine";
+    FleetMac = "E0702", Error, "a MAC address on two hosts";
+    FleetUuid = "E0703", Error, "a UUID on two hosts";
+    UnusedFragment = "E0704", Warning, "a fragment that no host includes";
+    MovedIdentity = "E0705", Error, "a derived identity that a change of the file moves";
 }
 
 impl fmt::Display for Code {

@@ -8,6 +8,7 @@ pub mod diagnostic;
 mod expand;
 pub mod explain;
 pub mod fix;
+pub mod fleet;
 pub mod format;
 pub mod graph;
 pub mod identity;

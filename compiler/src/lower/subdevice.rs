@@ -134,7 +134,12 @@ fn lifecycle(
             let vf = first.property("vf").and_then(Value::number);
             Some(written(Lifecycle::External { controller: property("controller", 1), pf, vf }, first.span))
         }
-        _ => mdev(first, name, context, diagnostics).map(|mdev| written(Lifecycle::Mdev(mdev), first.span)),
+        _ => {
+            let mdev = mdev(first, name, context, diagnostics)?;
+            let derived = first.property("uuid").is_none();
+            let implied = derived.then(|| "the UUID is derived from host, device and subdevice".to_owned());
+            Some(Sourced { value: Lifecycle::Mdev(mdev), span: first.span, implied })
+        }
     }
 }
 
