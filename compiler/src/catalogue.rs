@@ -50,6 +50,7 @@ pub struct Catalogue {
 
 /// How transmit rates behave under a driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "a word each that a driver takes or not")]
 pub struct RateManners {
     /// What a rate is a multiple of, in bytes a second; anything else is refused or rounded.
     pub granularity: u64,
