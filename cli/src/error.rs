@@ -107,6 +107,13 @@ pub enum CliError {
     /// Standard output is gone.
     #[error("cannot write to standard output")]
     Output(#[from] std::io::Error),
+    /// No threads could be started.
+    #[error("cannot start threads")]
+    #[diagnostic(help("--jobs 1 needs one only"))]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+    /// A `JUnit` report could not be made; a defect of this program.
+    #[error("cannot write JUnit")]
+    Junit(#[from] quick_junit::SerializeError),
     /// JSON could not be made; a defect of this program.
     #[error("cannot write JSON")]
     Json(#[from] serde_json::Error),

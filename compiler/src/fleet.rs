@@ -18,8 +18,6 @@ pub use crate::parse::{FileKind, kind};
 pub struct Fleet {
     members: Vec<Member>,
     fragments: Vec<(Utf8PathBuf, String)>,
-    /// Whether a file had errors: what it would have included is not known.
-    incomplete: bool,
 }
 
 /// What there is to say across the hosts.
@@ -31,8 +29,11 @@ pub struct Findings {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+/// What is kept of a host.
 #[derive(Debug)]
-struct Member {
+pub struct Member {
+    /// Whether the file had errors: what it would have included is not known.
+    incomplete: bool,
     sources: SourceMap,
     /// What tells the machine from others: kind, value, place.
     identities: Vec<(&'static str, String, Span)>,
@@ -40,26 +41,29 @@ struct Member {
     uuids: Vec<(Uuid, Span)>,
 }
 
+impl From<Compilation> for Member {
+    fn from(compilation: Compilation) -> Self {
+        let Compilation { sources, diagnostics, host } = compilation;
+        let mut member = Self {
+            incomplete: any_error(&diagnostics),
+            sources,
+            identities: Vec::new(),
+            macs: Vec::new(),
+            uuids: Vec::new(),
+        };
+        if let Some(CompiledHost { model, .. }) = host {
+            member.identities = identities(&model);
+            member.macs = macs(&model);
+            member.uuids = uuids(&model);
+        }
+        member
+    }
+}
+
 impl Fleet {
-    /// Adds a compiled host file.
-    pub fn add(&mut self, compilation: Compilation) {
-        self.incomplete |= any_error(&compilation.diagnostics);
-        let Compilation { sources, host, .. } = compilation;
-        let model = host.map(|CompiledHost { model, .. }| model);
-        self.members.push(model.map_or_else(
-            || Member {
-                sources: SourceMap::default(),
-                identities: Vec::new(),
-                macs: Vec::new(),
-                uuids: Vec::new(),
-            },
-            |model| Member {
-                identities: identities(&model),
-                macs: macs(&model),
-                uuids: uuids(&model),
-                sources,
-            },
-        ));
+    /// Adds a host.
+    pub fn add(&mut self, host: impl Into<Member>) {
+        self.members.push(host.into());
     }
 
     /// Adds a file that is of no host, and should be included by one.
@@ -129,7 +133,7 @@ impl Fleet {
 
     /// Warns of fragments that no host file includes.
     fn unused(&self, findings: &mut Findings) {
-        if self.incomplete {
+        if self.members.iter().any(|member| member.incomplete) {
             return;
         }
         let read: BTreeSet<&Utf8Path> =

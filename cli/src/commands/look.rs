@@ -15,7 +15,7 @@ use crate::show::plan::Heading;
 use crate::sources;
 
 /// The kernel that a described host is taken to have: the newest that the project is tested on.
-const NO_KERNEL: &str = "6.12, assumed";
+pub const NO_KERNEL: &str = "6.12, assumed";
 
 /// The options of `plan`.
 pub struct PlanOptions<'a> {
