@@ -147,10 +147,10 @@ pub enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Explain the code of a message, or a node or property of host files.
+    /// Explain the code of a message, a node or property of host files, or a driver and its parameters.
     #[command(after_help = "Examples: subdevcfg explain E0207, subdevcfg explain device.subdevice.netdev")]
     Explain {
-        /// A code, or names with dots between them.
+        /// A code, names with dots between them, DRIVER or DRIVER.PARAM.
         #[arg(value_name = "CODE|PATH")]
         subject: String,
     },

@@ -1,6 +1,7 @@
 //! Does it make sense? Rules over a whole host, once its values are typed.
 
 mod bridges;
+mod driver;
 mod duplicates;
 mod eswitch;
 mod numbers;
@@ -25,6 +26,7 @@ pub(crate) fn check(host: &HostModel, diagnostics: &mut Vec<Diagnostic>) {
         rates::check(device, diagnostics);
         vfs::check(device, diagnostics);
         words::check(device, diagnostics);
+        driver::check(device, diagnostics);
         diagnostics.extend(pool(device));
         diagnostics.extend(any_host(host, device));
     }

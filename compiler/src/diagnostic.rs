@@ -345,6 +345,11 @@ codes! {
     ParamCmode = "E0505", Error, "a configuration mode that the parameter does not have";
     CmodeNeeded = "E0506", Error, "a parameter whose configuration mode is not known";
     OtherDriver = "E0507", Error, "a driver that cannot be that of this device";
+    OnlyInMode = "E0508", Error, "a parameter that cannot be written in this eswitch mode";
+    NoSuchFunction = "E0509", Error, "a kind of function that the driver does not have";
+    UnknownMdevType = "E0510", Error, "a type of mediated devices that the driver does not have";
+    NoSuchAttribute = "E0511", Error, "an attribute of functions that the driver does not take";
+    RoundedRate = "E0512", Error, "a rate that the driver would round or refuse";
     UnknownDefault = "E0515", Error, "a default that the catalogue does not know";
     Unincluded = "E0601", Error, "an included file that cannot be read";
     HostInFragment = "E0602", Error, "an included file with a host of its own";

@@ -20,8 +20,9 @@ pub(super) fn device(
     let place = name.as_ref().and_then(|name| parent::place(node, name, diagnostics));
     let handle = place.as_ref().and_then(Place::handle).zip(name.as_ref());
     let soft = handle.and_then(|(handle, _)| Catalogue::of_soft_bus(handle.bus()));
-    let driver = driver(node, handle, soft.as_deref(), diagnostics);
-    let catalogue = soft.clone().or_else(|| Catalogue::of_driver(&driver.as_ref()?.value));
+    let by_bus = handle.and_then(|(handle, _)| Catalogue::of_bus(handle.bus()));
+    let driver = driver(node, handle, by_bus.as_deref(), diagnostics);
+    let catalogue = by_bus.or_else(|| Catalogue::of_driver(&driver.as_ref()?.value));
     let create = node.child("create").map(|create| parent::soft_parent(create, diagnostics));
     if let (Some(create), Some(name), None) = (&create, &name, &soft) {
         diagnostics.extend(place.is_some().then(|| not_soft(create, handle.map(|(handle, _)| handle), name)));
@@ -72,12 +73,12 @@ pub(super) fn device(
 fn driver(
     node: &Node,
     handle: Option<(&DevlinkHandle, &Sourced<String>)>,
-    soft: Option<&Catalogue>,
+    by_bus: Option<&Catalogue>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Sourced<String>> {
     let given = node.property("driver").and_then(value::text);
-    let (Some(soft), Some((handle, name))) = (soft, handle) else { return given };
-    let (bus, maker) = (handle.bus(), soft.driver.as_str());
+    let (Some(by_bus), Some((handle, name))) = (by_bus, handle) else { return given };
+    let (bus, maker) = (handle.bus(), by_bus.driver.as_str());
     match given {
         Some(given) if given.value == maker => Some(given),
         Some(given) => {
