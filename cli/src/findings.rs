@@ -7,10 +7,12 @@ mod junit;
 mod markdown;
 mod sarif;
 
+use std::collections::BTreeMap;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 use subdevcfg_compiler::catalogue::Impact;
-use subdevcfg_compiler::diagnostic::Severity;
+use subdevcfg_compiler::diagnostic::{Code, Severity};
 use subdevcfg_compiler::report::Report;
 use subdevcfg_reconciler::plan::Plan;
 
@@ -28,15 +30,46 @@ pub struct Findings {
     /// How many fixes were made, of all files.
     #[serde(skip_serializing_if = "Option::is_none")]
     fixed: Option<usize>,
-    diagnostics: Vec<Report>,
+    diagnostics: Vec<Found>,
+    /// Where each of them stands above, by what makes it the same message in several hosts.
+    #[serde(skip)]
+    places: BTreeMap<Key, usize>,
     /// With `--base`: what the change does to each host.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
     #[serde(skip)]
     deny_warnings: bool,
-    /// The messages as text for people.
+}
+
+/// Most messages that people are shown; more of them helps nobody.
+pub const SHOWN: usize = 50;
+
+/// The code, file, place and words of a message.
+type Key = (Code, String, usize, String);
+
+/// A message.
+#[derive(Debug, Serialize)]
+pub struct Found {
+    #[serde(flatten)]
+    report: Report,
+    /// In how many hosts it is found beside the first: a mistake in a profile is one mistake.
+    #[serde(skip_serializing_if = "is_zero")]
+    more_hosts: usize,
+    /// Its text for people.
     #[serde(skip)]
     rendered: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+impl Found {
+    /// A message, and its text for people.
+    pub const fn new(report: Report, rendered: String) -> Self {
+        Self { report, more_hosts: 0, rendered }
+    }
 }
 
 /// What a change of its file does to a host that is as the former file describes it.
@@ -122,21 +155,32 @@ impl Findings {
             fixed,
             diagnostics: Vec::new(),
             changes: Vec::new(),
+            places: BTreeMap::new(),
             deny_warnings,
-            rendered: String::new(),
         }
     }
 
-    /// Adds messages, and their text for people.
-    pub fn add(&mut self, reports: Vec<Report>, rendered: &str) {
-        for report in reports {
-            match report.severity {
+    /// Adds the messages of a host. What another host has said of the same place is counted there.
+    pub fn add(&mut self, found: Vec<Found>) {
+        for found in found {
+            let Report { code, severity, message, primary, .. } = &found.report;
+            let key = (*code, primary.place.file.clone(), primary.place.start_byte, message.clone());
+            if let Some(first) = self.places.get(&key).and_then(|&place| self.diagnostics.get_mut(place)) {
+                first.more_hosts += 1;
+                continue;
+            }
+            match severity {
                 Severity::Error => self.errors += 1,
                 Severity::Warning => self.warnings += 1,
             }
-            self.diagnostics.push(report);
+            self.places.insert(key, self.diagnostics.len());
+            self.diagnostics.push(found);
         }
-        self.rendered.push_str(rendered);
+    }
+
+    /// The messages.
+    fn reports(&self) -> impl Iterator<Item = &Report> {
+        self.diagnostics.iter().map(|found| &found.report)
     }
 
     /// Whether the check failed: the one predicate of text, JSON and exit code.
@@ -158,7 +202,16 @@ impl Findings {
     }
 
     fn human(&self) -> String {
-        let mut text = self.rendered.clone();
+        let mut text = String::new();
+        for found in self.diagnostics.iter().take(SHOWN) {
+            text.push_str(&found.rendered);
+            if found.more_hosts > 0 {
+                text = format!("{text}The same in {}.\n\n", counted(found.more_hosts, "more host"));
+            }
+        }
+        if let Some(hidden) = self.diagnostics.len().checked_sub(SHOWN).filter(|hidden| *hidden > 0) {
+            text = format!("{text}... and {} not shown\n", counted(hidden, "message"));
+        }
         for change in self.changes.iter().filter(|change| change.tells()) {
             text = format!("{text}{} ({}): {}\n", change.host, change.file, change.words());
         }

@@ -14,7 +14,7 @@ use crate::args::CheckOptions;
 use crate::commands::look::NO_KERNEL;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::findings::{Change, Findings};
+use crate::findings::{Change, Findings, Found, SHOWN};
 use crate::hosts::Selection;
 use crate::show;
 use crate::sources::{Files, replace};
@@ -22,8 +22,7 @@ use crate::sources::{Files, replace};
 /// What is found in one host file.
 struct Checked {
     member: Member,
-    reports: Vec<report::Report>,
-    text: String,
+    found: Vec<Found>,
     change: Option<Change>,
 }
 
@@ -38,17 +37,16 @@ pub fn check(options: &CheckOptions) -> Result<Exit, CliError> {
 
     let mut findings = Findings::new(hosts.len(), fixed, options.deny_warnings());
     let mut fleet = Fleet::default();
-    for Checked { member, reports, text, change } in checked {
+    for Checked { member, found, change } in checked {
         fleet.add(member);
-        findings.add(reports, &text);
+        findings.add(found);
         findings.changes.extend(change);
     }
     for (path, text) in selection.fragments {
         fleet.add_fragment(path, text);
     }
     let across = fleet.check();
-    let (reports, text) = shown(&across.diagnostics, &across.sources);
-    findings.add(reports, &text);
+    findings.add(shown(&across.diagnostics, &across.sources));
     if let Some(base) = &options.base {
         findings.changes.extend(gone(base, options, &pool)?);
     }
@@ -74,8 +72,8 @@ fn host(file: &Utf8Path, options: &CheckOptions) -> Checked {
             Err(why) => Change::unknown(file, name, &why),
         });
     }
-    let (reports, text) = shown(&diagnostics, &compiled.sources);
-    Checked { member: compiled.into(), reports, text, change }
+    let found = shown(&diagnostics, &compiled.sources);
+    Checked { member: compiled.into(), found, change }
 }
 
 /// What the change does to a host at its former configuration, or why that is not known. A host without a former file has
@@ -109,9 +107,16 @@ fn gone(base: &Utf8Path, options: &CheckOptions, pool: &rayon::ThreadPool) -> Re
     }))
 }
 
-fn shown(diagnostics: &[Diagnostic], sources: &SourceMap) -> (Vec<report::Report>, String) {
-    let reports = diagnostics.iter().map(|diagnostic| report::Report::new(diagnostic, sources)).collect();
-    (reports, render::render(diagnostics, sources, show::width(), show::color_on_stdout()))
+/// The messages for programs, and as many as are ever shown for people.
+fn shown(diagnostics: &[Diagnostic], sources: &SourceMap) -> Vec<Found> {
+    let (width, color) = (show::width(), show::color_on_stdout());
+    let text = |place: usize, diagnostic: &Diagnostic| match place {
+        0..SHOWN => render::render(std::slice::from_ref(diagnostic), sources, width, color),
+        _ => String::new(),
+    };
+    let found =
+        |(place, diagnostic)| Found::new(report::Report::new(diagnostic, sources), text(place, diagnostic));
+    diagnostics.iter().enumerate().map(found).collect()
 }
 
 /// Makes the fixes of a host file, in it and in what it includes. Returns how many.

@@ -27,5 +27,5 @@ pub fn issues(findings: &Findings) -> Vec<Value> {
             "location": { "path": place.file, "lines": { "begin": place.start_line, "end": place.end_line } },
         })
     };
-    findings.diagnostics.iter().map(issue).collect()
+    findings.reports().map(issue).collect()
 }

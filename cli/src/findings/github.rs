@@ -15,7 +15,7 @@ const SHOWN: usize = 10;
 pub fn annotations(findings: &Findings) -> String {
     let mut text = String::new();
     for severity in [Severity::Error, Severity::Warning] {
-        let of_level = || findings.diagnostics.iter().filter(|report| report.severity == severity);
+        let of_level = || findings.reports().filter(|report| report.severity == severity);
         for report in of_level().take(SHOWN) {
             text.push_str(&annotation(report));
         }

@@ -12,7 +12,7 @@ use crate::error::CliError;
 /// The findings as a report. Files without a message are one case together, so that there always is one.
 pub fn report(findings: &Findings) -> Result<String, CliError> {
     let mut files: BTreeMap<&str, Vec<&Report>> = BTreeMap::new();
-    for report in &findings.diagnostics {
+    for report in findings.reports() {
         files.entry(&report.primary.place.file).or_default().push(report);
     }
     let mut suite = TestSuite::new("subdevcfg check");

@@ -23,7 +23,7 @@ pub fn comment(findings: &Findings) -> String {
     if !findings.diagnostics.is_empty() {
         pieces.push("\n| where | what |\n|---|---|\n".to_owned());
     }
-    for report in &findings.diagnostics {
+    for report in findings.reports() {
         let place = &report.primary.place;
         let help = report.help.as_ref().map_or_else(String::new, |help| format!(" _{}_", cell(help)));
         pieces.push(format!(

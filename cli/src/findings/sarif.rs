@@ -10,9 +10,9 @@ use super::Findings;
 
 /// The findings as a log of one run. Only the rules that are broken are described.
 pub fn log(findings: &Findings) -> Value {
-    let broken = |code: &&Code| findings.diagnostics.iter().any(|report| report.code == **code);
+    let broken = |code: &&Code| findings.reports().any(|report| report.code == **code);
     let rules: Vec<Code> = Code::ALL.iter().filter(broken).copied().collect();
-    let results: Vec<Value> = findings.diagnostics.iter().map(|report| result(report, &rules)).collect();
+    let results: Vec<Value> = findings.reports().map(|report| result(report, &rules)).collect();
     json!({
         "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
         "version": "2.1.0",

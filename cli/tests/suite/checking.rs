@@ -169,3 +169,21 @@ fn a_directory_that_is_not_there() {
     assert_eq!(run.code, 1);
     assert!(run.stdout.contains("E0101"), "{}", run.all());
 }
+
+/// A mistake in a profile is one mistake, however many hosts include it.
+#[test]
+fn what_is_wrong_in_a_profile_is_said_once() {
+    let host = repository();
+    host.write("profiles/edge.kdl", &PROFILE.replace("mac=auto", "mac=\"02:00\""));
+    for number in 2..5 {
+        host.write(&format!("hosts/node-{number}.kdl"), &GOOD.replace("node-1", &format!("node-{number}")));
+    }
+    let found = json(&host, &["hosts", "--format", "json"]);
+    assert_eq!(
+        (&found["errors"], &found["diagnostics"][0]["more_hosts"]),
+        (&1.into(), &3.into()),
+        "{found:#}"
+    );
+    let run = check(&host, &["hosts"]);
+    assert!(run.stdout.contains("The same in 3 more hosts.\n"), "{}", run.all());
+}

@@ -4,6 +4,7 @@
 mod checking;
 mod diagnostics;
 mod folding;
+mod gitops;
 mod lifecycle;
 mod ownership;
 mod plans;
