@@ -17,21 +17,44 @@ use crate::values::{Cmode, ParamType, Scalar};
 /// Name and text of each file of `schemas/drivers/`, those written by hand before the generated ones.
 static FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/catalogues.rs"));
 
-/// The bundled catalogues. A test proves that each can be read; a driver whose catalogue could not would be unknown.
-static BUNDLED: LazyLock<Vec<Arc<Catalogue>>> =
-    LazyLock::new(|| FILES.iter().filter_map(|(_, text)| Catalogue::read(text).ok()).map(Arc::new).collect());
+/// A bundled catalogue, read when somebody asks for it: there are many drivers, and a host has few.
+struct Bundled {
+    /// The driver: the name of the file.
+    driver: &'static str,
+    catalogue: LazyLock<Option<Arc<Catalogue>>, Box<dyn FnOnce() -> Option<Arc<Catalogue>> + Send>>,
+    text: &'static str,
+}
+
+/// The bundled catalogues. A test proves that each can be read, and is named as its driver.
+static BUNDLED: LazyLock<Vec<Bundled>> = LazyLock::new(|| {
+    let bundled = |&(name, text): &(&'static str, &'static str)| Bundled {
+        driver: name.trim_end_matches(".kdl"),
+        catalogue: LazyLock::new(Box::new(|| Catalogue::read(text).ok().map(Arc::new))),
+        text,
+    };
+    FILES.iter().map(bundled).collect()
+});
+
+impl Bundled {
+    /// The catalogue, if its driver owns a bus.
+    fn of_a_bus(&self) -> Option<&Arc<Catalogue>> {
+        // Most own none, and need not be read to know that.
+        self.text.contains("bus=").then_some(self.catalogue.as_ref())?
+    }
+}
 
 impl Catalogue {
     /// The catalogue of the driver of that name.
     #[must_use]
     pub fn of_driver(driver: &str) -> Option<Arc<Self>> {
-        BUNDLED.iter().find(|catalogue| catalogue.driver == driver).cloned()
+        BUNDLED.iter().find(|bundled| bundled.driver == driver)?.catalogue.clone()
     }
 
     /// The catalogue of the driver that makes devices on that bus from nothing.
     #[must_use]
     pub fn of_soft_bus(bus: &str) -> Option<Arc<Self>> {
-        BUNDLED.iter().find(|catalogue| catalogue.soft_bus.as_deref() == Some(bus)).cloned()
+        let makes = |catalogue: &&Arc<Self>| catalogue.soft_bus.as_deref() == Some(bus);
+        BUNDLED.iter().filter_map(Bundled::of_a_bus).find(makes).cloned()
     }
 
     /// The catalogue of the driver whose devices are all those on that bus.
@@ -40,19 +63,23 @@ impl Catalogue {
         let owns = |catalogue: &&Arc<Self>| {
             [&catalogue.soft_bus, &catalogue.bus].into_iter().flatten().any(|own| own == bus)
         };
-        BUNDLED.iter().find(owns).cloned()
+        BUNDLED.iter().filter_map(Bundled::of_a_bus).find(owns).cloned()
     }
 
     /// The drivers that have a catalogue.
     #[must_use]
     pub fn drivers() -> Vec<&'static str> {
-        BUNDLED.iter().map(|catalogue| catalogue.driver.as_str()).collect()
+        BUNDLED.iter().map(|bundled| bundled.driver).collect()
     }
 
     /// The buses on which devices are made from nothing.
     #[must_use]
     pub fn soft_buses() -> Vec<String> {
-        BUNDLED.iter().filter_map(|catalogue| catalogue.soft_bus.clone()).collect()
+        BUNDLED
+            .iter()
+            .filter_map(Bundled::of_a_bus)
+            .filter_map(|catalogue| catalogue.soft_bus.clone())
+            .collect()
     }
 
     /// Reads the text of a catalogue file; what is not understood is an error.
