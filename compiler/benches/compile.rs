@@ -1,7 +1,6 @@
 //! How long a compilation takes, by the number of subdevices, written out and by `repeat`, beside the `kdl` crate's own
 //! parse of the same bytes: `cargo bench -p subdevcfg-compiler --bench compile`.
 
-#[path = "files.rs"]
 mod files;
 
 use std::hint::black_box;

@@ -1,7 +1,6 @@
 //! Time and peak memory of one compilation, each in a process of its own, beside the `kdl` crate's own parse of the same
 //! bytes: `cargo bench -p subdevcfg-compiler --bench footprint`. Compare by ratio: the machine may be busy.
 
-#[path = "files.rs"]
 mod files;
 
 use std::process::Command;

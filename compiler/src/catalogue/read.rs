@@ -17,11 +17,14 @@ use crate::values::{Cmode, ParamType, Scalar};
 /// Name and text of each file of `schemas/drivers/`, those written by hand before the generated ones.
 static FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/catalogues.rs"));
 
+/// Reads a text that nobody has asked for yet.
+type Reader = Box<dyn FnOnce() -> Option<Arc<Catalogue>> + Send>;
+
 /// A bundled catalogue, read when somebody asks for it: there are many drivers, and a host has few.
 struct Bundled {
     /// The driver: the name of the file.
     driver: &'static str,
-    catalogue: LazyLock<Option<Arc<Catalogue>>, Box<dyn FnOnce() -> Option<Arc<Catalogue>> + Send>>,
+    catalogue: LazyLock<Option<Arc<Catalogue>>, Reader>,
     text: &'static str,
 }
 
