@@ -22,11 +22,9 @@ static u64 sd_fn_default_hw_addr(struct sd_fn *fn)
 	return ether_addr_to_u64(addr);
 }
 
-static int sd_fn_number(struct sd_fn *fn, const u32 *sfnum,
-			struct netlink_ext_ack *extack)
+static int sd_fn_number(struct sd_fn *fn, const u32 *sfnum)
 {
 	struct sd_parent *parent = fn->parent;
-	int err;
 
 	if (!sfnum)
 		return xa_alloc(&parent->sfnums, &fn->sfnum, fn,
@@ -35,12 +33,7 @@ static int sd_fn_number(struct sd_fn *fn, const u32 *sfnum,
 				GFP_KERNEL);
 
 	fn->sfnum = *sfnum;
-	err = xa_insert(&parent->sfnums, fn->sfnum, fn, GFP_KERNEL);
-	if (err == -EBUSY) {
-		NL_SET_ERR_MSG(extack, "A function with this sfnum exists");
-		return -EEXIST;
-	}
-	return err;
+	return xa_insert(&parent->sfnums, fn->sfnum, fn, GFP_KERNEL);
 }
 
 /* Readers of these have no lock. */
@@ -125,6 +118,11 @@ struct sd_fn *sd_fn_create(struct sd_parent *parent, enum sd_fn_kind kind,
 			       "The device is being removed, or its last reload failed");
 		return ERR_PTR(-ENODEV);
 	}
+	/* Before the pool, as mlx5_sf_hw_table_id_alloc() has it. */
+	if (sfnum && xa_load(&parent->sfnums, *sfnum)) {
+		NL_SET_ERR_MSG(extack, "A function with this sfnum exists");
+		return ERR_PTR(-EEXIST);
+	}
 	if (size > parent->sdev->max_subdevices - parent->used) {
 		NL_SET_ERR_MSG(extack, "All subdevices are in use");
 		return ERR_PTR(-ENOSPC);
@@ -148,7 +146,7 @@ struct sd_fn *sd_fn_create(struct sd_parent *parent, enum sd_fn_kind kind,
 	if (err < 0)
 		goto err_free;
 
-	err = sd_fn_number(fn, sfnum, extack);
+	err = sd_fn_number(fn, sfnum);
 	if (err)
 		goto err_index_free;
 

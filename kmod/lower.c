@@ -90,6 +90,33 @@ void sd_lower_carrier(struct sd_parent *parent)
 		netif_carrier_off(parent->uplink);
 }
 
+/**
+ * sd_lower_link() - tell the core that the uplink is above the wire
+ * @parent: the parent, rtnl held, its uplink registered
+ *
+ * As macvlan and ipvlan do: the core then refuses loops, and sysfs has links
+ * both ways (upper_*, lower_*).
+ *
+ * Return: 0, also without a wire, or an error.
+ */
+int sd_lower_link(struct sd_parent *parent)
+{
+	struct net_device *lower = rtnl_dereference(parent->sdev->lower);
+
+	if (!lower)
+		return 0;
+	return netdev_upper_dev_link(lower, parent->uplink, NULL);
+}
+
+/* Harmless without wire or uplink. */
+void sd_lower_unlink(struct sd_parent *parent)
+{
+	struct net_device *lower = rtnl_dereference(parent->sdev->lower);
+
+	if (lower && parent->uplink)
+		netdev_upper_dev_unlink(lower, parent->uplink);
+}
+
 static int sd_lower_check(struct sd_device *sdev, struct net_device *lower)
 {
 	const char *why;
@@ -155,6 +182,7 @@ out_unlock:
 
 static void sd_lower_leave(struct sd_parent *parent, struct net_device *lower)
 {
+	sd_lower_unlink(parent);
 	RCU_INIT_POINTER(parent->sdev->lower, NULL);
 	/* Waits for those who receive. Who sends is waited for by the core. */
 	netdev_rx_handler_unregister(lower);

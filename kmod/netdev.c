@@ -332,6 +332,23 @@ static void sd_netdev_name(struct net_device *dev,
 		strscpy(dev->name, "eth%d", IFNAMSIZ);
 }
 
+/* Under rtnl. An error leaves it to be freed when that is released. */
+static int sd_uplink_registered(struct sd_parent *parent,
+				struct net_device *uplink)
+{
+	int err;
+
+	parent->uplink = uplink;
+	err = sd_lower_link(parent);
+	if (err) {
+		parent->uplink = NULL;
+		unregister_netdevice(uplink);
+		return err;
+	}
+	sd_lower_carrier(parent);
+	return 0;
+}
+
 /**
  * sd_netdev_register() - make a netdev
  * @args: what it is; its port must be registered
@@ -355,20 +372,21 @@ struct net_device *sd_netdev_register(const struct sd_netdev_args *args)
 	rtnl_lock();
 	sd_netdev_name(dev, args);
 	err = register_netdevice(dev);
-	if (!err)
-		sd_netdev_gro_off(dev);
-	if (!err && args->fn) {
-		args->fn->nd[args->side] = dev;
-		netif_carrier_off(dev);
-	} else if (!err) {
-		args->parent->uplink = dev;
-		sd_lower_carrier(args->parent);
-	}
-	rtnl_unlock();
 	if (err) {
+		rtnl_unlock();
 		free_netdev(dev);
 		return ERR_PTR(err);
 	}
+	sd_netdev_gro_off(dev);
+	if (args->fn) {
+		args->fn->nd[args->side] = dev;
+		netif_carrier_off(dev);
+	} else {
+		err = sd_uplink_registered(args->parent, dev);
+	}
+	rtnl_unlock();
+	if (err)
+		return ERR_PTR(err);
 	sd_port_netdev_set(args->port, dev);
 	return dev;
 }
@@ -380,6 +398,7 @@ void sd_uplink_netdev_unregister(struct sd_parent *parent)
 	sd_port_netdev_clear(&parent->port);
 
 	rtnl_lock();
+	sd_lower_unlink(parent);
 	dev = parent->uplink;
 	parent->uplink = NULL;
 	unregister_netdevice(dev);

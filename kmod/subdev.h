@@ -470,6 +470,8 @@ int sd_lower_init(void);
 void sd_lower_exit(void);
 int sd_lower_attach(struct sd_parent *parent);
 void sd_lower_detach(struct sd_parent *parent);
+int sd_lower_link(struct sd_parent *parent);
+void sd_lower_unlink(struct sd_parent *parent);
 void sd_lower_carrier(struct sd_parent *parent);
 bool sd_lower_send(struct sd_parent *parent, struct sk_buff *skb);
 netdev_tx_t sd_lower_forward(struct net_device *from, struct sd_parent *parent,

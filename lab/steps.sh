@@ -1,10 +1,14 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2016 # programs for awk
-# Steps of lab/test: each runs on after a failure of the one before, and is counted from what its runner printed.
+# Steps of lab/test: each runs on after a failure of the one before, and is counted from what its runner printed. Steps
+# that do not disturb each other run in lanes.
 
 passed=0 failed=0 skipped=0 failures=()
-step_log=$(mktemp)
-trap 'rm -f "$step_log"' EXIT
+step_folder=$(mktemp -d)
+step_log=$step_folder/log
+trap 'lanes_stop && rm -rf "$step_folder"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 # count NAME PASSED FAILED SKIPPED
 count() {
@@ -88,6 +92,59 @@ at_least() {
 		echo "only $2 tests were run"
 		step_code=1
 	fi
+}
+
+# ---- lanes
+
+# Process of a lane and what it runs. Each has a folder: `log` is what it prints, `sum` its counts and failures.
+declare -A lanes=()
+readonly LANES_MAX=2
+
+# lane NAME COMMAND...: runs the steps of COMMAND beside those of another lane.
+lane() {
+	[[ ${#lanes[@]} -lt $LANES_MAX ]] || lane_wait
+	local folder=$step_folder/$1
+	mkdir "$folder"
+	# Its own process group, so that all of it can be ended.
+	set -m
+	lane_run "$folder" "${@:2}" >"$folder/log" 2>&1 </dev/null &
+	set +m
+	lanes[$!]=$1
+}
+
+# lane_run FOLDER COMMAND...: in a shell of its own, which counts from nought.
+lane_run() {
+	step_log=$1/step passed=0 failed=0 skipped=0 failures=()
+	"${@:2}"
+	printf '%s\n' "$passed $failed $skipped" "${failures[@]}" >"$1/sum"
+}
+
+# lane_wait: waits for one lane, prints all it said, and adds what it counted.
+lane_wait() {
+	local pid='' name folder p f s more
+	wait -n -p pid "${!lanes[@]}" || true
+	name=${lanes[$pid]} folder=$step_folder/${lanes[$pid]}
+	unset "lanes[$pid]"
+	cat "$folder/log"
+	if [[ ! -e $folder/sum ]]; then
+		step_start=$SECONDS
+		echo "the lane '$name' ended without a result"
+		count "$name" 0 1 0
+		return
+	fi
+	{
+		read -r p f s
+		mapfile -t more
+	} <"$folder/sum"
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	failures+=("${more[@]}")
+}
+
+lanes_end() { while [[ ${#lanes[@]} -gt 0 ]]; do lane_wait; done; }
+
+lanes_stop() {
+	local pid
+	for pid in "${!lanes[@]}"; do kill -TERM -- "-$pid" 2>/dev/null || true; done
 }
 
 # report: the failed steps, and as the last line the sum.

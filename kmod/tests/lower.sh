@@ -4,6 +4,8 @@
 lower() { cat $bus/devices/nic0/lower; }
 carrier() { cat "/sys/class/net/$(netdev subdev/nic0/0)/carrier"; }
 
+uppers() { ls /sys/class/net/"$1" | grep '^upper_' || :; }
+
 # wire [WORDS]: a parent on one end, the other in a netns.
 wire() {
 	ip link add wire0 type veth peer name wire1
@@ -42,15 +44,23 @@ test_refusals() {
 	fails 'resource busy' new nic1 lower=wire0
 	ip link delete br0
 	del nic0
+	is '' uppers wire0
 	hasnt PROMISC ip link show dev wire0
 	new nic0 lower=wire0
 	del nic0
 	ip link delete wire0
+	# No netdev below itself.
+	ip link add br0 type bridge
+	new nic0 lower=br0
+	fails 'resource busy' ip link set "$(netdev subdev/nic0/0)" master br0
+	del nic0
+	ip link delete br0
 }
 
 test_switchdev() {
 	wire
 	is "$(cat /sys/class/net/wire0/address)" cat "/sys/class/net/$(netdev subdev/nic0/0)/address"
+	is "upper_$(netdev subdev/nic0/0)" uppers wire0
 	mode nic0 switchdev
 	mdev_full $uuid1
 	station f "$(netdev mdev/$uuid1/0)" 10.0.0.1
@@ -64,6 +74,8 @@ test_switchdev() {
 	# The uplink comes back on the same wire.
 	devlink dev reload subdev/nic0
 	uplink=$(netdev subdev/nic0/0)
+	is "upper_$uplink" uppers wire0
+	[ /sys/class/net/"$uplink"/lower_wire0 -ef /sys/class/net/wire0 ]
 	ip address add 10.0.0.3/24 dev "$uplink"
 	ip link set "$uplink" up
 	pings outside 10.0.0.3

@@ -64,6 +64,8 @@ test_port_numbers() {
 	has 'sfnum 1001 ' devlink port show "$port"
 	fails 'All subdevices are in use' sf_add
 	fails 'No space left' sf_add
+	# A number that is taken is told before the lack of places, as on mlx5.
+	fails 'File exists' sf_add 0
 	has 'pf0sf1001' ip -d link show dev "$(netdev "$port")"
 	del nic0
 }

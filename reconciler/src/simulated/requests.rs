@@ -112,9 +112,7 @@ fn create(
             if *pf != 0 || *controller != 0 {
                 return Err(refuse(Errno::EOPNOTSUPP, "the only PF is 0"));
             }
-            if full {
-                return Err(refuse(Errno::ENOSPC, NO_PLACE));
-            }
+            // Before the pool, as mlx5_sf_hw_table_id_alloc() has it.
             if number_taken(*number) {
                 return Err(refuse(Errno::EEXIST, "this SF number is in use"));
             }
