@@ -7,9 +7,13 @@ switched=/tmp/stress-switched moved=/tmp/stress-moved
 
 # forever COMMAND...: until told to stop; failures are expected, hangs are not.
 forever() {
-	while [ ! -e $stop ]; do
-		"$@"
-	done >/dev/null 2>&1 &
+	# The test's own -e would end it at the first.
+	{
+		set +e
+		while [ ! -e $stop ]; do
+			"$@"
+		done
+	} >/dev/null 2>&1 &
 }
 
 sf_loop() {
