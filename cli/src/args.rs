@@ -21,21 +21,64 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 done or nothing to do, 1 failed (an apply that had begun was undone), 2 differences
 (plan --detailed-exitcode), 3 refused before anything was changed, 4 incomplete, 64 wrong usage.";
 
+/// The options of `check`.
+#[derive(Debug, Args)]
+pub struct CheckOptions {
+    /// Host files, and directories of them.
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<Utf8PathBuf>,
+    /// Mend what is certain to be meant otherwise, in these files and in what they include.
+    #[arg(long)]
+    pub fix: bool,
+    /// Compare with the same paths below this directory, a checkout of the base branch: what the change does to each
+    /// host, and which derived identities it moves.
+    #[arg(long, value_name = "DIR")]
+    pub base: Option<Utf8PathBuf>,
+    /// Take warnings for errors.
+    #[arg(long = "deny", value_name = "WHAT", value_parser = ["warnings"], num_args = 1)]
+    deny: Vec<String>,
+    /// How many files are compiled at the same time; by default as many as there are processors.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub jobs: usize,
+    /// The form of the output.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: CheckFormat,
+}
+
+impl CheckOptions {
+    /// Whether warnings count as errors.
+    pub const fn deny_warnings(&self) -> bool {
+        !self.deny.is_empty()
+    }
+}
+
+/// The forms of what `check` finds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// Text for people.
+    #[default]
+    Human,
+    /// Everything, for programs.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Annotations of GitHub Actions.
+    Github,
+    /// A code quality report of GitLab.
+    Gitlab,
+    /// A `JUnit` report.
+    Junit,
+    /// A comment for a pull request.
+    Markdown,
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Check host files without looking at any host.
-    #[command(after_help = "Example: subdevcfg check hosts/*.kdl")]
-    Check {
-        /// The files.
-        #[arg(required = true, value_name = "FILE")]
-        files: Vec<Utf8PathBuf>,
-        /// Mend what is certain to be meant otherwise, in these files and in what they include.
-        #[arg(long)]
-        fix: bool,
-        #[command(flatten)]
-        output: Output,
-    },
+    #[command(after_help = "Examples: subdevcfg check hosts/\n          \
+        subdevcfg check hosts/ --base ../main --format github")]
+    Check(CheckOptions),
     /// Show what an apply would do, and what it would interrupt.
     #[command(after_help = "Examples: subdevcfg plan host.kdl --detailed-exitcode\n          \
         subdevcfg plan host.kdl --from ../main/host.kdl")]
@@ -104,10 +147,10 @@ pub enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Explain the code of a message, or a node or property of host files.
+    /// Explain the code of a message, a node or property of host files, or a driver and its parameters.
     #[command(after_help = "Examples: subdevcfg explain E0207, subdevcfg explain device.subdevice.netdev")]
     Explain {
-        /// A code, or names with dots between them.
+        /// A code, names with dots between them, DRIVER or DRIVER.PARAM.
         #[arg(value_name = "CODE|PATH")]
         subject: String,
     },

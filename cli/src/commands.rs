@@ -13,7 +13,7 @@ use crate::exit::Exit;
 /// Runs the command of a command line.
 pub fn run(cli: &Cli) -> Result<Exit, CliError> {
     match &cli.command {
-        Command::Check { files, fix, output } => check::check(files, *fix, *output),
+        Command::Check(options) => check::check(options),
         Command::Plan { file, state, from, machine, detailed_exitcode, all, guard, output } => {
             let options = look::PlanOptions {
                 state: state.as_deref(),

@@ -2,6 +2,7 @@
 
 use camino::Utf8PathBuf;
 use subdevcfg_reconciler::apply::KeepError;
+use subdevcfg_reconciler::desired::Unplanned;
 use subdevcfg_reconciler::kernel::ObserveError;
 use subdevcfg_reconciler::store::{LoadError, LockError};
 
@@ -18,6 +19,15 @@ pub enum CliError {
         file: Utf8PathBuf,
         /// How many.
         errors: usize,
+    },
+    /// The file says more than this version can plan.
+    #[error("{file} cannot be planned by this version")]
+    #[diagnostic(help("nothing was changed; the words that are not planned yet are marked above"))]
+    Unplanned {
+        /// Which file.
+        file: Utf8PathBuf,
+        /// What it says.
+        source: Unplanned,
     },
     /// A file cannot be read.
     #[error("cannot read {path}")]
@@ -97,6 +107,13 @@ pub enum CliError {
     /// Standard output is gone.
     #[error("cannot write to standard output")]
     Output(#[from] std::io::Error),
+    /// No threads could be started.
+    #[error("cannot start threads")]
+    #[diagnostic(help("--jobs 1 needs one only"))]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+    /// A `JUnit` report could not be made; a defect of this program.
+    #[error("cannot write JUnit")]
+    Junit(#[from] quick_junit::SerializeError),
     /// JSON could not be made; a defect of this program.
     #[error("cannot write JSON")]
     Json(#[from] serde_json::Error),

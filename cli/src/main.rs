@@ -7,6 +7,8 @@ mod commands;
 mod confirm;
 mod error;
 mod exit;
+mod findings;
+mod hosts;
 mod machine;
 mod progress;
 mod show;

@@ -6,6 +6,7 @@ use camino::Utf8Path;
 use subdevcfg_compiler::diagnostic::Severity;
 use subdevcfg_compiler::source::{SourceLoader, SourceMap};
 use subdevcfg_compiler::{Compilation, CompiledHost, compile, render};
+use subdevcfg_reconciler::desired::Desired;
 
 use crate::error::CliError;
 use crate::show;
@@ -29,6 +30,11 @@ pub fn replace(path: &Utf8Path, text: &str) -> io::Result<()> {
     file.as_file().sync_all()?;
     std::fs::set_permissions(file.path(), std::fs::metadata(&path)?.permissions())?;
     file.persist(&path).map_err(|error| error.error).map(drop)
+}
+
+/// The host as it is to be, unless the file says more than can be planned.
+pub fn desired(file: &Utf8Path, host: &CompiledHost, sources: &SourceMap) -> Result<Desired, CliError> {
+    Desired::of(host, sources).map_err(|source| CliError::Unplanned { file: file.to_owned(), source })
 }
 
 /// Compiles a host file; its diagnostics go to standard error.

@@ -28,6 +28,16 @@ pub enum Part {
     Param(String, Cmode),
     /// `rate` and its attributes.
     Rate(Option<&'static str>),
+    /// `rate-node[NAME]`.
+    RateNode(String),
+    /// `uplink` and its attributes.
+    Uplink(Option<&'static str>),
+    /// `vfs`: the number of VFs.
+    Vfs,
+    /// `bind`: the driver.
+    Bind,
+    /// `legacy` and its attributes.
+    Legacy(Option<&'static str>),
     /// `netdev` and its attributes.
     Netdev(Option<&'static str>),
     /// `representor` and its attributes.
@@ -38,6 +48,12 @@ impl Address {
     /// The address of a device, as the file writes it.
     pub fn device(name: impl Into<String>) -> Self {
         Self { device: name.into(), subdevice: None, part: None }
+    }
+
+    /// The address of a bridge of the host.
+    #[must_use]
+    pub fn bridge(name: &str) -> Self {
+        Self::device(format!("bridge[{name}]"))
     }
 
     /// The address of a subdevice of this device.
@@ -102,6 +118,11 @@ impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (word, attribute) = match self {
             Self::Param(name, cmode) => return write!(f, "param[{name},{cmode}]"),
+            Self::RateNode(name) => return write!(f, "rate-node[{name}]"),
+            Self::Vfs => return f.write_str("vfs"),
+            Self::Bind => return f.write_str("bind"),
+            Self::Uplink(attribute) => ("uplink", attribute),
+            Self::Legacy(attribute) => ("legacy", attribute),
             Self::Create(attribute) => ("create", attribute),
             Self::Eswitch(attribute) => ("eswitch", attribute),
             Self::Function(attribute) => ("function", attribute),

@@ -1,6 +1,7 @@
 //! What is known of a driver, as data: one file a driver in `schemas/drivers/`. The compiler checks host files against
 //! it, the reconciler takes orders and prices from it. No code asks for a driver by name.
 
+mod page;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +9,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::values::{Cmode, ParamType, Scalar};
+use crate::values::{Cmode, EswitchMode, ParamType, Scalar};
 
 /// One driver's catalogue.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,6 +18,11 @@ pub struct Catalogue {
     pub driver: String,
     /// The bus whose devices this driver makes from nothing (soft parents); `None` for hardware.
     pub soft_bus: Option<String>,
+    /// The bus whose devices are all this driver's, but made by other means than `create`.
+    pub bus: Option<String>,
+    /// The version of the kernel whose source a script made the catalogue from. Then only parameters are known, and
+    /// that nothing else stands here means nothing.
+    pub generated: Option<String>,
     /// Parameters, of the parent's instance and of the functions'.
     pub params: Vec<ParamSpec>,
     /// Attributes of a port function that the driver takes, by the words of host files (`mac`, ...).
@@ -27,8 +33,46 @@ pub struct Catalogue {
     pub sf: Option<FunctionManners>,
     /// Mediated devices; `None` where the driver has none.
     pub mdev: Option<FunctionManners>,
+    /// The directories under `mdev_supported_types`, of a driver whose types are fixed; empty where they are not.
+    pub mdev_types: Vec<String>,
     /// What a `driver_reinit` reload of the parent takes away.
     pub reset_by_reload: BTreeSet<Reset>,
+    /// Transmit rates; `None` where the driver takes none.
+    pub rate: Option<RateManners>,
+    /// VFs; `None` where nothing is known of them.
+    pub vfs: Option<VfManners>,
+    /// What a user should know and no other word says, a sentence or two each.
+    pub quirks: Vec<String>,
+    /// Where each fact but the parameters is known from, by its node (`sf`, `function-attribute mac`); a quirk by its
+    /// text.
+    pub sources: BTreeMap<String, String>,
+}
+
+/// How transmit rates behave under a driver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "a word each that a driver takes or not")]
+pub struct RateManners {
+    /// What a rate is a multiple of, in bytes a second; anything else is refused or rounded.
+    pub granularity: u64,
+    /// Whether it takes `tx-max`.
+    pub tx_max: bool,
+    /// Whether it takes `tx-share`.
+    pub tx_share: bool,
+    /// Whether it takes `tx-priority`.
+    pub tx_priority: bool,
+    /// Whether it takes `tx-weight`.
+    pub tx_weight: bool,
+    /// Whether users can make rate nodes.
+    pub nodes: bool,
+}
+
+/// How VFs and the eswitch mode go together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VfManners {
+    /// Whether VFs are made before the switch of the mode; else after it.
+    pub before_mode: bool,
+    /// Whether the mode can change while there are VFs.
+    pub mode_with_vfs: bool,
 }
 
 /// How functions of one kind behave under a driver.
@@ -87,8 +131,14 @@ pub struct ParamSpec {
     pub type_defaults: BTreeMap<String, Scalar>,
     /// Price of a change in cmode runtime; unknown is [`Impact::ParentWide`].
     pub impact: Option<Impact>,
+    /// The eswitch mode that it can be written in; `None` where it is the same to the driver.
+    pub only_in: Option<EswitchMode>,
+    /// The kernel that it came with, as `>=6.18`; `None` where it is older than what is asked here.
+    pub kernel: Option<String>,
     /// One sentence for people.
     pub doc: String,
+    /// Where this is known from.
+    pub source: String,
 }
 
 /// Whose devlink instance a parameter is on.

@@ -1,33 +1,67 @@
 //! Does it make sense? Rules over a whole host, once its values are typed.
 
+mod bridges;
+mod driver;
 mod duplicates;
 mod eswitch;
 mod numbers;
 mod rates;
+mod vfs;
+mod words;
+
+use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{Device, HostModel};
+use crate::model::{Device, HostModel, Lifecycle, Subdevice};
+use crate::nearest::listed;
+use crate::source::Span;
 
 /// Checks a host and reports what cannot be meant.
 pub(crate) fn check(host: &HostModel, diagnostics: &mut Vec<Diagnostic>) {
     duplicates::check(host, diagnostics);
+    bridges::check(host, diagnostics);
     for device in &host.devices {
         eswitch::check(device, diagnostics);
         numbers::check(device, diagnostics);
         rates::check(device, diagnostics);
+        vfs::check(device, diagnostics);
+        words::check(device, diagnostics);
+        driver::check(device, diagnostics);
         diagnostics.extend(pool(device));
         diagnostics.extend(any_host(host, device));
     }
+}
+
+/// The words that plans of this version refuse, each at its first place, in one message.
+pub(crate) fn unplanned(words: BTreeMap<String, Vec<Span>>) -> Option<Diagnostic> {
+    let mut words: Vec<_> =
+        words.into_iter().filter_map(|(word, places)| Some((*places.first()?, word))).collect();
+    words.sort();
+    let names = listed(words.iter().map(|(_, word)| word.as_str()));
+    let mut places = words.iter();
+    let (first, _) = places.next()?;
+    let message = format!("plans of this version do not carry out {names} yet");
+    let mut diagnostic = Diagnostic::new(Code::Unplanned, message, *first, "checked, and not planned yet");
+    for (place, _) in places {
+        diagnostic = diagnostic.and(*place, "nor this");
+    }
+    Some(diagnostic.help("`check` takes the file; `plan` and `apply` refuse it and do nothing by halves"))
 }
 
 /// More subdevices than the pool of a soft parent.
 fn pool(device: &Device) -> Option<Diagnostic> {
     let room = device.create.as_ref()?.max_subdevices.as_ref()?;
     let most = usize::try_from(room.value).unwrap_or(usize::MAX);
-    let mut names: Vec<_> = device.subdevices.iter().map(|subdevice| &subdevice.name).collect();
+    // VFs do not come out of the pool, and what is absent needs no room.
+    let pooled = |subdevice: &&Subdevice| {
+        let absent = subdevice.absent.as_ref().is_some_and(|absent| absent.value);
+        !absent && matches!(subdevice.lifecycle.value, Lifecycle::Sf { .. } | Lifecycle::Mdev(_))
+    };
+    let mut names: Vec<_> =
+        device.subdevices.iter().filter(pooled).map(|subdevice| &subdevice.name).collect();
     names.sort_by_key(|name| name.span);
     let over = names.get(most)?;
-    let (count, handle) = (names.len(), &device.handle.value);
+    let (count, handle) = (names.len(), &device.name.value);
     let message = format!("`{handle}` has room for {most} subdevices, and {count} are described");
     Some(
         Diagnostic::new(Code::PoolTooSmall, message, room.span, "the size of the pool")
@@ -38,15 +72,15 @@ fn pool(device: &Device) -> Option<Diagnostic> {
 
 /// A hardware address in a file for any host.
 fn any_host(host: &HostModel, device: &Device) -> Option<Diagnostic> {
-    let handle = &device.handle;
-    if host.name.value != "*" || handle.value.bus() != "pci" {
+    if host.name.value != "*" || device.handle()?.bus() != "pci" {
         return None;
     }
+    let name = &device.name;
     let message =
-        format!("a file for any host cannot name `{}`: another host has other hardware there", handle.value);
+        format!("a file for any host cannot name `{}`: another host has other hardware there", name.value);
     Some(
-        Diagnostic::new(Code::AnyHostHardware, message, handle.span, "the address of one machine's hardware")
+        Diagnostic::new(Code::AnyHostHardware, message, name.span, "the address of one machine's hardware")
             .and(host.name.span, "any host")
-            .help("name the host in `host`; soft parents, `subdev/...`, can stand in a file for any host"),
+            .help("name the host in `host`, or find the device by a `match`; soft parents, `subdev/...`, can stand here too"),
     )
 }

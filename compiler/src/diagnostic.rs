@@ -192,6 +192,30 @@ fn with_trail(mut diagnostic: Diagnostic, more: usize, sources: &SourceMap) -> D
     diagnostic
 }
 
+/// Adds the messages of another compilation of the same files that are not among these; each says when it holds. What is
+/// said of unused names and unplanned words is of the one compilation that is used.
+pub(crate) fn add_new(
+    diagnostics: &mut Vec<Diagnostic>,
+    sources: &mut SourceMap,
+    other: &crate::Compilation,
+    when: &str,
+) {
+    for new in &other.diagnostics {
+        let mut new = new.clone();
+        let labels = std::iter::once(&mut new.primary).chain(&mut new.secondary);
+        labels.for_each(|label| label.span = sources.import(&other.sources, label.span));
+        let edits = new.fix.iter_mut().flat_map(|fix| &mut fix.edits);
+        edits.for_each(|edit| edit.span = sources.import(&other.sources, edit.span));
+        let same =
+            |old: &&Diagnostic| old.code == new.code && old.primary.span.is_same_place(new.primary.span);
+        if new.severity == Severity::Error && !diagnostics.iter().any(|old| same(&old)) {
+            new.message = format!("{}, {when}", new.message);
+            diagnostics.push(new);
+        }
+    }
+    sort(diagnostics);
+}
+
 /// Whether any of the messages is an error.
 #[must_use]
 pub fn any_error(diagnostics: &[Diagnostic]) -> bool {
@@ -200,7 +224,7 @@ pub fn any_error(diagnostics: &[Diagnostic]) -> bool {
 
 /// Declares the table of codes: one line a code, with its severity and the class of mistakes that it names. The first
 /// two digits are the stage: 01 syntax, 02 structure, 03 values, 04 meaning within a host, 05 the driver's catalogue,
-/// 06 includes, templates and names.
+/// 06 includes, templates and names, 07 across files.
 /// A code is never given another meaning and never used again; E0104 was in the table once.
 macro_rules! codes {
     ($($variant:ident = $code:literal, $severity:ident, $title:literal;)+) => {
@@ -253,7 +277,7 @@ codes! {
     BareInterpolation = "E0112", Error, "a `${` without quotes";
     UnknownNode = "E0201", Error, "a node that the language does not have";
     MisplacedNode = "E0202", Error, "a node where it cannot stand";
-    NotYet = "E0203", Error, "a word of the language that this version does not know yet";
+    Unplanned = "E0203", Warning, "a word that plans of this version refuse";
     RepeatedNode = "E0204", Error, "a node given twice that stands once";
     MissingNode = "E0205", Error, "a node that must be there";
     NotFirst = "E0206", Error, "`subdevcfg` not as the first node";
@@ -272,8 +296,10 @@ codes! {
     MalformedInterface = "E0306", Error, "text that cannot name a network interface";
     MalformedUuid = "E0307", Error, "text that is not a UUID";
     UnusableMac = "E0308", Error, "a MAC address that no function can have";
-    MalformedSubdevice = "E0309", Error, "text that cannot name a subdevice";
+    MalformedGivenName = "E0309", Error, "text that cannot be a name";
     MalformedRate = "E0310", Error, "text that is not a transmit rate";
+    MalformedVersion = "E0311", Error, "text that is not a comparison of versions";
+    MalformedRange = "E0312", Error, "text that is not a range of numbers";
     RepeatedDevice = "E0401", Error, "a device described twice";
     RepeatedSubdevice = "E0402", Error, "two subdevices of one name";
     RepeatedParam = "E0403", Error, "a parameter given twice";
@@ -291,6 +317,27 @@ codes! {
     SfNumberCollision = "E0415", Error, "a derived subfunction number that is taken";
     AnyHostMac = "E0416", Error, "a derived MAC address in a file for any host";
     ShareAboveMax = "E0417", Error, "a share above the limit";
+    OneOf = "E0418", Error, "two words where one must be chosen";
+    NoMatch = "E0419", Error, "a device whose place nothing says";
+    RepeatedFunction = "E0420", Error, "a VF given twice";
+    BeyondCount = "E0421", Error, "a VF beyond the number of VFs";
+    OtherLifecycle = "E0422", Error, "a word that functions of this kind do not have";
+    NeedsLegacy = "E0423", Error, "a word of legacy mode on a device in switchdev mode";
+    BoundAway = "E0424", Error, "a netdev of a function that is bound to another driver";
+    MtuAboveUplink = "E0425", Error, "an MTU above that of the uplink";
+    RepeatedRateNode = "E0426", Error, "two rate nodes of one name";
+    UnknownRateNode = "E0427", Error, "a rate node that is not declared";
+    RateCycle = "E0428", Error, "rate nodes below each other in a circle";
+    SharesAboveMax = "E0429", Error, "shares that together are above the limit";
+    RepeatedBridge = "E0430", Error, "two bridges of one name";
+    UnknownBridge = "E0431", Error, "a bridge that is not declared";
+    OtherBridge = "E0432", Error, "a word that bridges of this kind do not have";
+    RepeatedVlan = "E0433", Error, "a VLAN given twice";
+    TwoPvids = "E0434", Error, "two VLANs for untagged frames";
+    UnknownAttribute = "E0435", Error, "an attribute that nothing in the file has";
+    AbsentAndMore = "E0436", Error, "more to say of what must not be there";
+    FormerName = "E0437", Error, "a former name that is in use";
+    OptionalExclusive = "E0438", Error, "a file that may be missing beside an exclusive range";
     NotSoft = "E0501", Error, "`create` of a device that is not made by software";
     UnknownParam = "E0502", Warning, "a parameter that the driver's catalogue does not have";
     ParamType = "E0503", Error, "a parameter value of the wrong type";
@@ -298,6 +345,12 @@ codes! {
     ParamCmode = "E0505", Error, "a configuration mode that the parameter does not have";
     CmodeNeeded = "E0506", Error, "a parameter whose configuration mode is not known";
     OtherDriver = "E0507", Error, "a driver that cannot be that of this device";
+    OnlyInMode = "E0508", Error, "a parameter that cannot be written in this eswitch mode";
+    NoSuchFunction = "E0509", Error, "a kind of function that the driver does not have";
+    UnknownMdevType = "E0510", Error, "a type of mediated devices that the driver does not have";
+    NoSuchAttribute = "E0511", Error, "an attribute of functions that the driver does not take";
+    RoundedRate = "E0512", Error, "a rate that the driver would round or refuse";
+    UnknownDefault = "E0515", Error, "a default that the catalogue does not know";
     Unincluded = "E0601", Error, "an included file that cannot be read";
     HostInFragment = "E0602", Error, "an included file with a host of its own";
     Circular = "E0603", Error, "a file, a template or a name that needs itself";
@@ -315,6 +368,11 @@ codes! {
     NothingToOverride = "E0615", Error, "an override of what is not there";
     UnusedTemplate = "E0616", Warning, "a template that nobody uses";
     UnusedName = "E0617", Warning, "a name that nobody uses";
+    RepeatedHost = "E0701", Error, "two files for one machine";
+    FleetMac = "E0702", Error, "a MAC address on two hosts";
+    FleetUuid = "E0703", Error, "a UUID on two hosts";
+    UnusedFragment = "E0704", Warning, "a fragment that no host includes";
+    MovedIdentity = "E0705", Error, "a derived identity that a change of the file moves";
 }
 
 impl fmt::Display for Code {

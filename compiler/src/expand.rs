@@ -1,7 +1,7 @@
 //! From the files as they are written to one document without includes, templates, repetitions and names: what
 //! validation and all after it see. Every node and value keeps its place, and how it was brought in from there.
 //!
-//! Evaluation always ends: there is no condition, so a template that needs itself is an error, and what repetition and
+//! Evaluation always ends: no condition depends on a name, so a template that needs itself is an error, and what repetition and
 //! text can grow to is limited ([`budget`]).
 
 mod arithmetic;
@@ -14,30 +14,52 @@ mod templates;
 mod text;
 mod values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::diagnostic::{Code, Diagnostic, any_error};
 use crate::schema::Schema;
-use crate::source::{Origin, SourceId, SourceLoader, SourceMap};
+use crate::source::{Origin, SourceId, SourceLoader, SourceMap, Span};
 use crate::syntax::{Document, Node};
 use crate::validate;
+use crate::values::Version;
 
 use budget::Budget;
 use files::{File, Loaded};
 use names::Declarations;
 use templates::{Template, Unit};
 
+/// The kernel that is compiled for: what `when` looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kernel {
+    /// One above all that the files name.
+    Newest,
+    /// This one.
+    Release(Version),
+}
+
+/// What the `when` nodes of the files ask for.
+#[derive(Debug)]
+pub(crate) struct Conditions {
+    /// What they are answered by.
+    kernel: Kernel,
+    /// The versions that they compare with.
+    pub bounds: BTreeSet<Version>,
+    /// Where they stand.
+    pub places: Vec<Span>,
+}
+
 /// Expands the host file `entry`, which has been parsed to `document`.
 pub(crate) fn expand(
     entry: SourceId,
     document: Document,
+    kernel: Kernel,
     loader: &dyn SourceLoader,
     sources: &mut SourceMap,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Document {
+) -> (Document, Conditions) {
     let path = sources.get(entry).path().to_owned();
     let span = document.span;
     let unread = document.incomplete;
@@ -55,15 +77,30 @@ pub(crate) fn expand(
         units: Vec::new(),
         declarations: Declarations::default(),
         overrides: Vec::new(),
+        optional: Vec::new(),
+        conditions: Conditions { kernel, bounds: BTreeSet::new(), places: Vec::new() },
     };
     let file = File { source: entry, document, bindings: None, origin: Origin::WRITTEN, is_host, depth: 0 };
     let whole = expander.file(&file);
     if !any_error(expander.diagnostics) {
         expander.unused(entry);
     }
-    let Expander { schema, overrides, diagnostics, .. } = expander;
+    let Expander { schema, overrides, optional, conditions, diagnostics, .. } = expander;
     let nodes = merge::merge(whole.nodes, overrides, schema, diagnostics);
-    Document { span, nodes, incomplete: unread || !whole.complete }
+    diagnostics.extend(optional_and_exclusive(&nodes, &optional));
+    (Document { span, nodes, incomplete: unread || !whole.complete }, conditions)
+}
+
+/// A file that is missing by accident would make an exclusive range remove what it describes.
+fn optional_and_exclusive(nodes: &[Node], optional: &[Span]) -> Option<Diagnostic> {
+    let exclusive = nodes.iter().find_map(|node| node.child("exclusive"))?;
+    let &include = optional.first()?;
+    let message = "an `include` that may be missing cannot stand beside an `exclusive` range";
+    Some(
+        Diagnostic::new(Code::OptionalExclusive, message, include, "may be missing")
+            .and(exclusive.span, "removes what no file names")
+            .help("without the file, all that it describes in this range would be removed: leave `optional=#true` out"),
+    )
 }
 
 /// The nodes that come out of a file or block, and whether these are all: what was refused is missing among them.
@@ -87,6 +124,9 @@ struct Expander<'a> {
     declarations: Declarations,
     /// What stands in the `override` blocks of the host file.
     overrides: Vec<Node>,
+    /// The includes whose files may be missing.
+    optional: Vec<Span>,
+    conditions: Conditions,
 }
 
 impl Expander<'_> {

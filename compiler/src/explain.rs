@@ -1,5 +1,8 @@
 //! Explanations: the page of a code, and what the schema says of a node or property.
 
+use std::collections::BTreeSet;
+
+use crate::catalogue::Catalogue;
 use crate::diagnostic::Code;
 use crate::nearest::{listed, nearest};
 use crate::schema::{ANY, FILE, NodeSpec, Schema, value_reference};
@@ -14,7 +17,8 @@ pub struct Unexplained {
     pub help: String,
 }
 
-/// Explains a code (`E0207`) or a path of the language (`device.subdevice.netdev`, `netdev.mtu`), in Markdown.
+/// Explains a code (`E0207`), a path of the language (`device.subdevice.netdev`, `netdev.mtu`), a driver (`mlx5_core`) or
+/// one of its parameters (`mlx5_core.enable_eth`), in Markdown.
 pub fn explain(subject: &str) -> Result<String, Unexplained> {
     let asked = subject.to_uppercase();
     if let Some(code) = Code::ALL.iter().find(|code| code.as_str() == asked) {
@@ -28,7 +32,27 @@ pub fn explain(subject: &str) -> Result<String, Unexplained> {
         };
         return Err(Unexplained { subject: subject.to_owned(), help });
     }
+    let (first, rest) =
+        subject.split_once('.').map_or((subject, None), |(driver, param)| (driver, Some(param)));
+    if let Some(catalogue) = Catalogue::of_driver(first) {
+        return catalogue_page(&catalogue, rest, subject);
+    }
     path(Schema::language(), subject)
+}
+
+fn catalogue_page(catalogue: &Catalogue, param: Option<&str>, subject: &str) -> Result<String, Unexplained> {
+    let Some(name) = param else { return Ok(catalogue.page()) };
+    catalogue.param_page(name).ok_or_else(|| {
+        let known = || catalogue.params.iter().map(|param| param.name.as_str());
+        let help = match nearest(name, known()) {
+            Some(meant) => format!("did you mean `{}.{meant}`?", catalogue.driver),
+            None if catalogue.params.is_empty() => {
+                format!("the catalogue of `{}` has no parameters", catalogue.driver)
+            }
+            None => format!("its parameters are {}", listed(known().collect::<BTreeSet<_>>())),
+        };
+        Unexplained { subject: subject.to_owned(), help }
+    })
 }
 
 fn path(schema: &Schema, subject: &str) -> Result<String, Unexplained> {
@@ -52,7 +76,8 @@ fn path(schema: &Schema, subject: &str) -> Result<String, Unexplained> {
         }
         let properties = at.into_iter().flat_map(|node| &node.properties).map(|value| value.name.as_str());
         let candidates: Vec<&str> = known().map(|node| node.name.as_str()).chain(properties).collect();
-        let help = match nearest(word, candidates.iter().copied()) {
+        let drivers = if at.is_none() { Catalogue::drivers() } else { Vec::new() };
+        let help = match nearest(word, candidates.iter().copied().chain(drivers)) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("possible here: {}", listed(candidates)),
         };
@@ -77,8 +102,20 @@ mod tests {
     }
 
     #[test]
+    fn drivers_and_their_params_have_an_explanation() {
+        let page = explain("mlx5_core").expect("a page");
+        assert!(explain("bnxt_en").is_ok_and(|page| page.contains("Only its parameters are known")));
+        let param = explain("mlx5_core.enable_eth").expect("a page");
+        assert!(page.contains(&param), "the page of a parameter is part of that of its driver");
+        insta::assert_snapshot!("mlx5_core", page);
+        insta::assert_snapshot!("mtty", explain("mtty").expect("a page"));
+    }
+
+    #[test]
     fn what_has_none_has_a_neighbour() {
         for (subject, help) in [
+            ("mlx5_core.enable_et", "did you mean `mlx5_core.enable_eth`?"),
+            ("mlx5", "did you mean `mlx5_core`?"),
             ("E9999", "there is no such code"),
             ("E0199", "there is no such code; did you mean E0109?"),
             ("devise", "did you mean `device`?"),

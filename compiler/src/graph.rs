@@ -27,8 +27,14 @@ pub enum Reason {
     ReloadsParent,
     /// The second takes over what the first sets when its driver probes.
     ConfiguresBeforeProbe,
-    /// The driver makes the netdev only with this parameter.
-    EnablesNetdev,
+    /// The second is below the first in the eswitch's tree of rates.
+    RateParent,
+    /// The second is a port of the first.
+    BridgePort,
+    /// The second binds a driver, which takes over what the first sets.
+    BeforeBind,
+    /// The second is there only with what the first sets.
+    Enables,
 }
 
 impl Reason {
@@ -42,7 +48,10 @@ impl Reason {
             Self::ModeBeforeFunctions => "mode before functions",
             Self::ReloadsParent => "reload before",
             Self::ConfiguresBeforeProbe => "configures before probe",
-            Self::EnablesNetdev => "enables",
+            Self::RateParent => "limits",
+            Self::BridgePort => "bridge of",
+            Self::BeforeBind => "before bind",
+            Self::Enables => "enables",
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod diagnostic;
 mod expand;
 pub mod explain;
 pub mod fix;
+pub mod fleet;
 pub mod format;
 pub mod graph;
 pub mod identity;
@@ -24,13 +25,17 @@ mod syntax;
 mod validate;
 pub mod values;
 
+use std::collections::BTreeSet;
+
 use camino::Utf8Path;
 
 use crate::diagnostic::{Diagnostic, any_error};
+use crate::expand::Kernel;
 use crate::graph::ResourceGraph;
 use crate::model::HostModel;
 use crate::schema::Schema;
 use crate::source::{SourceLoader, SourceMap};
+use crate::values::Version;
 
 /// What the compiler made of a file.
 #[derive(Debug, Clone)]
@@ -50,26 +55,71 @@ pub struct CompiledHost {
     pub model: HostModel,
     /// What must be there before what.
     pub graph: ResourceGraph,
+    /// The words in the file that are checked, but that plans of this version refuse.
+    pub unplanned: Vec<String>,
 }
 
-/// Compiles the host file at `entry`. Each stage takes what the one before could make of the text, so that one run
-/// reports as much as possible.
+/// Compiles the host file at `entry`, for a kernel above all that its `when` nodes name; what is wrong with another kernel
+/// is reported as well.
 pub fn compile(entry: &Utf8Path, loader: &dyn SourceLoader) -> Compilation {
+    let (mut compilation, bounds) = compile_for(entry, loader, Kernel::Newest);
+    for (kernel, words) in below(&bounds) {
+        let (other, _) = compile_for(entry, loader, Kernel::Release(kernel));
+        let what = format!("with a kernel {words}");
+        diagnostic::add_new(&mut compilation.diagnostics, &mut compilation.sources, &other, &what);
+    }
+    if any_error(&compilation.diagnostics) {
+        compilation.host = None;
+    }
+    compilation
+}
+
+/// The kernels that are named but the newest, and one below, between and above them: for all others the answers are the
+/// same as for one of these. Each with words for it.
+fn below(bounds: &BTreeSet<Version>) -> Vec<(Version, String)> {
+    let lowest = bounds.first().map(|first| (Version::lowest(), format!("below {first}")));
+    let mut kernels: Vec<_> = lowest.into_iter().collect();
+    for bound in bounds {
+        kernels.extend([(bound.clone(), bound.to_string()), (bound.just_above(), format!("above {bound}"))]);
+    }
+    // Above all is what has been compiled for.
+    kernels.pop();
+    kernels
+}
+
+/// Compiles for one kernel. Each stage takes what the one before could make of the text, so that one run reports as much
+/// as possible.
+fn compile_for(
+    entry: &Utf8Path,
+    loader: &dyn SourceLoader,
+    kernel: Kernel,
+) -> (Compilation, BTreeSet<Version>) {
     let mut sources = SourceMap::default();
     let mut diagnostics = Vec::new();
+    let mut bounds = BTreeSet::new();
 
     let model = load::load(entry, loader, &mut sources, &mut diagnostics).map(|source| {
         let document = parse::parse(source, sources.get(source).text(), &mut diagnostics);
-        let document = expand::expand(source, document, loader, &mut sources, &mut diagnostics);
-        let document = validate::validate(document, Schema::language(), &mut diagnostics);
-        let model = lower::lower(&document, &mut diagnostics);
+        let (document, conditions) =
+            expand::expand(source, document, kernel, loader, &mut sources, &mut diagnostics);
+        bounds = conditions.bounds;
+        let mut validated = validate::validate(document, Schema::language(), &mut diagnostics);
+        let model = lower::lower(&validated.document, &mut diagnostics);
         check::check(&model, &mut diagnostics);
-        model
+        if !conditions.places.is_empty() {
+            validated.unplanned.insert("when".to_owned(), conditions.places);
+        }
+        let unplanned: Vec<String> = validated.unplanned.keys().cloned().collect();
+        if !any_error(&diagnostics) {
+            diagnostics.extend(check::unplanned(validated.unplanned));
+        }
+        (model, unplanned)
     });
 
     let diagnostics = diagnostic::with_trails(diagnostics, &sources);
-    let host = model
-        .filter(|_| !any_error(&diagnostics))
-        .map(|model| CompiledHost { graph: ResourceGraph::build(&model), model });
-    Compilation { sources, diagnostics, host }
+    let host = model.filter(|_| !any_error(&diagnostics)).map(|(model, unplanned)| {
+        let graph = ResourceGraph::build(&model);
+        CompiledHost { model, graph, unplanned }
+    });
+    (Compilation { sources, diagnostics, host }, bounds)
 }

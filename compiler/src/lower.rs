@@ -2,9 +2,11 @@
 //! the order of the file is gone. What the schema refused is silently absent here: it has been reported.
 
 mod device;
+mod function;
 mod param;
+mod parent;
 mod subdevice;
-mod value;
+pub(crate) mod value;
 
 use std::collections::BTreeMap;
 
@@ -31,13 +33,18 @@ pub(crate) fn lower(document: &Document, diagnostics: &mut Vec<Diagnostic>) -> H
     let identity = HostIdentity { seed: &seed.as_ref().unwrap_or(&name).value, name: &name };
     let mut devices: Vec<_> =
         document.all("device").filter_map(|node| device::device(node, &identity, diagnostics)).collect();
-    devices.sort_by(|a, b| a.handle.value.cmp(&b.handle.value));
+    devices.sort_by(|a, b| a.name.value.cmp(&b.name.value));
+    let mut bridges: Vec<_> =
+        document.all("bridge").filter_map(|node| parent::bridge(node, diagnostics)).collect();
+    bridges.sort_by(|a, b| a.name.value.cmp(&b.name.value));
     HostModel {
         name,
         hostname: node.and_then(|node| node.property("hostname")).and_then(value::text),
         machine_id: node.and_then(|node| node.property("machine-id")).and_then(value::text),
+        serial: node.and_then(|node| node.property("serial")).and_then(value::text),
         labels: node.and_then(|node| node.child("label")).map(labels).unwrap_or_default(),
         devices,
+        bridges,
     }
 }
 

@@ -82,6 +82,41 @@ pub(crate) fn parse(source: SourceId, text: &str, diagnostics: &mut Vec<Diagnost
     document
 }
 
+/// What a file is, by the nodes at its top.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// The file of a host.
+    Host,
+    /// A file of the language without a `host`.
+    Fragment,
+    /// Something else that is KDL.
+    Other,
+}
+
+/// What a file is. One that cannot be read as far as that counts as a host's, so that somebody says why.
+#[must_use]
+pub fn kind(text: &str) -> FileKind {
+    let mut found = Vec::new();
+    if text.len() > MAX_BYTES {
+        return FileKind::Host;
+    }
+    let source = crate::source::SourceMap::default().add("", String::new());
+    let tokens = lexer::tokens(source, text, &mut found);
+    let pieces = pieces::pieces(text, &tokens, None);
+    let names = || {
+        let names =
+            pieces.iter().filter(|piece| !piece.off).map(|piece| &text[piece.first.start..piece.first.end]);
+        names.map(|name| name.trim_matches('"'))
+    };
+    if names().any(|name| name == "host") {
+        FileKind::Host
+    } else if names().any(|name| name == "subdevcfg") {
+        if found.is_empty() { FileKind::Fragment } else { FileKind::Host }
+    } else {
+        FileKind::Other
+    }
+}
+
 /// The places where something is wrong, in order.
 struct Wrong(Vec<usize>);
 

@@ -8,35 +8,50 @@ use crate::source::{SourceMap, Span};
 /// One diagnostic with its places resolved.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    code: Code,
-    severity: Severity,
-    message: String,
-    primary: LabelReport,
-    secondary: Vec<LabelReport>,
+    /// The stable code.
+    pub code: Code,
+    /// How bad it is.
+    pub severity: Severity,
+    /// One sentence, without its full stop.
+    pub message: String,
+    /// Where it is wrong.
+    pub primary: LabelReport,
+    /// Places that belong to it.
+    pub secondary: Vec<LabelReport>,
+    /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    help: Option<String>,
+    pub help: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fix: Option<FixReport>,
 }
 
 /// A label and its place.
 #[derive(Debug, Clone, Serialize)]
-struct LabelReport {
+pub struct LabelReport {
+    /// The place.
     #[serde(flatten)]
-    place: Place,
-    text: String,
+    pub place: Place,
+    /// A few words.
+    pub text: String,
 }
 
 /// A place: lines and columns from 1, the column in characters; bytes from 0.
 #[derive(Debug, Clone, Serialize)]
-struct Place {
-    file: String,
-    start_line: usize,
-    start_column: usize,
-    end_line: usize,
-    end_column: usize,
-    start_byte: usize,
-    end_byte: usize,
+pub struct Place {
+    /// The path, as it was given or included.
+    pub file: String,
+    /// Line of the first character.
+    pub start_line: usize,
+    /// Column of the first character.
+    pub start_column: usize,
+    /// Line of the end.
+    pub end_line: usize,
+    /// Column one past the last character.
+    pub end_column: usize,
+    /// First byte.
+    pub start_byte: usize,
+    /// One past the last byte.
+    pub end_byte: usize,
 }
 
 /// A fix and the places of its edits.

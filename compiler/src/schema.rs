@@ -20,12 +20,14 @@ pub const ANY: &str = "any";
 pub struct Schema {
     /// Its nodes, in the order of the schema file.
     pub nodes: Vec<NodeSpec>,
-    /// Names of nodes that the language has, but this version does not know yet.
-    pub later: Vec<String>,
 }
 
 /// A node of the language.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the schema file, and they are independent"
+)]
 pub struct NodeSpec {
     /// Its name.
     pub name: String,
@@ -37,6 +39,8 @@ pub struct NodeSpec {
     pub required: bool,
     /// What `once` and `required` are meant of.
     pub scope: Scope,
+    /// Whether plans of this version refuse what it says.
+    pub unplanned: bool,
     /// Whether it holds nodes that are not its own: those of the place that it stands in or is used in.
     pub block: bool,
     /// Its arguments, in order.
@@ -45,8 +49,6 @@ pub struct NodeSpec {
     pub properties: Vec<ValueSpec>,
     /// What properties of any other name hold, where there may be such.
     pub free_properties: Option<ValueSpec>,
-    /// Names of properties that the language has, but this version does not know yet.
-    pub later: Vec<String>,
     /// One sentence for people.
     pub doc: String,
 }
@@ -71,8 +73,8 @@ pub struct ValueSpec {
     pub required: bool,
     /// What holds if it is left out, in words for people.
     pub default: Option<String>,
-    /// Words that the language has for it, but this version does not know yet.
-    pub later: Vec<String>,
+    /// Whether plans of this version refuse what it says.
+    pub unplanned: bool,
     /// The unit of a number.
     pub unit: Option<String>,
     /// One sentence for people.
@@ -96,8 +98,12 @@ pub enum Kind {
     Uuid,
     /// A transmit rate.
     Rate,
-    /// A devlink handle.
-    Handle,
+    /// A devlink handle, or a name in its place.
+    Device,
+    /// Versions, as comparisons.
+    Version,
+    /// Numbers from one to another.
+    Range,
     /// The name of a network interface.
     Interface,
     /// The name of a subdevice.
@@ -128,10 +134,16 @@ impl Schema {
         &CATALOGUE
     }
 
-    /// The node of that name.
+    /// The node of that name; the first, if the name has several forms.
     #[must_use]
     pub fn node(&self, name: &str) -> Option<&NodeSpec> {
         self.nodes.iter().find(|node| node.name == name)
+    }
+
+    /// The form of that node which may stand in the block of `parent`.
+    #[must_use]
+    pub fn child(&self, parent: &str, name: &str) -> Option<&NodeSpec> {
+        self.nodes.iter().find(|node| node.name == name && node.parents.iter().any(|place| place == parent))
     }
 
     /// The nodes that may stand in the block of `parent`.
@@ -165,7 +177,10 @@ mod tests {
                         "{parent}"
                     );
                 }
-                assert!(!schema.later.contains(&node.name), "{} is known", node.name);
+                let forms = schema.nodes.iter().filter(|other| other.name == node.name);
+                let places: Vec<_> = forms.flat_map(|form| &form.parents).collect();
+                let different: std::collections::BTreeSet<_> = places.iter().collect();
+                assert_eq!(places.len(), different.len(), "{}: one form a place", node.name);
             }
         }
     }

@@ -114,6 +114,28 @@ impl SourceMap {
         std::iter::successors(step(span.origin), move |inner| step(inner.span.origin))
     }
 
+    /// The paths of all sources, in the order in which they were read.
+    pub fn paths(&self) -> impl Iterator<Item = &Utf8Path> {
+        self.sources.iter().map(Source::path)
+    }
+
+    /// A place of another map as one of this map, with its text and its trail.
+    pub fn import(&mut self, other: &Self, span: Span) -> Span {
+        let source = other.get(span.source);
+        let known = self.sources.iter().position(|known| known.path == source.path);
+        let id = match known.and_then(|place| u32::try_from(place).ok()) {
+            Some(place) => SourceId(place),
+            None => self.add(source.path.clone(), source.text.clone()),
+        };
+        let steps: Vec<Step> = other.trail(span).cloned().collect();
+        let mut origin = Origin::WRITTEN;
+        for step in steps.iter().rev() {
+            let place = self.import(other, step.span.of(Origin::WRITTEN));
+            origin = self.bring_in(place.of(origin), step.text.clone());
+        }
+        Span { source: id, start: span.start, end: span.end, origin }
+    }
+
     /// `FILE:LINE`, as plans cite a place. One that was brought in by a template, a `repeat` or an include is cited by
     /// the line of the host file that did, and after it the place itself.
     #[must_use]

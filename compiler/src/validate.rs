@@ -4,32 +4,45 @@
 
 mod values;
 
+use std::collections::BTreeMap;
+
 use crate::diagnostic::{Code, Diagnostic};
 use crate::nearest::{listed, nearest};
 use crate::schema::{ANY, FILE, NodeSpec, Schema, Scope};
 use crate::source::Span;
 use crate::syntax::{Datum, Document, Node, Property, Value};
 
+/// A document without what is refused.
+pub(crate) struct Validated {
+    pub document: Document,
+    /// The words in it that plans refuse: of each its places, in the order of the text.
+    pub unplanned: BTreeMap<String, Vec<Span>>,
+}
+
 /// Checks a document and takes out what is refused.
 pub(crate) fn validate(
     mut document: Document,
     schema: &Schema,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Document {
-    let mut validator = Validator { schema, diagnostics, misspelt: Vec::new() };
+) -> Validated {
+    let mut validator = Validator::new(schema, diagnostics);
     let top = Block { name: FILE, head: document.span, spec: None };
     let unread = document.incomplete;
     document.incomplete |= validator.block(&top, &mut document.nodes);
     if !unread {
         validator.missing_nodes(&top, &document.nodes, document.incomplete);
     }
-    document
+    let mut unplanned = validator.unplanned;
+    for places in unplanned.values_mut() {
+        places.sort();
+    }
+    Validated { document, unplanned }
 }
 
 /// Checks the arguments and properties of a node that a stage before validation takes for itself, and takes out what is
 /// refused. Such a node has a block exactly if nodes may stand in one of its kind.
 pub(crate) fn head(spec: &NodeSpec, node: &mut Node, schema: &Schema, diagnostics: &mut Vec<Diagnostic>) {
-    let mut validator = Validator { schema, diagnostics, misspelt: Vec::new() };
+    let mut validator = Validator::new(schema, diagnostics);
     validator.arguments(spec, node);
     validator.properties(spec, node);
     if let Some(child) = node.children.first().filter(|_| !spec.block) {
@@ -41,7 +54,7 @@ pub(crate) fn head(spec: &NodeSpec, node: &mut Node, schema: &Schema, diagnostic
 /// Checks that a file begins with the node that the schema begins with.
 pub(crate) fn header(document: &Document, schema: &Schema, diagnostics: &mut Vec<Diagnostic>) {
     let Some(spec) = schema.nodes.first() else { return };
-    let mut validator = Validator { schema, diagnostics, misspelt: Vec::new() };
+    let mut validator = Validator::new(schema, diagnostics);
     match document.nodes.iter().position(|node| node.name.text == spec.name) {
         Some(0) => {}
         Some(place) => validator.not_first(spec, &document.nodes[place]),
@@ -68,9 +81,15 @@ struct Validator<'a> {
     diagnostics: &'a mut Vec<Diagnostic>,
     /// The nodes that unknown ones were probably meant to be.
     misspelt: Vec<String>,
+    /// The words that plans refuse: of each its places.
+    unplanned: BTreeMap<String, Vec<Span>>,
 }
 
 impl<'a> Validator<'a> {
+    const fn new(schema: &'a Schema, diagnostics: &'a mut Vec<Diagnostic>) -> Self {
+        Self { schema, diagnostics, misspelt: Vec::new(), unplanned: BTreeMap::new() }
+    }
+
     fn report(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
     }
@@ -82,7 +101,7 @@ impl<'a> Validator<'a> {
         let mut kept: Vec<Node> = Vec::with_capacity(before);
         for mut node in nodes.drain(..) {
             // Of a line that could not be read the name proves nothing.
-            if node.broken && !self.schema.children(block.name).any(|spec| spec.name == node.name.text) {
+            if node.broken && self.schema.child(block.name, &node.name.text).is_none() {
                 continue;
             }
             let Some(spec) = self.known(block, &node, &mut block_refused) else { continue };
@@ -107,13 +126,11 @@ impl<'a> Validator<'a> {
     fn known(&mut self, block: &Block<'_>, node: &Node, block_refused: &mut bool) -> Option<&'a NodeSpec> {
         let name = node.name.text.as_str();
         let schema = self.schema;
-        if let Some(spec) = schema.node(name) {
-            if spec.parents.iter().any(|parent| parent == block.name) {
-                return Some(spec);
-            }
-            self.report(misplaced(block.name, node, spec));
-        } else if schema.later.iter().any(|later| later == name) {
-            self.report(not_yet(node.name.span, name, "node"));
+        if let Some(spec) = schema.child(block.name, name) {
+            return Some(spec);
+        }
+        if schema.node(name).is_some() {
+            self.report(misplaced(schema, block.name, node));
         } else if block.name != FILE && schema.children(block.name).next().is_none() {
             if !*block_refused {
                 *block_refused = true;
@@ -128,6 +145,9 @@ impl<'a> Validator<'a> {
     }
 
     fn node(&mut self, spec: &'a NodeSpec, node: &mut Node) {
+        if spec.unplanned {
+            self.unplanned.entry(spec.name.clone()).or_default().push(node.name.span);
+        }
         if !node.broken {
             self.arguments(spec, node);
             self.properties(spec, node);
@@ -158,6 +178,9 @@ impl<'a> Validator<'a> {
             node.arguments.truncate(spec.arguments.len());
         }
         for (value, argument) in node.arguments.iter_mut().zip(&spec.arguments) {
+            if argument.unplanned {
+                self.unplanned.entry(spec.name.clone()).or_default().push(value.span);
+            }
             let refusal = values::refusal(&format!("the {} of `{name}`", argument.name), argument, value);
             if let Some(diagnostic) = refusal {
                 self.report(diagnostic);
@@ -193,13 +216,15 @@ impl<'a> Validator<'a> {
             } else if let Some(known) = spec.property(name) {
                 match values::refusal(&format!("`{name}`"), known, &property.value) {
                     None => {
+                        if known.unplanned {
+                            let word = format!("{name}=");
+                            self.unplanned.entry(word).or_default().push(property.name.span);
+                        }
                         kept.push(property);
                         continue;
                     }
                     Some(diagnostic) => diagnostic,
                 }
-            } else if spec.later.iter().any(|later| later == name) {
-                not_yet(property.name.span, name, "property")
             } else {
                 unknown_property(self.schema, spec, &property)
             };
@@ -274,24 +299,18 @@ fn repeated(block: &str, node: &Node, first: Span) -> Diagnostic {
     .help("keep one of them, or put what they say into one")
 }
 
-fn misplaced(block: &str, node: &Node, spec: &NodeSpec) -> Diagnostic {
+fn misplaced(schema: &Schema, block: &str, node: &Node) -> Diagnostic {
     let name = &node.name.text;
     let here = if block == FILE { "at the top of a file".to_owned() } else { format!("in `{block}`") };
-    let places: Vec<&str> =
-        spec.parents.iter().map(String::as_str).filter(|&parent| parent != FILE).collect();
-    let help = if places.is_empty() {
-        format!("`{name}` stands at the top of a file")
-    } else {
-        format!("`{name}` stands in {}", listed(places))
+    let forms = || schema.nodes.iter().filter(|spec| spec.name == *name).flat_map(|spec| &spec.parents);
+    let places = listed(forms().map(String::as_str).filter(|&parent| parent != FILE));
+    let help = match (forms().any(|parent| parent == FILE), places.is_empty()) {
+        (_, true) => format!("`{name}` stands at the top of a file"),
+        (true, false) => format!("`{name}` stands at the top of a file and in {places}"),
+        (false, false) => format!("`{name}` stands in {places}"),
     };
     let message = format!("`{name}` cannot stand {here}");
     Diagnostic::new(Code::MisplacedNode, message, node.name.span, "not here").help(help)
-}
-
-fn not_yet(span: Span, name: &str, what: &str) -> Diagnostic {
-    let message = format!("this version of subdevcfg does not know the {what} `{name}` yet");
-    Diagnostic::new(Code::NotYet, message, span, "of a later version")
-        .help("the language has it, this program does not: remove it, or use a newer version")
 }
 
 fn unexpected_block(block: &Block<'_>, child: &Node) -> Diagnostic {
@@ -313,12 +332,11 @@ fn unknown_node(schema: &Schema, block: &Block<'_>, node: &Node) -> Diagnostic {
     let name = node.name.text.as_str();
     let here: Vec<&str> = schema.children(block.name).map(|spec| spec.name.as_str()).collect();
     let anywhere = schema.children(ANY).map(|spec| spec.name.as_str());
-    let later = anywhere.chain(schema.later.iter().map(String::as_str));
     let message = format!("there is no node `{name}`");
     let diagnostic = Diagnostic::new(Code::UnknownNode, message, node.name.span, "unknown");
     let help = if block.spec.is_some_and(|spec| spec.properties.iter().any(|known| known.name == name)) {
         format!("`{name}` is a property of `{}`: write `{name}=VALUE` on its line", block.name)
-    } else if let Some(meant) = nearest(name, here.iter().copied().chain(later)) {
+    } else if let Some(meant) = nearest(name, here.iter().copied().chain(anywhere)) {
         return diagnostic.meant(node.name.span, meant);
     } else if let Some(owners) = owners(schema, block, name) {
         format!("`{name}` is a property of {owners}")

@@ -1,9 +1,13 @@
 //! The value types of host files: what a word means once it has been read. Past the compiler's lowering nothing is a bare string.
 
+mod constraints;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+pub use constraints::{NumberRange, Version, VersionSet};
 
 /// Why a text is not a value of the wanted type. The message is a sentence fragment in the user's words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -320,6 +324,50 @@ words!(
         None = "none",
         /// On.
         Basic = "basic",
+    }
+);
+
+words!(
+    /// What a bridge is made of.
+    BridgeKind, "a kind of bridge" {
+        /// The kernel's own bridge.
+        Linux = "linux",
+        /// An Open vSwitch bridge.
+        Ovs = "ovs",
+    }
+);
+
+words!(
+    /// Who manages a function once it is there.
+    Owner, "an owner" {
+        /// libvirt: the driver, and the MAC address.
+        Libvirt = "libvirt",
+        /// A CNI plugin: the netdev's name, namespace, MTU, administrative state and MAC address.
+        Cni = "cni",
+        /// OVN: the representor's bridge and administrative state.
+        Ovn = "ovn",
+    }
+);
+
+words!(
+    /// The protocol of a VLAN tag (`IFLA_VF_VLAN_PROTO`).
+    VlanProtocol, "a VLAN protocol" {
+        /// A customer's tag, 0x8100.
+        Dot1q = "802.1q",
+        /// A service tag, 0x88a8.
+        Dot1ad = "802.1ad",
+    }
+);
+
+words!(
+    /// The link that a VF sees (`IFLA_VF_LINK_STATE`).
+    LinkState, "a link state" {
+        /// As the uplink's.
+        Auto = "auto",
+        /// Always up.
+        Enable = "enable",
+        /// Always down.
+        Disable = "disable",
     }
 );
 

@@ -3,13 +3,23 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use subdevcfg_compiler::CompiledHost;
 use subdevcfg_compiler::catalogue::Catalogue;
-use subdevcfg_compiler::model::{Device, HostModel, Interface, Lifecycle, Param, Sourced, Subdevice};
+use subdevcfg_compiler::model::{Device, Interface, Lifecycle, Mdev, MdevType, Param, Sourced, Subdevice};
 use subdevcfg_compiler::source::{SourceMap, Span};
+use subdevcfg_compiler::values::DevlinkHandle;
 
 use crate::reason::Reason;
 use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject};
 use crate::state::SoftSpec;
+
+/// A file says more than this version can plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("plans of this version do not carry out {}", .words.join(", "))]
+pub struct Unplanned {
+    /// The words of the language.
+    pub words: Vec<String>,
+}
 
 /// A host as it is to be.
 #[derive(Debug, Clone, Default)]
@@ -80,11 +90,15 @@ impl Wanted {
 }
 
 impl Desired {
-    /// Reads a model.
-    #[must_use]
-    pub fn of(model: &HostModel, sources: &SourceMap) -> Self {
+    /// Reads a host. What this version cannot plan is an error: a plan that left it out would say that there is nothing
+    /// to do about it.
+    pub fn of(host: &CompiledHost, sources: &SourceMap) -> Result<Self, Unplanned> {
+        if !host.unplanned.is_empty() {
+            return Err(Unplanned { words: host.unplanned.clone() });
+        }
         let places = Places(sources);
-        Self { parents: model.devices.iter().map(|device| places.parent(device)).collect() }
+        let devices = host.model.devices.iter();
+        Ok(Self { parents: devices.filter_map(|device| places.parent(device)).collect() })
     }
 }
 
@@ -100,9 +114,10 @@ impl Places<'_> {
         Reason { text: sourced.implied.clone(), source: Some(self.0.cite(sourced.span)) }
     }
 
-    fn parent(&self, device: &Device) -> DesiredParent {
-        let parent = device.handle.value.clone();
-        let mut wanted = Wanted::new(self.asked(device.handle.span));
+    /// `None` for what is not planned yet, and cannot get here.
+    fn parent(&self, device: &Device) -> Option<DesiredParent> {
+        let parent = device.handle()?.clone();
+        let mut wanted = Wanted::new(self.asked(device.name.span));
         let eswitch = &device.eswitch;
         if let Some(mode) = &eswitch.mode {
             wanted.add(Setting::EswitchMode(mode.value), self.of(mode));
@@ -119,19 +134,26 @@ impl Places<'_> {
             lower: create.lower.as_ref().map(|name| name.value.clone()),
             mac_base: create.mac_base.as_ref().map(|mac| mac.value),
         });
-        DesiredParent {
+        let functions =
+            device.subdevices.iter().filter_map(|subdevice| self.function(device, &parent, subdevice));
+        Some(DesiredParent {
+            functions: functions.collect(),
             subject: Subject::parent(parent),
             address: device.address().to_string(),
             catalogue: device.catalogue.clone(),
             driver: device.driver.as_ref().map(|driver| driver.value.clone()),
             create,
             wanted,
-            functions: device.subdevices.iter().map(|subdevice| self.function(device, subdevice)).collect(),
-        }
+        })
     }
 
-    fn function(&self, device: &Device, subdevice: &Subdevice) -> DesiredFunction {
-        let id = FunctionId::of(&subdevice.lifecycle.value);
+    fn function(
+        &self,
+        device: &Device,
+        parent: &DevlinkHandle,
+        subdevice: &Subdevice,
+    ) -> Option<DesiredFunction> {
+        let id = FunctionId::of(&subdevice.lifecycle.value)?;
         let mut wanted = Wanted::new(self.asked(subdevice.name.span));
         if let Some(mac) = &subdevice.function.mac {
             wanted.add(Setting::Mac(mac.value), self.of(mac));
@@ -150,16 +172,18 @@ impl Places<'_> {
                 self.interface(&mut wanted, side, interface);
             }
         }
-        DesiredFunction {
-            subject: Subject::function(device.handle.value.clone(), id.clone()),
+        Some(DesiredFunction {
+            subject: Subject::function(parent.clone(), id.clone()),
             id,
             address: subdevice.address(device).to_string(),
             mdev_type: match &subdevice.lifecycle.value {
-                Lifecycle::Mdev { mdev_type, .. } => Some(mdev_type.clone()),
-                Lifecycle::Sf { .. } => None,
+                Lifecycle::Mdev(Mdev { mdev_type: MdevType::Directory(directory), .. }) => {
+                    Some(directory.clone())
+                }
+                _ => None,
             },
             wanted,
-        }
+        })
     }
 
     fn params(&self, wanted: &mut Wanted, params: &[Param]) {

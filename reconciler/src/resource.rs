@@ -33,12 +33,13 @@ pub enum FunctionId {
 }
 
 impl FunctionId {
-    /// The identity that a host file gives.
+    /// The identity that a host file gives; `None` for kinds of functions that are not planned yet.
     #[must_use]
-    pub const fn of(lifecycle: &Lifecycle) -> Self {
-        match *lifecycle {
-            Lifecycle::Sf { controller, pf, number } => Self::Sf { controller, pf, number },
-            Lifecycle::Mdev { uuid, .. } => Self::Mdev { uuid },
+    pub const fn of(lifecycle: &Lifecycle) -> Option<Self> {
+        match lifecycle {
+            &Lifecycle::Sf { controller, pf, number } => Some(Self::Sf { controller, pf, number }),
+            Lifecycle::Mdev(mdev) => Some(Self::Mdev { uuid: mdev.uuid }),
+            Lifecycle::Vf { .. } | Lifecycle::External { .. } => None,
         }
     }
 

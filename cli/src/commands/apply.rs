@@ -37,7 +37,7 @@ pub fn apply(
     let (host, sources) = sources::compile_host(file)?;
     machine::check_host(&host.model, file, options)?;
     let machine = machine::open(options, Access::Change)?;
-    let desired = Desired::of(&host.model, &sources);
+    let desired = sources::desired(file, &host, &sources)?;
     let heading = Heading {
         command: "apply",
         file: Some(file),
@@ -61,8 +61,10 @@ pub fn destroy(
         machine::check_host(&host.model, file, options)?;
     }
     let machine = machine::open(options, Access::Change)?;
-    let desired =
-        compiled.as_ref().map(|(host, sources)| Desired::of(&host.model, sources)).unwrap_or_default();
+    let desired = match (file, &compiled) {
+        (Some(file), Some((host, sources))) => sources::desired(file, host, sources)?,
+        _ => Desired::default(),
+    };
     let scope = if file.is_some() { Scope::Named } else { Scope::Everything };
     let heading = Heading {
         command: "destroy",

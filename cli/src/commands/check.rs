@@ -1,68 +1,122 @@
-//! `subdevcfg check`.
+//! `subdevcfg check`: compile every host file, compare them with each other, and say what a change does to each host.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use serde::Serialize;
-use subdevcfg_compiler::diagnostic::Severity;
-use subdevcfg_compiler::{compile, fix, render, report};
+use rayon::iter::{IntoParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
+use subdevcfg_compiler::diagnostic::Diagnostic;
+use subdevcfg_compiler::fleet::{self, Fleet, Member};
+use subdevcfg_compiler::source::SourceMap;
+use subdevcfg_compiler::{Compilation, CompiledHost, compile, fix, render, report};
+use subdevcfg_reconciler::described::described;
+use subdevcfg_reconciler::desired::Desired;
+use subdevcfg_reconciler::plan::{Input, Plan, plan};
 
-use crate::args::{Format, Output};
-use crate::error::{CliError, counted};
+use crate::args::CheckOptions;
+use crate::commands::look::NO_KERNEL;
+use crate::error::CliError;
 use crate::exit::Exit;
+use crate::findings::{Change, Findings, Found, SHOWN};
+use crate::hosts::Selection;
 use crate::show;
 use crate::sources::{Files, replace};
 
-/// What `check --format json` prints.
-#[derive(Serialize)]
-struct Report {
-    format_version: &'static str,
-    errors: usize,
-    warnings: usize,
-    /// How many fixes were made, of all files.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fixed: Option<usize>,
-    diagnostics: Vec<report::Report>,
+/// What is found in one host file.
+struct Checked {
+    member: Member,
+    found: Vec<Found>,
+    change: Option<Change>,
 }
 
-/// Compiles each file on its own and reports everything there is to say; with `mend`, of what is left after all fixes
-/// that are certain to be what was meant.
-pub fn check(files: &[Utf8PathBuf], mend: bool, output: Output) -> Result<Exit, CliError> {
-    let fixed = mend.then(|| files.iter().map(|file| write_fixes(file)).sum()).transpose()?;
-    let mut report = Report { format_version: "1.0", errors: 0, warnings: 0, fixed, diagnostics: Vec::new() };
-    for file in files {
-        let compiled = compile(file, &Files);
-        for diagnostic in &compiled.diagnostics {
-            match diagnostic.severity {
-                Severity::Error => report.errors += 1,
-                Severity::Warning => report.warnings += 1,
-            }
-            report.diagnostics.push(report::Report::new(diagnostic, &compiled.sources));
-        }
-        if output.format == Format::Human {
-            let text = render::render(
-                &compiled.diagnostics,
-                &compiled.sources,
-                show::width(),
-                show::color_on_stdout(),
-            );
-            show::print(&text)?;
-        }
+/// Checks the files and directories, and reports everything there is to say.
+pub fn check(options: &CheckOptions) -> Result<Exit, CliError> {
+    let selection = Selection::of(&options.paths)?;
+    let fixed =
+        options.fix.then(|| selection.hosts.iter().map(|file| write_fixes(file)).sum()).transpose()?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.jobs).build()?;
+    let hosts: Vec<&Utf8PathBuf> = selection.hosts.iter().collect();
+    let checked: Vec<Checked> = pool.install(|| hosts.par_iter().map(|file| host(file, options)).collect());
+
+    let mut findings = Findings::new(hosts.len(), fixed, options.deny_warnings());
+    let mut fleet = Fleet::default();
+    for Checked { member, found, change } in checked {
+        fleet.add(member);
+        findings.add(found);
+        findings.changes.extend(change);
     }
-    match output.format {
-        Format::Json => show::print_json(&report)?,
-        Format::Human => {
-            let found = match (report.errors, report.warnings) {
-                (0, 0) => "no errors".to_owned(),
-                (errors, 0) => counted(errors, "error"),
-                (errors, warnings) => {
-                    format!("{}, {}", counted(errors, "error"), counted(warnings, "warning"))
-                }
-            };
-            let fixed =
-                report.fixed.map_or_else(String::new, |made| format!(", {} fixed", counted(made, "mistake")));
-            show::print(&format!("{}: {found}{fixed}\n", counted(files.len(), "file")))?;
-        }
+    for (path, text) in selection.fragments {
+        fleet.add_fragment(path, text);
     }
-    Ok(if report.errors > 0 { Exit::Failed } else { Exit::Done })
+    let across = fleet.check();
+    findings.add(shown(&across.diagnostics, &across.sources));
+    if let Some(base) = &options.base {
+        findings.changes.extend(gone(base, options, &pool)?);
+    }
+    show::print(&findings.text(options.format)?)?;
+    Ok(if findings.failed() { Exit::Failed } else { Exit::Done })
+}
+
+/// Compiles one host file, and compares it with its former version.
+fn host(file: &Utf8Path, options: &CheckOptions) -> Checked {
+    let compiled = compile(file, &Files);
+    let mut diagnostics = compiled.diagnostics.clone();
+    let mut change = None;
+    if let (Some(base), Some(after)) = (&options.base, &compiled.host) {
+        let former = base.join(file);
+        let before = former.exists().then(|| compile(&former, &Files));
+        if let Some(before) = before.as_ref().and_then(|before| before.host.as_ref()) {
+            diagnostics.extend(fleet::moved_identities(before, after, &compiled.sources));
+        }
+        let what = planned(before, after, &compiled.sources);
+        let name = &after.model.name.value;
+        change = Some(match what {
+            Ok(plan) => Change::planned(file, name, &plan),
+            Err(why) => Change::unknown(file, name, &why),
+        });
+    }
+    let found = shown(&diagnostics, &compiled.sources);
+    Checked { member: compiled.into(), found, change }
+}
+
+/// What the change does to a host at its former configuration, or why that is not known. A host without a former file has
+/// nothing yet.
+fn planned(before: Option<Compilation>, after: &CompiledHost, sources: &SourceMap) -> Result<Plan, String> {
+    let base = match before {
+        Some(Compilation { host: Some(host), sources, .. }) => {
+            Desired::of(&host, &sources).map_err(|unplanned| format!("its former version: {unplanned}"))?
+        }
+        Some(_) => return Err("its former version has errors".to_owned()),
+        None => Desired::default(),
+    };
+    let desired = Desired::of(after, sources).map_err(|unplanned| unplanned.to_string())?;
+    let (state, record) = described(&base, NO_KERNEL);
+    Ok(plan(Input { desired: &desired, state: &state, record: &record }))
+}
+
+/// The hosts whose files the change removes: nothing is planned for them, and nothing happens on them.
+fn gone(base: &Utf8Path, options: &CheckOptions, pool: &rayon::ThreadPool) -> Result<Vec<Change>, CliError> {
+    let former: Vec<Utf8PathBuf> =
+        options.paths.iter().map(|path| base.join(path)).filter(|path| path.exists()).collect();
+    let hosts = Selection::of(&former)?.hosts;
+    Ok(pool.install(|| {
+        let removed = hosts.into_par_iter().filter_map(|former| {
+            let file = former.strip_prefix(base).ok()?.to_owned();
+            let name = compile(&former, &Files).host?.model.name.value;
+            (!file.exists())
+                .then(|| Change::unknown(&file, &name, "its file is removed: what is on the host stays"))
+        });
+        removed.collect()
+    }))
+}
+
+/// The messages for programs, and as many as are ever shown for people.
+fn shown(diagnostics: &[Diagnostic], sources: &SourceMap) -> Vec<Found> {
+    let (width, color) = (show::width(), show::color_on_stdout());
+    let text = |place: usize, diagnostic: &Diagnostic| match place {
+        0..SHOWN => render::render(std::slice::from_ref(diagnostic), sources, width, color),
+        _ => String::new(),
+    };
+    let found =
+        |(place, diagnostic)| Found::new(report::Report::new(diagnostic, sources), text(place, diagnostic));
+    diagnostics.iter().enumerate().map(found).collect()
 }
 
 /// Makes the fixes of a host file, in it and in what it includes. Returns how many.

@@ -2,7 +2,6 @@
 
 use camino::Utf8Path;
 use subdevcfg_reconciler::described::described;
-use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::guard::Allowance;
 use subdevcfg_reconciler::plan::{Input, Plan, plan as plan_for};
 use subdevcfg_reconciler::record::Record;
@@ -16,7 +15,7 @@ use crate::show::plan::Heading;
 use crate::sources;
 
 /// The kernel that a described host is taken to have: the newest that the project is tested on.
-const NO_KERNEL: &str = "6.12, assumed";
+pub const NO_KERNEL: &str = "6.12, assumed";
 
 /// The options of `plan`.
 pub struct PlanOptions<'a> {
@@ -43,14 +42,14 @@ pub fn plan(file: &Utf8Path, options: &PlanOptions<'_>) -> Result<Exit, CliError
         (machine::read_state(path)?, Record::default(), format!("the state in {path}"))
     } else if let Some(base) = options.from {
         let (described_by, base_sources) = sources::compile_host(base)?;
-        let (state, record) = described(&Desired::of(&described_by.model, &base_sources), NO_KERNEL);
+        let (state, record) = described(&sources::desired(base, &described_by, &base_sources)?, NO_KERNEL);
         (state, record, format!("a host as {base} describes it"))
     } else {
         machine::check_host(&host.model, file, options.machine)?;
         let mut machine = machine::open(options.machine, Access::Look)?;
         (machine.kernel.observe()?, machine.record, machine::words(options.machine))
     };
-    let desired = Desired::of(&host.model, &sources);
+    let desired = sources::desired(file, &host, &sources)?;
     let plan = plan_for(Input { desired: &desired, state: &state, record: &record });
     match options.format {
         Format::Json => show::print_json(&plan)?,

@@ -1,8 +1,10 @@
 //! Tests of the command line as a user meets it: arguments in, text and exit code out.
 #![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
 
+mod checking;
 mod diagnostics;
 mod folding;
+mod gitops;
 mod lifecycle;
 mod ownership;
 mod plans;

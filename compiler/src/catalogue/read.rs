@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
-use super::{Catalogue, FunctionManners, Impact, ParamOwner, ParamSpec, ParamsBefore, Reset};
+use super::{
+    Catalogue, FunctionManners, Impact, ParamOwner, ParamSpec, ParamsBefore, RateManners, Reset, VfManners,
+};
 use crate::diagnostic::{Diagnostic, any_error};
 use crate::parse::parse;
 use crate::schema::Schema;
@@ -12,32 +14,75 @@ use crate::syntax::{Document, Node, Value};
 use crate::validate::{header, validate};
 use crate::values::{Cmode, ParamType, Scalar};
 
-/// The bundled catalogues. A test proves that each can be read; a driver whose catalogue could not would be unknown.
-static BUNDLED: LazyLock<Vec<Arc<Catalogue>>> = LazyLock::new(|| {
-    [include_str!("../../../schemas/drivers/subdev.kdl")]
-        .into_iter()
-        .filter_map(|text| Catalogue::read(text).ok())
-        .map(Arc::new)
-        .collect()
+/// Name and text of each file of `schemas/drivers/`, those written by hand before the generated ones.
+static FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/catalogues.rs"));
+
+/// Reads a text that nobody has asked for yet.
+type Reader = Box<dyn FnOnce() -> Option<Arc<Catalogue>> + Send>;
+
+/// A bundled catalogue, read when somebody asks for it: there are many drivers, and a host has few.
+struct Bundled {
+    /// The driver: the name of the file.
+    driver: &'static str,
+    catalogue: LazyLock<Option<Arc<Catalogue>>, Reader>,
+    text: &'static str,
+}
+
+/// The bundled catalogues. A test proves that each can be read, and is named as its driver.
+static BUNDLED: LazyLock<Vec<Bundled>> = LazyLock::new(|| {
+    let bundled = |&(name, text): &(&'static str, &'static str)| Bundled {
+        driver: name.trim_end_matches(".kdl"),
+        catalogue: LazyLock::new(Box::new(|| Catalogue::read(text).ok().map(Arc::new))),
+        text,
+    };
+    FILES.iter().map(bundled).collect()
 });
+
+impl Bundled {
+    /// The catalogue, if its driver owns a bus.
+    fn of_a_bus(&self) -> Option<&Arc<Catalogue>> {
+        // Most own none, and need not be read to know that.
+        self.text.contains("bus=").then_some(self.catalogue.as_ref())?
+    }
+}
 
 impl Catalogue {
     /// The catalogue of the driver of that name.
     #[must_use]
     pub fn of_driver(driver: &str) -> Option<Arc<Self>> {
-        BUNDLED.iter().find(|catalogue| catalogue.driver == driver).cloned()
+        BUNDLED.iter().find(|bundled| bundled.driver == driver)?.catalogue.clone()
     }
 
     /// The catalogue of the driver that makes devices on that bus from nothing.
     #[must_use]
     pub fn of_soft_bus(bus: &str) -> Option<Arc<Self>> {
-        BUNDLED.iter().find(|catalogue| catalogue.soft_bus.as_deref() == Some(bus)).cloned()
+        let makes = |catalogue: &&Arc<Self>| catalogue.soft_bus.as_deref() == Some(bus);
+        BUNDLED.iter().filter_map(Bundled::of_a_bus).find(makes).cloned()
+    }
+
+    /// The catalogue of the driver whose devices are all those on that bus.
+    #[must_use]
+    pub fn of_bus(bus: &str) -> Option<Arc<Self>> {
+        let owns = |catalogue: &&Arc<Self>| {
+            [&catalogue.soft_bus, &catalogue.bus].into_iter().flatten().any(|own| own == bus)
+        };
+        BUNDLED.iter().filter_map(Bundled::of_a_bus).find(owns).cloned()
+    }
+
+    /// The drivers that have a catalogue.
+    #[must_use]
+    pub fn drivers() -> Vec<&'static str> {
+        BUNDLED.iter().map(|bundled| bundled.driver).collect()
     }
 
     /// The buses on which devices are made from nothing.
     #[must_use]
     pub fn soft_buses() -> Vec<String> {
-        BUNDLED.iter().filter_map(|catalogue| catalogue.soft_bus.clone()).collect()
+        BUNDLED
+            .iter()
+            .filter_map(Bundled::of_a_bus)
+            .filter_map(|catalogue| catalogue.soft_bus.clone())
+            .collect()
     }
 
     /// Reads the text of a catalogue file; what is not understood is an error.
@@ -46,7 +91,7 @@ impl Catalogue {
         let mut diagnostics = Vec::new();
         let document = parse(source, text, &mut diagnostics);
         header(&document, Schema::catalogue(), &mut diagnostics);
-        let document = validate(document, Schema::catalogue(), &mut diagnostics);
+        let document = validate(document, Schema::catalogue(), &mut diagnostics).document;
         if any_error(&diagnostics) { Err(diagnostics) } else { Ok(catalogue(&document)) }
     }
 }
@@ -58,7 +103,9 @@ fn catalogue(document: &Document) -> Catalogue {
     Catalogue {
         driver: driver.and_then(|node| argument(node, 0)).unwrap_or_default(),
         soft_bus: driver.and_then(|node| text(node, "soft-bus")).map(str::to_owned),
-        params: document.all("param").filter_map(param).collect(),
+        bus: driver.and_then(|node| text(node, "bus")).map(str::to_owned),
+        generated: driver.and_then(|node| text(node, "generated")).map(str::to_owned),
+        params: document.all("param").flat_map(params).collect(),
         function_attributes: names("function-attribute").into_iter().collect(),
         netdev_needs: names("netdev-needs"),
         sf: document.all("sf").next().and_then(manners),
@@ -67,17 +114,58 @@ fn catalogue(document: &Document) -> Catalogue {
             .iter()
             .filter_map(|word| reset(word))
             .collect::<BTreeSet<_>>(),
+        mdev_types: names("mdev-type"),
+        rate: document.all("rate").next().map(rate),
+        vfs: document.all("vfs").next().map(|node| VfManners {
+            before_mode: text(node, "order") == Some("before-mode"),
+            mode_with_vfs: flag(node, "mode-with-vfs"),
+        }),
+        quirks: names("quirk"),
+        sources: document.nodes.iter().filter_map(source).collect(),
     }
 }
 
-fn param(node: &Node) -> Option<ParamSpec> {
+/// The fact that a node states, and where it is known from.
+fn source(node: &Node) -> Option<(String, String)> {
+    let fact = match (node.name.text.as_str(), argument(node, 0)) {
+        ("param", _) => return None,
+        ("quirk", Some(words)) => words,
+        (name, Some(of)) => format!("{name} {of}"),
+        (name, None) => name.to_owned(),
+    };
+    Some((fact, text(node, "source")?.to_owned()))
+}
+
+fn rate(node: &Node) -> RateManners {
+    RateManners {
+        granularity: node.property("granularity").and_then(Value::number).unwrap_or(1),
+        tx_max: flag(node, "tx-max"),
+        tx_share: flag(node, "tx-share"),
+        tx_priority: flag(node, "tx-priority"),
+        tx_weight: flag(node, "tx-weight"),
+        nodes: flag(node, "nodes"),
+    }
+}
+
+/// What a `param` node says, once for each kind of instance that has the parameter.
+fn params(node: &Node) -> Vec<ParamSpec> {
+    let owners: &[ParamOwner] = match text(node, "of") {
+        Some("parent") => &[ParamOwner::Parent],
+        Some("function") => &[ParamOwner::Function],
+        Some("both") => &[ParamOwner::Parent, ParamOwner::Function],
+        _ => &[],
+    };
+    owners.iter().filter_map(|&owner| param(node, owner)).collect()
+}
+
+fn param(node: &Node, owner: ParamOwner) -> Option<ParamSpec> {
     let bound = |name| node.property(name).and_then(Value::number::<u64>);
     let first: Cmode = text(node, "cmode")?.parse().ok()?;
     let further = node.all("cmode").filter_map(|more| argument(more, 0)?.parse().ok());
     let value_type = text(node, "type")?.parse::<ParamType>().ok()?;
     Some(ParamSpec {
         name: argument(node, 0)?,
-        owner: if text(node, "of")? == "parent" { ParamOwner::Parent } else { ParamOwner::Function },
+        owner,
         value_type,
         cmodes: std::iter::once(first).chain(further).collect(),
         range: match (bound("min"), bound("max")) {
@@ -94,7 +182,10 @@ fn param(node: &Node) -> Option<ParamSpec> {
             .collect(),
         impact: text(node, "impact")
             .and_then(|word| Impact::ALL.iter().copied().find(|impact| impact.as_str() == word)),
+        only_in: text(node, "only-in").and_then(|word| word.parse().ok()),
+        kernel: text(node, "kernel").map(str::to_owned),
         doc: text(node, "doc")?.to_owned(),
+        source: text(node, "source")?.to_owned(),
     })
 }
 
@@ -133,24 +224,42 @@ fn argument(node: &Node, position: usize) -> Option<String> {
     node.argument(position).and_then(Value::text).map(str::to_owned)
 }
 
+fn flag(node: &Node, name: &str) -> bool {
+    node.property(name).and_then(Value::boolean).unwrap_or_default()
+}
+
 fn text<'a>(node: &'a Node, name: &str) -> Option<&'a str> {
     node.property(name).and_then(Value::text)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Catalogue, ParamOwner};
+    use super::{Catalogue, FILES, ParamOwner};
 
     #[test]
     fn the_bundled_catalogues_can_be_read() {
-        let text = include_str!("../../../schemas/drivers/subdev.kdl");
-        let catalogue = Catalogue::read(text).expect("a bundled catalogue");
-        assert_eq!(catalogue.soft_bus.as_deref(), Some("subdev"));
-        for needed in &catalogue.netdev_needs {
-            let param = catalogue.param(ParamOwner::Function, needed).expect("what netdevs need is a param");
-            assert_eq!(param.cmodes.len(), 1, "an implied param is written in its only cmode");
+        let mut drivers = Vec::new();
+        for (file, text) in FILES {
+            let catalogue = Catalogue::read(text).expect(file);
+            assert_eq!(*file, format!("{}.kdl", catalogue.driver), "a file has the name of its driver");
+            assert!(!drivers.contains(&catalogue.driver), "{file}: two catalogues of one driver");
+            for needed in &catalogue.netdev_needs {
+                let param =
+                    catalogue.param(ParamOwner::Function, needed).expect("what netdevs need is a param");
+                assert_eq!(param.cmodes.len(), 1, "an implied param is written in its only cmode");
+            }
+            drivers.push(catalogue.driver);
         }
-        insta::assert_debug_snapshot!(catalogue);
+        assert!(
+            ["subdev", "mlx5_core", "bnxt_en"].iter().all(|driver| drivers.iter().any(|had| had == driver))
+        );
+    }
+
+    #[test]
+    fn what_is_written_is_what_is_read() {
+        for driver in ["subdev", "mlx5_core"] {
+            insta::assert_debug_snapshot!(driver, Catalogue::of_driver(driver).expect("a catalogue"));
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{HostModel, Lifecycle};
+use crate::model::HostModel;
 use crate::source::Span;
 
 /// Things of one kind, each with its place, that must not be equal.
@@ -62,15 +62,28 @@ pub(super) fn check(host: &HostModel, diagnostics: &mut Vec<Diagnostic>) {
         "netdevs and representors share the names of one host: choose another",
         |name| format!("two network interfaces are named `{name}`"),
     );
+    let mut rate_nodes =
+        Unique::new(Code::RepeatedRateNode, "give one of them another name", |(device, name)| {
+            format!("`{device}` has two rate nodes `{name}`")
+        });
+    let mut bridges = Unique::new(Code::RepeatedBridge, "keep one of them", |name| {
+        format!("two bridges are named `{name}`")
+    });
+    for bridge in &host.bridges {
+        bridges.add(bridge.name.span, &bridge.name.value);
+    }
     for device in &host.devices {
-        let handle = &device.handle;
-        devices.add(handle.span, &handle.value);
+        devices.add(device.name.span, &device.name.value);
+        for node in &device.rate_nodes {
+            rate_nodes.add(node.name.span, (&device.name.value, &node.name.value));
+        }
         for subdevice in &device.subdevices {
-            names.add(subdevice.name.span, (&handle.value, &subdevice.name.value));
-            if let Lifecycle::Mdev { uuid, .. } = subdevice.lifecycle.value {
-                uuids.add(subdevice.lifecycle.span, uuid);
+            names.add(subdevice.name.span, (&device.name.value, &subdevice.name.value));
+            if let Some(mdev) = subdevice.lifecycle.value.mdev() {
+                uuids.add(subdevice.lifecycle.span, mdev.uuid);
             }
-            if let Some(mac) = &subdevice.function.mac {
+            let legacy = subdevice.legacy.as_ref().and_then(|legacy| legacy.mac.as_ref());
+            for mac in subdevice.function.mac.iter().chain(legacy) {
                 macs.add(mac.span, mac.value);
             }
             for interface in subdevice.netdev.iter().chain(&subdevice.representor) {
@@ -83,4 +96,6 @@ pub(super) fn check(host: &HostModel, diagnostics: &mut Vec<Diagnostic>) {
     macs.report(diagnostics);
     uuids.report(diagnostics);
     interfaces.report(diagnostics);
+    rate_nodes.report(diagnostics);
+    bridges.report(diagnostics);
 }

@@ -48,7 +48,7 @@ pub(super) fn check(device: &Device, diagnostics: &mut Vec<Diagnostic>) {
 }
 
 fn repeated(device: &Device, first: Numbered<'_>, found: Numbered<'_>) -> Diagnostic {
-    let (handle, number) = (&device.handle.value, found.number);
+    let (handle, number) = (&device.name.value, found.number);
     let message = format!("two subfunctions of `{handle}` have the number {number}");
     Diagnostic::new(Code::RepeatedSfNumber, message, found.span, "given again")
         .and(first.span, "first given here")

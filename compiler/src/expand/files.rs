@@ -203,6 +203,8 @@ impl Expander<'_> {
         let line = self.own_line(node, context)?;
         let written = line.argument(0)?;
         let path = self.loader.join(self.path(file.source), written.text()?);
+        let optional = line.property("optional").and_then(Value::boolean).unwrap_or_default();
+        self.optional.extend(optional.then_some(line.span));
         let mut around = std::iter::successors(Some(file), |file| file.bindings.map(|(_, outer)| outer));
         if around.any(|outer| self.path(outer.source) == path) {
             let message = format!("`{path}` includes itself");
@@ -223,7 +225,6 @@ impl Expander<'_> {
         let (source, document) = match self.loaded(&path, origin) {
             Loaded::Document(source, document) => (source, document),
             Loaded::Missing(kind, error) => {
-                let optional = line.property("optional").and_then(Value::boolean).unwrap_or_default();
                 if optional && kind == ErrorKind::NotFound {
                     return Some(Expanded { nodes: Vec::new(), complete: true });
                 }

@@ -1,4 +1,4 @@
-//! Devices of one handle become one device; what stands in `override` has the last word.
+//! Devices of one name become one device, and so do bridges; what stands in `override` has the last word.
 
 use std::collections::BTreeMap;
 
@@ -39,17 +39,24 @@ struct Merger<'a> {
     diagnostics: &'a mut Vec<Diagnostic>,
 }
 
-/// The device that a node describes, if it is one and says which.
-fn handle(node: &Node) -> Option<&str> {
-    node.argument(0).filter(|_| node.name.text == "device" && !node.broken).and_then(Value::text)
+/// What a described node is: its name and first argument.
+type Key = (String, String);
+
+/// The nodes at the top of a file that are described in pieces.
+const MERGED: [&str; 2] = ["device", "bridge"];
+
+/// What a node describes, if it is one that is described in pieces and says which.
+fn described(node: &Node) -> Option<(&str, &str)> {
+    let kind = MERGED.into_iter().find(|kind| node.name.text == *kind && !node.broken)?;
+    Some((kind, node.argument(0)?.text()?))
 }
 
 impl Merger<'_> {
     fn devices(&mut self, nodes: Vec<Node>, mode: Mode) -> Vec<Node> {
         let mut merged: Vec<Node> = Vec::with_capacity(nodes.len());
-        let mut places: BTreeMap<String, (usize, Vec<(SourceId, Origin)>)> = BTreeMap::new();
+        let mut places: BTreeMap<Key, (usize, Vec<(SourceId, Origin)>)> = BTreeMap::new();
         for node in nodes {
-            let key = handle(&node).map(str::to_owned);
+            let key = described(&node).map(|(kind, name)| (kind.to_owned(), name.to_owned()));
             let file = (node.span.source, node.span.origin);
             match key.as_ref().and_then(|key| places.get_mut(key)) {
                 // Twice in one file is a mistake of its own, unless a template or another file brings one in.
@@ -71,22 +78,22 @@ impl Merger<'_> {
     }
 
     fn last_word(&mut self, merged: &mut [Node], node: Node) {
-        if node.name.text != "device" {
+        if !MERGED.contains(&node.name.text.as_str()) {
             let name = &node.name.text;
             let message = format!("`{name}` cannot stand in `override`");
             self.diagnostics.push(
                 Diagnostic::new(Code::MisplacedNode, message, node.name.span, "not here")
-                    .help("`override` holds devices, and in them the values that are to hold"),
+                    .help("`override` holds devices and bridges, and in them the values that are to hold"),
             );
             return;
         }
-        let Some(key) = handle(&node).map(str::to_owned) else { return };
-        if let Some(base) = merged.iter_mut().find(|other| handle(other) == Some(key.as_str())) {
+        let Some((kind, name)) = described(&node) else { return };
+        if let Some(base) = merged.iter_mut().find(|other| described(other) == Some((kind, name))) {
             self.combine(base, node, Mode::LastWord);
         } else {
             let span = node.argument(0).map_or(node.span, |value| value.span);
-            let known = merged.iter().filter_map(handle);
-            self.nothing(&format!("no device `{key}`"), span, &key, known);
+            let known = merged.iter().filter_map(described).filter(|known| known.0 == kind);
+            self.nothing(&format!("no {kind} `{name}`"), span, name, known.map(|known| known.1));
         }
     }
 
@@ -115,7 +122,7 @@ impl Merger<'_> {
     }
 
     fn child(&mut self, base: &mut Node, child: Node, mode: Mode) {
-        let once = self.schema.node(&child.name.text).is_some_and(|spec| spec.once);
+        let once = self.schema.child(&base.name.text, &child.name.text).is_some_and(|spec| spec.once);
         let same = |other: &Node| {
             let same_key =
                 other.argument(0).map(|value| &value.datum) == child.argument(0).map(|value| &value.datum);
@@ -135,7 +142,7 @@ impl Merger<'_> {
                 return;
             };
             let known = base.all("subdevice").filter_map(|node| node.argument(0)?.text());
-            let device = handle(base).unwrap_or_default();
+            let device = described(base).map_or("", |known| known.1);
             self.nothing(&format!("no subdevice `{name}` on `{device}`"), span, name, known);
         } else {
             base.children.push(child);

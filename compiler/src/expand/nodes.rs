@@ -6,11 +6,13 @@ use std::rc::Rc;
 use super::budget::{MAX_DEPTH, too_deep};
 use super::names::{Binding, Names};
 use super::templates::Callee;
-use super::{Expanded, Expander};
+use super::{Expanded, Expander, Kernel};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::lower::value;
 use crate::nearest::{listed, nearest};
 use crate::source::{Origin, Span};
 use crate::syntax::{Datum, Name, Node, Property, Value, Written};
+use crate::values::VersionSet;
 
 /// Where a block stands.
 #[derive(Clone, Copy)]
@@ -43,6 +45,7 @@ impl Expander<'_> {
             match node.name.text.as_str() {
                 "use" => self.template_use(node, context, &mut block),
                 "repeat" => self.repeat(node, context, &mut block),
+                "when" => self.when(node, context, &mut block),
                 "include" | "let" | "template" | "parameter" | "override" if context.depth > 0 => {
                     self.of_a_file(node, context.origin);
                     block.complete = false;
@@ -186,6 +189,39 @@ impl Expander<'_> {
                 .help("a template is declared at the top of this file, or of a file that it includes"),
             None => diagnostic.help(format!("there are {}", listed(known()))),
         }
+    }
+
+    fn when(&mut self, node: &Node, context: &Context<'_>, block: &mut Expanded) {
+        let made = self.conditional(node, context);
+        block.complete &= made.as_ref().is_some_and(|made| made.complete);
+        block.nodes.extend(made.into_iter().flat_map(|made| made.nodes));
+    }
+
+    /// What a `when` stands for with the kernel that is compiled for.
+    fn conditional(&mut self, node: &Node, context: &Context<'_>) -> Option<Expanded> {
+        let line = self.own_line(node, context)?;
+        let kernels: VersionSet = value::formed(line.property("kernel")?, self.diagnostics)?.value;
+        if context.depth == MAX_DEPTH {
+            self.report(too_deep(line.span));
+            return None;
+        }
+        self.conditions.bounds.extend(kernels.bounds().cloned());
+        self.conditions.places.push(line.name.span);
+        if !self.budget.node(&line, self.diagnostics) {
+            return None;
+        }
+        let holds = match &self.conditions.kernel {
+            Kernel::Newest => kernels.contains_newest(),
+            Kernel::Release(release) => kernels.contains(release),
+        };
+        if !holds {
+            return Some(Expanded { nodes: Vec::new(), complete: true });
+        }
+        let origin = self.sources.bring_in(line.span, "by this `when`");
+        let inside = Context { origin, depth: context.depth + 1, ..*context };
+        let mut made = self.block(&node.children, &inside);
+        made.complete &= !node.incomplete;
+        Some(made)
     }
 
     fn repeat(&mut self, node: &Node, context: &Context<'_>, block: &mut Expanded) {

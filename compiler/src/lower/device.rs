@@ -1,36 +1,37 @@
-//! The `device` node.
+//! The `device` node: what its parts need of each other.
 
-use super::HostIdentity;
 use super::param::{ParamContext, params};
 use super::subdevice::{SubdeviceContext, subdevice};
-use super::value;
+use super::{HostIdentity, parent, value};
 use crate::catalogue::{Catalogue, ParamOwner};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{Device, Eswitch, SoftParent, Sourced};
+use crate::model::{Device, Place, SoftParent, Sourced};
 use crate::nearest::listed;
 use crate::syntax::{Node, Value};
 use crate::values::DevlinkHandle;
 
-/// Lowers one device. One whose handle is refused is not in the model, but what is wrong in it is reported.
+/// Lowers one device. One whose place is refused is not in the model, but what is wrong in it is reported.
 pub(super) fn device(
     node: &Node,
     host: &HostIdentity<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Device> {
-    let handle: Option<Sourced<DevlinkHandle>> =
-        node.argument(0).and_then(|value| value::formed(value, diagnostics));
-    let soft = handle.as_ref().and_then(|handle| Catalogue::of_soft_bus(handle.value.bus()));
-    let driver = driver(node, handle.as_ref(), soft.as_deref(), diagnostics);
-    let catalogue = soft.clone().or_else(|| Catalogue::of_driver(&driver.as_ref()?.value));
-    let create = node.child("create").map(|create| soft_parent(create, diagnostics));
-    if let (Some(create), Some(handle), None) = (&create, &handle, &soft) {
-        diagnostics.push(not_soft(create, handle));
+    let name = node.argument(0).and_then(value::text);
+    let place = name.as_ref().and_then(|name| parent::place(node, name, diagnostics));
+    let handle = place.as_ref().and_then(Place::handle).zip(name.as_ref());
+    let soft = handle.and_then(|(handle, _)| Catalogue::of_soft_bus(handle.bus()));
+    let by_bus = handle.and_then(|(handle, _)| Catalogue::of_bus(handle.bus()));
+    let driver = driver(node, handle, by_bus.as_deref(), diagnostics);
+    let catalogue = by_bus.or_else(|| Catalogue::of_driver(&driver.as_ref()?.value));
+    let create = node.child("create").map(|create| parent::soft_parent(create, diagnostics));
+    if let (Some(create), Some(name), None) = (&create, &name, &soft) {
+        diagnostics.extend(place.is_some().then(|| not_soft(create, handle.map(|(handle, _)| handle), name)));
     }
     let param_context = ParamContext {
         owner: ParamOwner::Parent,
         catalogue: catalogue.as_deref(),
-        // Of a device without a handle nobody knows whether it has a catalogue.
-        judge: handle.is_some(),
+        // Of a device without a place nobody knows whether it has a catalogue.
+        judge: place.is_some(),
     };
     let params = params(node, &param_context, diagnostics);
     let sf_numbers = node.child("sf-numbers").and_then(|node| sf_numbers(node, diagnostics));
@@ -45,45 +46,56 @@ pub(super) fn device(
     let mut subdevices: Vec<_> =
         node.all("subdevice").filter_map(|node| subdevice(node, &subdevice_context, diagnostics)).collect();
     subdevices.sort_by(|a, b| a.name.value.cmp(&b.name.value));
-    let eswitch = node.child("eswitch").map(eswitch).unwrap_or_default();
-    Some(Device { handle: handle?, driver, catalogue, create, eswitch, sf_numbers, params, subdevices })
+    let mut rate_nodes: Vec<_> =
+        node.all("rate-node").filter_map(|node| parent::rate_node(node, diagnostics)).collect();
+    rate_nodes.sort_by(|a, b| a.name.value.cmp(&b.name.value));
+    let exclusive = node.child("exclusive").and_then(|node| node.property("sf"));
+    Some(Device {
+        create,
+        require: node.child("require").map(|node| parent::require(node, diagnostics)).unwrap_or_default(),
+        lifeline: node.child("lifeline").and_then(|node| node.argument(0)).and_then(value::boolean),
+        exclusive: exclusive.and_then(|value| value::formed(value, diagnostics)),
+        eswitch: node.child("eswitch").map(parent::eswitch).unwrap_or_default(),
+        uplink: node.child("uplink").map(parent::uplink).unwrap_or_default(),
+        rate_nodes,
+        vfs: node.child("vfs").and_then(|node| node.argument(0)).and_then(value::number),
+        ignored: value::ignored(node),
+        sf_numbers,
+        params,
+        subdevices,
+        driver,
+        catalogue,
+        name: name?,
+        place: place?,
+    })
 }
 
 fn driver(
     node: &Node,
-    handle: Option<&Sourced<DevlinkHandle>>,
-    soft: Option<&Catalogue>,
+    handle: Option<(&DevlinkHandle, &Sourced<String>)>,
+    by_bus: Option<&Catalogue>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Sourced<String>> {
     let given = node.property("driver").and_then(value::text);
-    let (Some(soft), Some(handle)) = (soft, handle) else { return given };
-    let (bus, maker) = (handle.value.bus(), soft.driver.as_str());
+    let (Some(by_bus), Some((handle, name))) = (by_bus, handle) else { return given };
+    let (bus, maker) = (handle.bus(), by_bus.driver.as_str());
     match given {
         Some(given) if given.value == maker => Some(given),
         Some(given) => {
-            let message = format!("the driver of `{}` is `{maker}`, not `{}`", handle.value, given.value);
+            let message = format!("the driver of `{handle}` is `{maker}`, not `{}`", given.value);
             let label = format!("not the driver of devices on the bus `{bus}`");
             diagnostics.push(
                 Diagnostic::new(Code::OtherDriver, message, given.span, label)
-                    .and(handle.span, format!("made by `{maker}`"))
+                    .and(name.span, format!("made by `{maker}`"))
                     .help(format!("leave `driver=` out: the bus `{bus}` says it")),
             );
             None
         }
         None => Some(Sourced {
             value: maker.to_owned(),
-            span: handle.span,
+            span: name.span,
             implied: Some(format!("the driver of the bus {bus}")),
         }),
-    }
-}
-
-fn soft_parent(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> SoftParent {
-    SoftParent {
-        span: node.span,
-        max_subdevices: node.property("max-subdevices").and_then(value::number),
-        lower: node.property("lower").and_then(|value| value::formed(value, diagnostics)),
-        mac_base: node.property("mac-base").and_then(|value| value::mac(value, diagnostics)),
     }
 }
 
@@ -103,23 +115,21 @@ fn sf_numbers(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Sourced<
     Some(Sourced { value: (first, last), span: node.span, implied: None })
 }
 
-fn not_soft(create: &SoftParent, handle: &Sourced<DevlinkHandle>) -> Diagnostic {
-    let bus = handle.value.bus();
+fn not_soft(create: &SoftParent, handle: Option<&DevlinkHandle>, name: &Sourced<String>) -> Diagnostic {
     let buses = Catalogue::soft_buses();
-    let message =
-        format!("`{}` cannot be created: devices on the bus `{bus}` are not made by software", handle.value);
+    let message = match handle {
+        Some(handle) => {
+            format!(
+                "`{handle}` cannot be created: devices on the bus `{}` are not made by software",
+                handle.bus()
+            )
+        }
+        None => format!("`{}` cannot be created: it is found by a `match`", name.value),
+    };
     Diagnostic::new(Code::NotSoft, message, create.span, "cannot be created")
-        .and(handle.span, "this device")
+        .and(name.span, "this device")
         .help(format!(
             "remove `create` if the device is there by itself; software makes devices on {}",
             listed(buses.iter().map(String::as_str))
         ))
-}
-
-fn eswitch(node: &Node) -> Eswitch {
-    Eswitch {
-        mode: node.property("mode").and_then(value::word),
-        inline_mode: node.property("inline-mode").and_then(value::word),
-        encap_mode: node.property("encap-mode").and_then(value::word),
-    }
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{value, written};
+use super::{parent, value, written};
 use crate::catalogue::{Catalogue, ParamOwner, ParamSpec};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::Param;
+use crate::model::{Param, Sourced};
 use crate::nearest::{listed, nearest};
 use crate::source::Span;
 use crate::syntax::{Node, Value};
@@ -55,13 +55,9 @@ pub(super) fn params(
 
 fn param(node: &Node, context: &ParamContext<'_>, diagnostics: &mut Vec<Diagnostic>) -> Option<Param> {
     let name = node.argument(0)?;
-    let value = node.argument(1)?;
     let cmode_value = node.property("cmode");
     let spec = context.spec(name.text()?);
-    let scalar = match spec {
-        Some(spec) => typed(spec, value, diagnostics),
-        None => value::scalar(value),
-    };
+    let scalar = chosen(node, name, spec, context, diagnostics);
     let cmode = match (cmode_value.and_then(value::word::<Cmode>), spec) {
         (Some(cmode), Some(spec)) if !spec.cmodes.contains(&cmode.value) => {
             diagnostics.push(wrong_cmode(spec, cmode.value, cmode.span));
@@ -79,7 +75,44 @@ fn param(node: &Node, context: &ParamContext<'_>, diagnostics: &mut Vec<Diagnost
     if let (Some(catalogue), None, Some(_)) = (context.catalogue, spec, cmode) {
         diagnostics.push(unknown(name, catalogue, context.owner));
     }
-    Some(Param { name: name.text()?.to_owned(), cmode: cmode?, value: written(scalar?, value.span) })
+    let if_supported = node.property("if-supported").and_then(value::boolean);
+    Some(Param { name: name.text()?.to_owned(), cmode: cmode?, value: scalar?, if_supported })
+}
+
+/// The value that is written, or that `default=#true` stands for.
+fn chosen(
+    node: &Node,
+    name: &Value,
+    spec: Option<&ParamSpec>,
+    context: &ParamContext<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Sourced<Scalar>> {
+    let value = node.argument(1);
+    let default = node.property("default").filter(|value| value.boolean() != Some(false));
+    if !parent::one_of(node, ("a value", value), ("`default=#true`", default), diagnostics) {
+        return None;
+    }
+    if let Some(value) = value {
+        let scalar = spec.map_or_else(|| value::scalar(value), |spec| typed(spec, value, diagnostics));
+        return scalar.map(|scalar| written(scalar, value.span));
+    }
+    let span = default?.span;
+    let Some(scalar) = spec.and_then(|spec| spec.default.clone()) else {
+        if context.judge {
+            let message = format!("nobody knows the default of `{}`", name.text().unwrap_or_default());
+            let why = match context.catalogue {
+                Some(catalogue) => format!("the catalogue of `{}` does not tell it", catalogue.driver),
+                None => "without a catalogue of the driver, nothing tells it".to_owned(),
+            };
+            diagnostics.push(
+                Diagnostic::new(Code::UnknownDefault, message, span, why)
+                    .help("write the value itself in the place of `default=#true`"),
+            );
+        }
+        return None;
+    };
+    let implied = Some("the default, by the driver's catalogue".to_owned());
+    Some(Sourced { value: scalar, span, implied })
 }
 
 /// The value as the parameter's wire type wants it.

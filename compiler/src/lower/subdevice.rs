@@ -1,11 +1,11 @@
 //! The `subdevice` node.
 
 use super::param::{ParamContext, params};
-use super::{HostIdentity, value, written};
+use super::{HostIdentity, function, parent, value, written};
 use crate::catalogue::{Catalogue, ParamOwner};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::identity;
-use crate::model::{Interface, Lifecycle, Param, PortFunction, Rates, Sourced, Subdevice};
+use crate::model::{Lifecycle, Mdev, MdevType, Param, Sourced, Subdevice};
 use crate::syntax::{Node, Value};
 use crate::values::{MacAddr, Scalar};
 
@@ -27,25 +27,55 @@ pub(super) fn subdevice(
     context: &SubdeviceContext<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Subdevice> {
-    let name = node.argument(0).and_then(|value| value::formed::<value::SubdeviceName>(value, diagnostics));
-    let name = name.map(|name| written(name.value.0, name.span));
+    let name = node.argument(0).and_then(|value| value::given_name(value, diagnostics));
     let lifecycle = lifecycle(node, name.as_ref(), context, diagnostics);
-    let mac = node.child("function").and_then(|function| function.property("mac"));
-    let mac = mac.and_then(|value| match (value.text(), &name) {
-        (Some("auto"), Some(name)) => auto_mac(value, name, context, diagnostics),
-        (Some("auto"), None) => None,
-        _ => value::mac(value, diagnostics),
-    });
-    let function = PortFunction { mac };
-    let rate = node.child("rate").map(|rate| rates(rate, diagnostics)).unwrap_or_default();
-    let netdev = interface(node, "netdev", diagnostics);
+    let mut function = node.child("function").map(function::port_function).unwrap_or_default();
+    function.mac = mac(node, name.as_ref(), context, diagnostics);
+    let rate = node.child("rate").map(|rate| parent::rates(rate, diagnostics)).unwrap_or_default();
+    let netdev = function::interface(node, "netdev", diagnostics);
     let mut params = params(node, &context.params, diagnostics);
     if let (Some(node), Some(catalogue)) = (node.child("netdev"), context.params.catalogue) {
         imply(&mut params, node, catalogue, diagnostics);
     }
-    let representor = interface(node, "representor", diagnostics);
-    Some(Subdevice { name: name?, lifecycle: lifecycle?, function, params, rate, netdev, representor })
+    let representor = function::interface(node, "representor", diagnostics);
+    let port = node.child("representor").and_then(|node| node.child("bridge"));
+    let was = node.property("was").filter(|value| value.text().is_some());
+    Some(Subdevice {
+        protect: node.property("protect").and_then(value::boolean),
+        absent: node.property("absent").and_then(value::boolean),
+        was: was.and_then(|value| value::given_name(value, diagnostics)),
+        function,
+        params,
+        rate,
+        netdev,
+        representor,
+        port: port.and_then(|node| function::bridge_port(node, diagnostics)),
+        legacy: node.child("legacy").map(|node| function::legacy(node, diagnostics)),
+        bind: node.child("bind").and_then(|node| node.argument(0)).and_then(value::text),
+        hand_over: node.child("hand-over").and_then(|node| node.property("to")).and_then(value::word),
+        ignored: value::ignored(node),
+        name: name?,
+        lifecycle: lifecycle?,
+    })
 }
+
+/// The MAC address of the port function.
+fn mac(
+    node: &Node,
+    name: Option<&Sourced<String>>,
+    context: &SubdeviceContext<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Sourced<MacAddr>> {
+    let value = node.child("function").and_then(|function| function.property("mac"))?;
+    match (value.text(), name) {
+        (Some("auto"), Some(name)) => auto_mac(value, name, context, diagnostics),
+        (Some("auto"), None) => None,
+        _ => value::mac(value, diagnostics),
+    }
+}
+
+/// The words that say what a subdevice is.
+const LIFECYCLES: [&str; 4] = ["sf", "mdev", "vf", "external"];
 
 fn lifecycle(
     node: &Node,
@@ -53,15 +83,17 @@ fn lifecycle(
     context: &SubdeviceContext<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Sourced<Lifecycle>> {
-    let mut given = node.children.iter().filter(|child| matches!(child.name.text.as_str(), "sf" | "mdev"));
+    let mut given = node.children.iter().filter(|child| LIFECYCLES.contains(&child.name.text.as_str()));
     let Some(first) = given.next() else {
         if !node.incomplete {
             let of = name.map_or_else(String::new, |name| format!(" `{}`", name.value));
             let message = format!("the subdevice{of} does not say what it is");
             diagnostics.push(
-                Diagnostic::new(Code::NoLifecycle, message, node.span, "neither `sf` nor `mdev`").help(
-                    "write `sf NUMBER` for a devlink subfunction, or `mdev type=TYPE` for a mediated device",
-                ),
+                Diagnostic::new(Code::NoLifecycle, message, node.span, "neither `sf`, `mdev`, `vf` nor `external`")
+                    .help(
+                        "write `sf NUMBER` for a devlink subfunction, `mdev type=TYPE` for a mediated device, or `vf \
+                         INDEX` for a PCI VF",
+                    ),
             );
         }
         return None;
@@ -69,15 +101,45 @@ fn lifecycle(
     if let Some(second) = given.next() {
         let (one, other) = (&first.name.text, &second.name.text);
         let message = format!("a subdevice is one of `{one}` and `{other}`, not both");
+        let help = match (one.as_str(), other.as_str()) {
+            ("vf", "mdev") | ("mdev", "vf") => {
+                "a mediated device that a VF carries stands in its block: `vf 2 { mdev type=TYPE; }`"
+            }
+            _ => "keep one of them; two functions are two subdevices",
+        };
         diagnostics.push(
             Diagnostic::new(Code::TwoLifecycles, message, second.span, "a second lifecycle")
                 .and(first.span, "the first")
-                .help("keep one of them; two functions are two subdevices"),
+                .help(help),
         );
     }
+    let property = |name, otherwise| first.property(name).and_then(Value::number).unwrap_or(otherwise);
     match first.name.text.as_str() {
         "sf" => sf(first, name, context, diagnostics),
-        _ => mdev(first, name, context, diagnostics).map(|mdev| written(mdev, first.span)),
+        "vf" => {
+            let carried = first.child("mdev").map(|node| mdev(node, name, context, diagnostics));
+            let mdev = match carried {
+                Some(None) => return None,
+                Some(mdev) => mdev,
+                None => None,
+            };
+            let index = first.argument(0).and_then(Value::number)?;
+            Some(written(
+                Lifecycle::Vf { controller: property("controller", 0), pf: property("pf", 0), index, mdev },
+                first.span,
+            ))
+        }
+        "external" => {
+            let pf = first.property("pf").and_then(Value::number)?;
+            let vf = first.property("vf").and_then(Value::number);
+            Some(written(Lifecycle::External { controller: property("controller", 1), pf, vf }, first.span))
+        }
+        _ => {
+            let mdev = mdev(first, name, context, diagnostics)?;
+            let derived = first.property("uuid").is_none();
+            let implied = derived.then(|| "the UUID is derived from host, device and subdevice".to_owned());
+            Some(Sourced { value: Lifecycle::Mdev(mdev), span: first.span, implied })
+        }
     }
 }
 
@@ -136,13 +198,22 @@ fn mdev(
     name: Option<&Sourced<String>>,
     context: &SubdeviceContext<'_>,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Lifecycle> {
+) -> Option<Mdev> {
     let uuid = match node.property("uuid") {
         Some(value) => value::formed::<value::Identity>(value, diagnostics).map(|identity| identity.value.0),
         None => name.map(|name| identity::mdev_uuid(context.host.seed, context.device, &name.value)),
     };
-    let written = node.property("type").and_then(Value::text)?;
-    Some(Lifecycle::Mdev { uuid: uuid?, mdev_type: directory(written, context.params.catalogue) })
+    let (by_directory, by_name) = (node.property("type"), node.property("type-name"));
+    if !parent::one_of(node, ("`type=`", by_directory), ("`type-name=`", by_name), diagnostics) {
+        return None;
+    }
+    let mdev_type = match by_directory {
+        Some(value) => MdevType::Directory(directory(value.text()?, context.params.catalogue)),
+        None => MdevType::Name(by_name?.text()?.to_owned()),
+    };
+    let attr =
+        |node: &Node| Some((node.argument(0)?.text()?.to_owned(), node.argument(1)?.text()?.to_owned()));
+    Some(Mdev { uuid: uuid?, mdev_type, attrs: node.all("attr").filter_map(attr).collect() })
 }
 
 /// The kernel's directory of the type: it begins with the name of the driver, which the file may leave out.
@@ -151,22 +222,6 @@ fn directory(written: &str, catalogue: Option<&Catalogue>) -> String {
         Some(prefix) if !written.starts_with(&prefix) => format!("{prefix}{written}"),
         _ => written.to_owned(),
     }
-}
-
-fn rates(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Rates {
-    let mut rate = |name| node.property(name).and_then(|value| value::formed(value, diagnostics));
-    Rates { tx_share: rate("tx-share"), tx_max: rate("tx-max") }
-}
-
-fn interface(node: &Node, name: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Interface> {
-    let node = node.child(name)?;
-    let name = node.argument(0).and_then(|value| value::formed(value, diagnostics));
-    Some(Interface {
-        span: node.span,
-        name: name?,
-        mtu: node.property("mtu").and_then(value::number),
-        up: node.property("up").and_then(value::boolean),
-    })
 }
 
 /// Writes down what a netdev implies: the parameters that the driver needs before a function has one.
@@ -182,6 +237,7 @@ fn imply(params: &mut Vec<Param>, netdev: &Node, catalogue: &Catalogue, diagnost
                     span: netdev.span,
                     implied: Some("netdev needs it".to_owned()),
                 },
+                if_supported: None,
             }));
         }
         let is_off = |param: &&Param| param.name == *needed && param.value.value == Scalar::Bool(false);

@@ -7,8 +7,10 @@ use uuid::Uuid;
 use super::written;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::Sourced;
-use crate::syntax::{Datum, Value};
-use crate::values::{DevlinkHandle, InterfaceName, MacAddr, Rate, Scalar, ValueError};
+use crate::syntax::{Datum, Node, Value};
+use crate::values::{
+    DevlinkHandle, InterfaceName, MacAddr, NumberRange, Rate, Scalar, ValueError, VersionSet,
+};
 
 pub(super) fn text(value: &Value) -> Option<Sourced<String>> {
     value.text().map(|text| written(text.to_owned(), value.span))
@@ -37,7 +39,7 @@ pub(super) fn scalar(value: &Value) -> Option<Scalar> {
 }
 
 /// A type of the language with a form of its own.
-pub(super) trait Form: FromStr<Err: ToString> {
+pub(crate) trait Form: FromStr<Err: ToString> {
     /// The code for text that does not have the form.
     const CODE: Code;
     /// What the text is not.
@@ -62,8 +64,20 @@ impl Form for Rate {
 impl Form for DevlinkHandle {
     const CODE: Code = Code::MalformedHandle;
     const LABEL: &'static str = "not a handle";
+    const HELP: &'static str = "`devlink dev show` lists the handles of a host";
+}
+
+impl Form for VersionSet {
+    const CODE: Code = Code::MalformedVersion;
+    const LABEL: &'static str = "not a comparison";
     const HELP: &'static str =
-        "`devlink dev show` lists the handles of a host; a name with a `match` is of a later version";
+        "`>=`, `>`, `<=`, `<` or `=` and a version; several with commas, which must all hold";
+}
+
+impl Form for NumberRange {
+    const CODE: Code = Code::MalformedRange;
+    const LABEL: &'static str = "not a range";
+    const HELP: &'static str = "the first and the last number with two dots between them; both belong to it";
 }
 
 impl Form for InterfaceName {
@@ -90,39 +104,39 @@ impl Form for Identity {
         "write 8-4-4-4-12 hexadecimal digits, or leave `uuid=` out: then it is derived from the names";
 }
 
-/// The name of a subdevice: what addresses and command lines can hold without quotes.
-pub(super) struct SubdeviceName(pub(super) String);
+/// A name that the file gives, of a subdevice, a rate node or a device: what addresses and command lines can hold without
+/// quotes.
+pub(super) struct GivenName(pub(super) String);
 
-impl FromStr for SubdeviceName {
+impl FromStr for GivenName {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
         if !text.starts_with(|c: char| c.is_ascii_alphanumeric()) || !text.chars().all(fits) {
-            return Err(ValueError(format!("`{text}` cannot be the name of a subdevice")));
+            return Err(ValueError(format!("`{text}` cannot be a name")));
         }
         if text.len() > LONGEST_NAME {
             let length = text.len();
-            let message =
-                format!("the name of a subdevice has at most {LONGEST_NAME} bytes, and this has {length}");
+            let message = format!("a name has at most {LONGEST_NAME} bytes, and this has {length}");
             return Err(ValueError(message));
         }
         Ok(Self(text.to_owned()))
     }
 }
 
-/// Longest name of a subdevice.
+/// Longest name, in bytes.
 const LONGEST_NAME: usize = 63;
 
-impl Form for SubdeviceName {
-    const CODE: Code = Code::MalformedSubdevice;
+impl Form for GivenName {
+    const CODE: Code = Code::MalformedGivenName;
     const LABEL: &'static str = "not a usable name";
     const HELP: &'static str =
         "1 to 63 letters, digits, `_` and `-`, the first a letter or a digit: it is a part of addresses";
 }
 
 /// Reads a value that has a form of its own.
-pub(super) fn formed<T: Form>(value: &Value, diagnostics: &mut Vec<Diagnostic>) -> Option<Sourced<T>> {
+pub(crate) fn formed<T: Form>(value: &Value, diagnostics: &mut Vec<Diagnostic>) -> Option<Sourced<T>> {
     match value.text()?.parse::<T>() {
         Ok(formed) => Some(written(formed, value.span)),
         Err(error) => {
@@ -131,6 +145,18 @@ pub(super) fn formed<T: Form>(value: &Value, diagnostics: &mut Vec<Diagnostic>) 
             None
         }
     }
+}
+
+/// Reads a name that the file gives.
+pub(super) fn given_name(value: &Value, diagnostics: &mut Vec<Diagnostic>) -> Option<Sourced<String>> {
+    formed::<GivenName>(value, diagnostics).map(|name| written(name.value.0, name.span))
+}
+
+/// The `ignore` nodes of a block, sorted.
+pub(super) fn ignored(node: &Node) -> Vec<Sourced<String>> {
+    let mut found: Vec<_> = node.all("ignore").filter_map(|node| text(node.argument(0)?)).collect();
+    found.sort_by(|a, b| a.value.cmp(&b.value));
+    found
 }
 
 /// A MAC address as files write it: alone, or with a number to add to it.

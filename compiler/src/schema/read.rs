@@ -47,7 +47,6 @@ impl Schema {
         let mut schema = Self::default();
         for node in &document.nodes {
             match node.name.text.as_str() {
-                "later" => schema.later.extend(words(node)),
                 "node" => schema.nodes.push(node_spec(node)?),
                 _ => return Err(SchemaError::UnknownNode(node.name.text.clone())),
             }
@@ -57,7 +56,7 @@ impl Schema {
 }
 
 fn node_spec(node: &Node) -> Result<NodeSpec, SchemaError> {
-    only(node, &["once", "required", "each-file", "block", "doc"])?;
+    only(node, &["once", "required", "each-file", "block", "unplanned", "doc"])?;
     let mut spec = NodeSpec {
         name: first(node)?,
         parents: Vec::new(),
@@ -68,7 +67,7 @@ fn node_spec(node: &Node) -> Result<NodeSpec, SchemaError> {
         arguments: Vec::new(),
         properties: Vec::new(),
         free_properties: None,
-        later: Vec::new(),
+        unplanned: flag(node, "unplanned"),
         doc: text(node, "doc")?,
     };
     for child in &node.children {
@@ -77,7 +76,6 @@ fn node_spec(node: &Node) -> Result<NodeSpec, SchemaError> {
             "argument" => spec.arguments.push(value_spec(child, first(child)?)?),
             "property" => spec.properties.push(value_spec(child, first(child)?)?),
             "free-properties" => spec.free_properties = Some(value_spec(child, String::new())?),
-            "later" => spec.later.extend(words(child)),
             _ => return Err(SchemaError::UnknownNode(child.name.text.clone())),
         }
     }
@@ -85,7 +83,7 @@ fn node_spec(node: &Node) -> Result<NodeSpec, SchemaError> {
 }
 
 fn value_spec(node: &Node, name: String) -> Result<ValueSpec, SchemaError> {
-    only(node, &["type", "required", "default", "unit", "doc", "min", "max"])?;
+    only(node, &["type", "required", "default", "unit", "doc", "min", "max", "unplanned"])?;
     let bound = |name: &str, otherwise| node.property(name).and_then(Value::number).unwrap_or(otherwise);
     let kind = match text(node, "type")?.as_str() {
         "text" => Kind::Text,
@@ -95,22 +93,22 @@ fn value_spec(node: &Node, name: String) -> Result<ValueSpec, SchemaError> {
         "mac" => Kind::Mac,
         "uuid" => Kind::Uuid,
         "rate" => Kind::Rate,
-        "handle" => Kind::Handle,
+        "device" => Kind::Device,
+        "version" => Kind::Version,
+        "range" => Kind::Range,
         "interface" => Kind::Interface,
         "name" => Kind::Name,
         "scalar" => Kind::Scalar,
         other => return Err(SchemaError::UnknownType(other.to_owned())),
     };
-    if let Some(stray) =
-        node.children.iter().find(|child| !matches!(child.name.text.as_str(), "words" | "later"))
-    {
+    if let Some(stray) = node.children.iter().find(|child| child.name.text != "words") {
         return Err(SchemaError::UnknownNode(stray.name.text.clone()));
     }
     Ok(ValueSpec {
         name,
         kind,
         required: flag(node, "required"),
-        later: node.all("later").flat_map(words).collect(),
+        unplanned: flag(node, "unplanned"),
         default: node.property("default").and_then(Value::text).map(str::to_owned),
         unit: node.property("unit").and_then(Value::text).map(str::to_owned),
         doc: text(node, "doc")?,

@@ -54,7 +54,8 @@ impl Schema {
             (false, true) => ", at least once",
             (false, false) => "",
         };
-        let _ = writeln!(text, "Stands in: {places}{often}.");
+        let planned = if node.unplanned { NOT_PLANNED } else { "" };
+        let _ = writeln!(text, "Stands in: {places}{often}.{planned}");
         if !children.is_empty() {
             let _ = writeln!(text, "Holds: {children}.");
         } else if node.block {
@@ -74,6 +75,9 @@ impl Schema {
     }
 }
 
+/// Said of what is unplanned.
+const NOT_PLANNED: &str = " Checked; plans of this version refuse it.";
+
 /// What a value can be, in a sentence or two.
 pub(crate) fn value_reference(value: &ValueSpec) -> String {
     let unit = value.unit.as_ref().map_or_else(String::new, |unit| format!(" {unit}"));
@@ -90,12 +94,15 @@ pub(crate) fn value_reference(value: &ValueSpec) -> String {
         Kind::Rate => {
             "a rate in decimal units, `\"10Gbit\"`, `\"1.5Gbit\"` or `\"100MBps\"`, or `none`".to_owned()
         }
-        Kind::Handle => "a devlink handle".to_owned(),
+        Kind::Device => "a devlink handle or a name".to_owned(),
+        Kind::Version => "versions, such as `\">=22.39\"` or `\">=6.6, <6.12\"`".to_owned(),
+        Kind::Range => "numbers, such as `\"100..199\"`".to_owned(),
         Kind::Interface => "the name of a network interface".to_owned(),
         Kind::Name => "a name".to_owned(),
         Kind::Scalar => "a whole number, a boolean or text".to_owned(),
     };
     let needed = if value.required { ", required" } else { "" };
     let default = value.default.as_ref().map_or_else(String::new, |default| format!(" Default: {default}."));
-    format!("({kind}{needed}): {}{default}", value.doc)
+    let planned = if value.unplanned { NOT_PLANNED } else { "" };
+    format!("({kind}{needed}): {}{default}{planned}", value.doc)
 }

@@ -7,9 +7,6 @@ use crate::syntax::{Datum, Value, Written};
 
 /// Why the value is refused, if it is. The forms of addresses and names are read later, where their types are.
 pub(super) fn refusal(subject: &str, spec: &ValueSpec, value: &Value) -> Option<Diagnostic> {
-    if let Some(word) = value.text().filter(|text| spec.later.iter().any(|word| word == text)) {
-        return Some(super::not_yet(value.span, word, "value"));
-    }
     let in_range = |number: &i128, min: u64, max: u64| (i128::from(min)..=i128::from(max)).contains(number);
     match (&spec.kind, &value.datum) {
         (Kind::Scalar, Datum::Integer(number)) if !in_range(number, 0, u64::MAX) => {
@@ -31,7 +28,9 @@ pub(super) fn refusal(subject: &str, spec: &ValueSpec, value: &Value) -> Option<
             | Kind::Mac
             | Kind::Uuid
             | Kind::Rate
-            | Kind::Handle
+            | Kind::Device
+            | Kind::Version
+            | Kind::Range
             | Kind::Interface
             | Kind::Name
             | Kind::Scalar
@@ -84,7 +83,9 @@ fn wrong_type(subject: &str, spec: &ValueSpec, value: &Value) -> Diagnostic {
         Kind::Mac => "a MAC address in quotes",
         Kind::Uuid => "a UUID in quotes",
         Kind::Rate => "a rate with its unit in quotes",
-        Kind::Handle => "a devlink handle in quotes",
+        Kind::Device => "a devlink handle in quotes or a name",
+        Kind::Version => "versions in quotes",
+        Kind::Range => "two numbers in quotes",
         Kind::Interface => "the name of a network interface",
         Kind::Name => "a name",
         Kind::Scalar => "a whole number, a boolean or text",
@@ -142,7 +143,9 @@ pub(super) fn example(spec: &ValueSpec) -> String {
         Kind::Mac => "\"02:00:00:00:00:58\"".to_owned(),
         Kind::Uuid => "\"6c0f5d8e-3f0a-4d53-9a53-0d3c1f6a7b21\"".to_owned(),
         Kind::Rate => "\"10Gbit\"".to_owned(),
-        Kind::Handle => "\"pci/0000:08:00.0\"".to_owned(),
+        Kind::Device => "\"pci/0000:08:00.0\"".to_owned(),
+        Kind::Version => "\">=22.39\"".to_owned(),
+        Kind::Range => "\"100..199\"".to_owned(),
         Kind::Interface | Kind::Name => "web0".to_owned(),
         Kind::Text | Kind::Scalar => spec.name.to_uppercase(),
     }

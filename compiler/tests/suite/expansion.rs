@@ -127,3 +127,22 @@ proptest! {
         prop_assert_eq!(model(&[("a.kdl", &repeat)]), model(&[("a.kdl", &frame(&body))]));
     }
 }
+
+/// What is left out on one kernel is still checked for the others, and the newest is what is compiled.
+#[test]
+fn a_condition_holds_for_some_kernels() {
+    let text = |old: &str| {
+        format!(
+            "subdevcfg version=1\nhost a\ndevice \"subdev/nic0\" {{\n    when kernel=\">=6.12\" {{ eswitch mode=switchdev; }}\n    \
+             when kernel=\"<6.12\" {{ eswitch mode={old}; }}\n    subdevice s {{ sf 1; }}\n}}\n"
+        )
+    };
+    let good = compile("host.kdl", &text("switchdev"));
+    let codes: Vec<_> = good.diagnostics.iter().map(|found| found.code).collect();
+    assert_eq!(codes, [Code::Unplanned], "{:#?}", good.diagnostics);
+    assert_eq!(good.host.expect("a host").unplanned, ["when"]);
+    let wrong = compile("host.kdl", &text("legacy"));
+    assert!(wrong.host.is_none());
+    let messages: Vec<_> = wrong.diagnostics.iter().map(|found| found.message.as_str()).collect();
+    assert!(messages.iter().any(|message| message.ends_with(", with a kernel below 6.12")), "{messages:?}");
+}

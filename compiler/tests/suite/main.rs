@@ -4,6 +4,7 @@
 
 mod common;
 mod diagnostics;
+mod drivers;
 mod expansion;
 mod fixes;
 mod format;

@@ -21,3 +21,17 @@ fn the_model_and_the_graph_of_the_quickstart() {
         insta::assert_snapshot!("quickstart.order", order.join("\n"));
     });
 }
+
+#[test]
+fn the_graph_of_what_is_not_planned_yet() {
+    let compilation = compile("host.kdl", include_str!("../broken/unplanned-words.kdl"));
+    let host = compilation.host.expect("a host without errors");
+    assert!(host.unplanned.contains(&"rate-node".to_owned()), "{:?}", host.unplanned);
+    let edges: Vec<_> = host
+        .graph
+        .edges()
+        .iter()
+        .map(|edge| format!("{} -> {}: {}", edge.from, edge.to, edge.reason))
+        .collect();
+    snapshots("compiler/tests/snapshots").bind(|| insta::assert_snapshot!("whole.edges", edges.join("\n")));
+}

@@ -3,7 +3,9 @@
 use std::fmt::Display;
 
 use subdevcfg_compiler::schema::{Kind, Schema};
-use subdevcfg_compiler::values::{Cmode, EncapMode, EswitchMode, InlineMode};
+use subdevcfg_compiler::values::{
+    BridgeKind, Cmode, EncapMode, EswitchMode, InlineMode, LinkState, Owner, VlanProtocol,
+};
 
 fn words(node: &str, property: &str) -> Vec<String> {
     let spec = Schema::language().node(node).and_then(|node| node.property(property)).expect("a property");
@@ -23,6 +25,10 @@ fn the_words_of_the_schema_are_those_of_the_types() {
     assert_eq!(words("eswitch", "inline-mode"), all(InlineMode::ALL));
     assert_eq!(words("eswitch", "encap-mode"), all(EncapMode::ALL));
     assert_eq!(words("param", "cmode"), all(Cmode::ALL));
+    assert_eq!(words("bridge", "kind"), all(BridgeKind::ALL));
+    assert_eq!(words("hand-over", "to"), all(Owner::ALL));
+    assert_eq!(words("legacy", "proto"), all(VlanProtocol::ALL));
+    assert_eq!(words("legacy", "link-state"), all(LinkState::ALL));
 }
 
 #[test]

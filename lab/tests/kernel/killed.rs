@@ -158,7 +158,7 @@ fn run_until_killed(at: usize, after: bool) {
     let mut keeper = FileKeeper::new("/run/subdevcfg", live.boot_id().unwrap());
     let record = keeper.load().unwrap();
     let compiled = compile(Utf8Path::new(QUICKSTART), &Files);
-    let desired = Desired::of(&compiled.host.unwrap().model, &compiled.sources);
+    let desired = Desired::of(&compiled.host.unwrap(), &compiled.sources).unwrap();
     let replan = |state: &State, record: &Record| plan(Input { desired: &desired, state, record });
     let mut kernel = Deadly { kernel: live, sent: 0, at, after };
     let before = kernel.observe().unwrap();

@@ -1,0 +1,88 @@
+//! The example of a repository of hosts: the commands in its workflow files, run on it as it is and on a broken one.
+
+use std::path::Path;
+
+use crate::run::{Host, Run, root, run};
+
+/// A copy of the example, with itself as its base.
+fn repository() -> Host {
+    let host = Host::new();
+    let example = root().join("examples/gitops");
+    for folder in ["hosts", "profiles"] {
+        for place in ["", "base/"] {
+            std::fs::create_dir_all(host.path(&format!("{place}{folder}"))).unwrap();
+            for file in std::fs::read_dir(example.join(folder)).unwrap() {
+                let file = file.unwrap();
+                let name = file.file_name().into_string().unwrap();
+                std::fs::copy(file.path(), host.path(&format!("{place}{folder}/{name}"))).unwrap();
+            }
+        }
+    }
+    host
+}
+
+/// The commands of subdevcfg in a workflow file, as a shell would split them.
+fn commands(file: &str) -> Vec<Vec<String>> {
+    let text = std::fs::read_to_string(root().join("examples/gitops").join(file)).unwrap();
+    let found = text.lines().filter_map(|line| line.split_once("subdevcfg check ").map(|(_, rest)| rest));
+    let arguments = |rest: &str| {
+        let words = rest.split_whitespace().take_while(|word| !matches!(*word, ">" | "||"));
+        std::iter::once("check").chain(words).map(str::to_owned).collect()
+    };
+    found.map(arguments).collect()
+}
+
+fn carry_out(folder: &Path, command: &[String]) -> Run {
+    run(folder, &command.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+#[test]
+fn the_commands_of_the_workflows_pass_and_find_what_is_wrong() {
+    let good = repository();
+    let broken = repository();
+    let text = std::fs::read_to_string(broken.path("hosts/lab-02.kdl")).unwrap();
+    broken.write("hosts/lab-02.kdl", &text.replace("host lab-02", "host lab-01"));
+    let mut count = 0;
+    for file in [".github/workflows/subdevcfg.yml", ".gitlab-ci.yml", ".pre-commit-config.yaml", "README.md"]
+    {
+        for command in commands(file) {
+            let run = carry_out(good.path("").as_path(), &command);
+            assert_eq!(run.code, 0, "{file}: {command:?}\n{}", run.all());
+            let run = carry_out(broken.path("").as_path(), &command);
+            assert_eq!(run.code, 1, "{file}: {command:?}\n{}", run.all());
+            assert!(run.stdout.contains("E0701"), "{file}: {command:?}\n{}", run.all());
+            count += 1;
+        }
+    }
+    assert_eq!(count, 6);
+}
+
+#[test]
+fn the_repository_is_of_twenty_hosts_without_errors_in_the_one_form() {
+    let host = repository();
+    let run = run(host.path("").as_path(), &["check", "hosts", "profiles", "--base", "base"]);
+    assert!(run.stdout.ends_with("20 host files: 0 errors, 3 warnings\n"), "{}", run.all());
+    let files: Vec<String> = std::fs::read_dir(host.path("hosts"))
+        .unwrap()
+        .chain(std::fs::read_dir(host.path("profiles")).unwrap())
+        .map(|file| file.unwrap().path().to_str().unwrap().to_owned())
+        .collect();
+    let arguments: Vec<&str> =
+        ["fmt", "--check"].into_iter().chain(files.iter().map(String::as_str)).collect();
+    let form = crate::run::run(host.path("").as_path(), &arguments);
+    assert_eq!(form.code, 0, "{}", form.all());
+}
+
+/// A change of one profile: who is touched is told, and only they.
+#[test]
+fn a_change_of_a_profile_tells_which_hosts_it_touches() {
+    let host = repository();
+    let text = std::fs::read_to_string(host.path("profiles/lab.kdl")).unwrap();
+    host.write("profiles/lab.kdl", &text.replace("mtu=1500", "mtu=9000"));
+    let run = run(host.path("").as_path(), &["check", "hosts", "profiles", "--base", "base"]);
+    assert_eq!(run.code, 0, "{}", run.all());
+    for name in ["lab-01", "lab-02", "lab-03"] {
+        assert!(run.stdout.contains(&format!("{name} (hosts/{name}.kdl): ")), "{}", run.all());
+    }
+    assert!(!run.stdout.contains("ice-01 (hosts/ice-01.kdl): 0"), "{}", run.all());
+}

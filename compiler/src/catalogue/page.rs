@@ -1,0 +1,168 @@
+//! A catalogue as a page for people, in Markdown: what `explain DRIVER` prints.
+
+use std::fmt::Write as _;
+
+use super::{Catalogue, FunctionManners, ParamOwner, ParamSpec, ParamsBefore, Reset};
+use crate::nearest::listed;
+use crate::values::{Cmode, Rate};
+
+impl Catalogue {
+    /// All that is known of the driver, each fact with its source.
+    #[must_use]
+    pub fn page(&self) -> String {
+        let mut page = format!("# The driver `{}`\n\n", self.driver);
+        // Writing to a string cannot fail, here and below.
+        if let Some(kernel) = &self.generated {
+            let _ = writeln!(page, "Only its parameters are known, from the source of Linux {kernel}.");
+        } else {
+            self.facts(&mut page);
+        }
+        let mut names: Vec<&str> = self.params.iter().map(|param| param.name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        for name in names {
+            let _ = write!(page, "\n{}", self.param_page(name).unwrap_or_default());
+        }
+        page
+    }
+
+    /// What is known of the parameter of that name, of the parent and of functions.
+    #[must_use]
+    pub fn param_page(&self, name: &str) -> Option<String> {
+        let mut specs = self.params.iter().filter(|param| param.name == name).peekable();
+        specs.peek()?;
+        let mut page = format!("## `{}.{name}`\n", self.driver);
+        for spec in specs {
+            let _ = write!(page, "\n{}", param(spec));
+        }
+        Some(page)
+    }
+
+    fn facts(&self, page: &mut String) {
+        let mut fact = |node: &str, text: String| {
+            let source = self.sources.get(node).map_or("", String::as_str);
+            let _ = writeln!(page, "- {text} [{source}]");
+        };
+        let driver = format!("driver {}", self.driver);
+        match (&self.soft_bus, &self.bus) {
+            (Some(bus), _) => {
+                fact(&driver, format!("Its devices are made by software, with `create`: `{bus}/NAME`."));
+            }
+            (None, Some(bus)) => fact(&driver, format!("All devices on the bus `{bus}` are its own.")),
+            (None, None) => fact(&driver, "Hardware: name it with `driver=`.".to_owned()),
+        }
+        if let Some(manners) = &self.sf {
+            let (from, to) = manners.numbers;
+            let text = format!("Subfunctions, numbered from {from} to {to}, {}.", self::manners(manners));
+            fact("sf", text);
+        }
+        if let Some(manners) = &self.mdev {
+            fact("mdev", format!("Mediated devices, {}.", self::manners(manners)));
+        }
+        for mdev_type in &self.mdev_types {
+            fact(&format!("mdev-type {mdev_type}"), format!("Mediated devices of the type `{mdev_type}`."));
+        }
+        for attribute in &self.function_attributes {
+            let node = format!("function-attribute {attribute}");
+            fact(&node, format!("Functions have the attribute `{attribute}`."));
+        }
+        for needed in &self.netdev_needs {
+            let text = format!("A function has a netdev only with `{needed}`; `netdev` implies it.");
+            fact(&format!("netdev-needs {needed}"), text);
+        }
+        if let Some(rate) = self.rate {
+            let words = [
+                ("tx-max", rate.tx_max),
+                ("tx-share", rate.tx_share),
+                ("tx-priority", rate.tx_priority),
+                ("tx-weight", rate.tx_weight),
+            ];
+            let taken = listed(words.into_iter().filter_map(|(word, taken)| taken.then_some(word)));
+            let nodes = if rate.nodes { "; users can make rate nodes" } else { "" };
+            fact("rate", format!("Rates in steps of {}: {taken}{nodes}.", Rate(rate.granularity)));
+        }
+        if let Some(vfs) = self.vfs {
+            let order = if vfs.before_mode { "before" } else { "after" };
+            let can = if vfs.mode_with_vfs { "can" } else { "cannot" };
+            let text = format!(
+                "VFs are made {order} the switch of the mode, which {can} change while there are any."
+            );
+            fact("vfs", text);
+        }
+        for &reset in &self.reset_by_reload {
+            let (word, text) = reset_words(reset);
+            fact(&format!("reset-by-reload {word}"), format!("A reload of the parent: {text}."));
+        }
+        for quirk in &self.quirks {
+            fact(quirk, quirk.clone());
+        }
+    }
+}
+
+fn manners(manners: &FunctionManners) -> &'static str {
+    match (manners.params_before, manners.needs_switchdev) {
+        (ParamsBefore::Use, true) => {
+            "in switchdev mode only; a function's own instance exists once it is active"
+        }
+        (ParamsBefore::Use, false) => "a function's own instance exists once it is active",
+        (ParamsBefore::Activation, true) => {
+            "in switchdev mode only; what a function has of its own exists once it is made"
+        }
+        (ParamsBefore::Activation, false) => "what a function has of its own exists once it is made",
+    }
+}
+
+const fn reset_words(reset: Reset) -> (&'static str, &'static str) {
+    match reset {
+        Reset::EswitchMode => ("eswitch-mode", "the eswitch is in legacy mode afterwards"),
+        Reset::Sfs => ("sfs", "subfunctions are gone"),
+        Reset::MdevState => ("mdev-state", "mediated devices stay, inactive"),
+        Reset::Rates => ("rates", "rate nodes and rates are gone"),
+        Reset::FunctionAttrs => ("function-attrs", "attributes of functions are back at their defaults"),
+    }
+}
+
+fn param(spec: &ParamSpec) -> String {
+    let whose = match spec.owner {
+        ParamOwner::Parent => "the parent",
+        ParamOwner::Function => "a function",
+    };
+    let mut text = format!("Of {whose}: {}\n\n", spec.doc);
+    let _ = writeln!(text, "- type: {}", spec.value_type.as_str());
+    let modes = spec.cmodes.iter().map(|&mode| {
+        format!(
+            "{mode} ({})",
+            match mode {
+                Cmode::Runtime => "at once",
+                Cmode::Driverinit => "after a reload",
+                Cmode::Permanent => "kept by the device, after a reset of it",
+            }
+        )
+    });
+    let _ = writeln!(text, "- cmode: {}", modes.collect::<Vec<_>>().join(", "));
+    match spec.range {
+        Some((min, u64::MAX)) => _ = writeln!(text, "- at least {min}"),
+        Some((min, max)) => _ = writeln!(text, "- from {min} to {max}"),
+        None => {}
+    }
+    if !spec.words.is_empty() {
+        let _ = writeln!(text, "- one of {}", listed(spec.words.iter().map(String::as_str)));
+    }
+    if let Some(default) = &spec.default {
+        let _ = writeln!(text, "- a new instance has {default}");
+    }
+    for (mdev_type, default) in &spec.type_defaults {
+        let _ = writeln!(text, "- one of the type `{mdev_type}` has {default}");
+    }
+    if let Some(impact) = spec.impact {
+        let _ = writeln!(text, "- impact of a change at runtime: {impact}");
+    }
+    if let Some(mode) = spec.only_in {
+        let _ = writeln!(text, "- only in {mode} mode");
+    }
+    if let Some(kernel) = &spec.kernel {
+        let _ = writeln!(text, "- kernel {kernel}");
+    }
+    let _ = writeln!(text, "- source: {}", spec.source);
+    text
+}

@@ -1,0 +1,145 @@
+//! Words of a subdevice that do not go with each other.
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::model::{Device, Lifecycle, Subdevice};
+use crate::source::Span;
+
+pub(super) fn check(device: &Device, diagnostics: &mut Vec<Diagnostic>) {
+    for subdevice in &device.subdevices {
+        diagnostics.extend(other_lifecycle(subdevice));
+        diagnostics.extend(bound_away(subdevice));
+        diagnostics.extend(absent(subdevice));
+        diagnostics.extend(former_name(device, subdevice));
+        diagnostics.extend(mtus(device, subdevice));
+        unknown_attributes(subdevice, diagnostics);
+    }
+    for ignored in &device.ignored {
+        let words = ["eswitch.", "uplink.", "rate-node[", "param[", "vfs"];
+        if !words.iter().any(|word| ignored.value.starts_with(word)) {
+            let message = format!("a device has no attribute `{}`", ignored.value);
+            diagnostics.push(Diagnostic::new(Code::UnknownAttribute, message, ignored.span, "unknown").help(
+                "as addresses name it: `eswitch.mode`, `uplink.mtu`, `param[NAME,CMODE]`; a subdevice's stands in its block",
+            ));
+        }
+    }
+}
+
+/// What only VFs have: the devlink core refuses migratable and ipsec_* for others (net/devlink/port.c), the rest is of PCI.
+fn other_lifecycle(subdevice: &Subdevice) -> Option<Diagnostic> {
+    let of_vf =
+        matches!(subdevice.lifecycle.value, Lifecycle::Vf { .. } | Lifecycle::External { vf: Some(_), .. });
+    if of_vf {
+        return None;
+    }
+    let function = &subdevice.function;
+    let words: [(&str, Option<Span>); 5] = [
+        ("migratable", function.migratable.as_ref().map(|value| value.span)),
+        ("ipsec-crypto", function.ipsec_crypto.as_ref().map(|value| value.span)),
+        ("ipsec-packet", function.ipsec_packet.as_ref().map(|value| value.span)),
+        ("legacy", subdevice.legacy.as_ref().map(|legacy| legacy.span)),
+        ("bind", subdevice.bind.as_ref().map(|driver| driver.span)),
+    ];
+    let (word, span) = words.into_iter().find_map(|(word, span)| Some((word, span?)))?;
+    let lifecycle = &subdevice.lifecycle;
+    let message = format!("`{word}` is for VFs, and `{}` is none", subdevice.name.value);
+    Some(
+        Diagnostic::new(Code::OtherLifecycle, message, span, "for VFs only")
+            .and(lifecycle.span, format!("this is `{}`", lifecycle.value.word()))
+            .help(format!("remove the `{word}`, or make the subdevice a VF: `vf INDEX`")),
+    )
+}
+
+/// A netdev in the host, of a function that another driver than a network driver holds.
+fn bound_away(subdevice: &Subdevice) -> Option<Diagnostic> {
+    let driver = subdevice.bind.as_ref().filter(|driver| driver.value.contains("vfio"))?;
+    let netdev = subdevice.netdev.as_ref()?;
+    let message = format!("a function that is bound to `{}` has no netdev in the host", driver.value);
+    Some(
+        Diagnostic::new(Code::BoundAway, message, netdev.span, "not there while it is bound")
+            .and(driver.span, "bound here")
+            .help("remove the `netdev`: it belongs to the virtual machine; or remove the `bind`"),
+    )
+}
+
+fn absent(subdevice: &Subdevice) -> Option<Diagnostic> {
+    let absent = subdevice.absent.as_ref().filter(|absent| absent.value)?;
+    let protect = subdevice.protect.as_ref().filter(|protect| protect.value);
+    let more = [
+        ("protect", protect.map(|value| value.span)),
+        ("function", subdevice.function.place()),
+        ("netdev", subdevice.netdev.as_ref().map(|netdev| netdev.span)),
+        ("representor", subdevice.representor.as_ref().map(|representor| representor.span)),
+        ("bind", subdevice.bind.as_ref().map(|driver| driver.span)),
+        ("legacy", subdevice.legacy.as_ref().map(|legacy| legacy.span)),
+    ];
+    let (word, span) = more.into_iter().find_map(|(word, span)| Some((word, span?)))?;
+    let message = format!("`{}` must not be there, and has a `{word}`", subdevice.name.value);
+    Some(
+        Diagnostic::new(Code::AbsentAndMore, message, span, "of what is absent")
+            .and(absent.span, "absent")
+            .help("of an absent subdevice only what says which one it is has a meaning"),
+    )
+}
+
+fn former_name(device: &Device, subdevice: &Subdevice) -> Option<Diagnostic> {
+    let was = subdevice.was.as_ref()?;
+    let same = |other: &&Subdevice| other.name.value == was.value;
+    if let Some(other) = device.subdevices.iter().find(same) {
+        let message =
+            format!("`{}` cannot have been `{}`: that one is still here", subdevice.name.value, was.value);
+        return Some(
+            Diagnostic::new(Code::FormerName, message, was.span, "in use")
+                .and(other.name.span, "described here")
+                .help("remove `was=` once the new name has been applied everywhere"),
+        );
+    }
+    let earlier = device.subdevices.iter().filter_map(|other| other.was.as_ref());
+    let first = earlier.filter(|other| other.value == was.value).map(|other| other.span).min()?;
+    (first < was.span).then(|| {
+        let message = format!("two subdevices say that they were `{}`", was.value);
+        Diagnostic::new(Code::FormerName, message, was.span, "said again")
+            .and(first, "first said here")
+            .help("only one of them can have been it")
+    })
+}
+
+/// Frames of a representor leave by the uplink.
+fn mtus(device: &Device, subdevice: &Subdevice) -> Option<Diagnostic> {
+    let uplink = device.uplink.mtu.as_ref()?;
+    let interfaces = subdevice.netdev.iter().chain(&subdevice.representor);
+    let mtu =
+        interfaces.filter_map(|interface| interface.mtu.as_ref()).find(|mtu| mtu.value > uplink.value)?;
+    let message = format!("the MTU {} is above the uplink's {}", mtu.value, uplink.value);
+    Some(
+        Diagnostic::new(Code::MtuAboveUplink, message, mtu.span, "its frames do not fit through the uplink")
+            .and(uplink.span, "the MTU of the uplink")
+            .help(format!("write `uplink mtu={}` or more, or a smaller MTU here", mtu.value)),
+    )
+}
+
+/// What can be ignored of a subdevice, as its addresses name it.
+const ATTRIBUTES: [(&str, &[&str]); 6] = [
+    ("function", &["mac", "roce", "max-io-eqs", "migratable", "ipsec-crypto", "ipsec-packet"]),
+    ("rate", &["tx-max", "tx-share", "tx-priority", "tx-weight", "parent"]),
+    ("netdev", &["name", "mtu", "up"]),
+    ("representor", &["name", "mtu", "up", "bridge"]),
+    ("legacy", &["mac", "vlan", "trust", "spoofchk", "link-state", "rate-min", "rate-max"]),
+    ("bind", &["driver"]),
+];
+
+fn unknown_attributes(subdevice: &Subdevice, diagnostics: &mut Vec<Diagnostic>) {
+    let known =
+        || ATTRIBUTES.iter().flat_map(|(part, names)| names.iter().map(move |name| format!("{part}.{name}")));
+    for ignored in &subdevice.ignored {
+        if ignored.value.starts_with("param[") || known().any(|name| name == ignored.value) {
+            continue;
+        }
+        let names: Vec<String> = known().collect();
+        let message = format!("a subdevice has no attribute `{}`", ignored.value);
+        let diagnostic = Diagnostic::new(Code::UnknownAttribute, message, ignored.span, "unknown");
+        diagnostics.push(match crate::nearest::nearest(&ignored.value, names.iter().map(String::as_str)) {
+            Some(meant) => diagnostic.help(format!("did you mean `{meant}`?")),
+            None => diagnostic.help("as addresses name it: `rate.tx-max`, `netdev.mtu`, `param[NAME,CMODE]`"),
+        });
+    }
+}
