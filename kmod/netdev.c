@@ -79,22 +79,29 @@ netdev_tx_t sd_netdev_forward(struct net_device *from, struct net_device *to,
 	return NETDEV_TX_OK;
 }
 
-/* Between a function and its representor. */
 static netdev_tx_t sd_fn_xmit(struct sk_buff *skb, struct net_device *dev)
 {
 	struct sd_netdev *priv = netdev_priv(dev);
 	struct net_device *to;
 	netdev_tx_t ret;
 
-	if (READ_ONCE(priv->parent->mode) == DEVLINK_ESWITCH_MODE_LEGACY)
-		return sd_veb_xmit(skb, dev);
-
 	rcu_read_lock();
-	to = rcu_dereference(priv->fn->nd_up[!priv->side]);
-	if (priv->side == SD_SIDE_FN &&
-	    !sd_rate_admit(&priv->fn->rate, skb->len))
+	to = rcu_dereference(priv->fn->nd_up[SD_SIDE_REP]);
+	if (unlikely(!sd_rate_admit(&priv->fn->rate, skb->len)))
 		to = NULL;
 	ret = sd_netdev_forward(dev, to, skb);
+	rcu_read_unlock();
+	return ret;
+}
+
+static netdev_tx_t sd_rep_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	struct sd_netdev *priv = netdev_priv(dev);
+	netdev_tx_t ret;
+
+	rcu_read_lock();
+	ret = sd_netdev_forward(dev, rcu_dereference(priv->fn->nd_up[SD_SIDE_FN]),
+				skb);
 	rcu_read_unlock();
 	return ret;
 }
@@ -206,34 +213,54 @@ sd_netdev_get_devlink_port(struct net_device *dev)
 	return priv->port;
 }
 
-static const struct net_device_ops sd_fn_netdev_ops = {
-	.ndo_init = sd_netdev_init,
-	.ndo_uninit = sd_netdev_uninit,
+#define SD_NETDEV_OPS						\
+	.ndo_init = sd_netdev_init,				\
+	.ndo_uninit = sd_netdev_uninit,				\
+	.ndo_set_mac_address = eth_mac_addr,			\
+	.ndo_validate_addr = eth_validate_addr,			\
+	.ndo_get_stats64 = dev_get_tstats64,			\
+	SD_NDO_GET_DEVLINK_PORT
+
+/* The sides of a function in switchdev mode. */
+static const struct net_device_ops sd_side_netdev_ops[] = {
+	[SD_SIDE_FN] = {
+		.ndo_open = sd_fn_open,
+		.ndo_stop = sd_fn_stop,
+		.ndo_start_xmit = sd_fn_xmit,
+		SD_NETDEV_OPS
+	},
+	[SD_SIDE_REP] = {
+		.ndo_open = sd_fn_open,
+		.ndo_stop = sd_fn_stop,
+		.ndo_start_xmit = sd_rep_xmit,
+		SD_NETDEV_OPS
+	},
+};
+
+/* A function in legacy mode. */
+static const struct net_device_ops sd_veb_netdev_ops = {
 	.ndo_open = sd_fn_open,
 	.ndo_stop = sd_fn_stop,
-	.ndo_start_xmit = sd_fn_xmit,
-	.ndo_set_mac_address = eth_mac_addr,
-	.ndo_validate_addr = eth_validate_addr,
-	.ndo_get_stats64 = dev_get_tstats64,
-	SD_NDO_GET_DEVLINK_PORT
+	.ndo_start_xmit = sd_veb_xmit,
+	SD_NETDEV_OPS
 };
 
 static const struct net_device_ops sd_uplink_netdev_ops = {
-	.ndo_init = sd_netdev_init,
-	.ndo_uninit = sd_netdev_uninit,
 	.ndo_open = sd_uplink_open,
 	.ndo_stop = sd_uplink_stop,
 	.ndo_start_xmit = sd_uplink_xmit,
-	.ndo_set_mac_address = eth_mac_addr,
-	.ndo_validate_addr = eth_validate_addr,
-	.ndo_get_stats64 = dev_get_tstats64,
-	SD_NDO_GET_DEVLINK_PORT
+	SD_NETDEV_OPS
 };
 
-bool sd_netdev_is_ours(const struct net_device *dev)
+/* The mode changes only while no function has a netdev. */
+static const struct net_device_ops *
+sd_netdev_ops(const struct sd_netdev_args *args)
 {
-	return dev->netdev_ops == &sd_fn_netdev_ops ||
-	       dev->netdev_ops == &sd_uplink_netdev_ops;
+	if (!args->fn)
+		return &sd_uplink_netdev_ops;
+	if (READ_ONCE(args->parent->mode) == DEVLINK_ESWITCH_MODE_LEGACY)
+		return &sd_veb_netdev_ops;
+	return &sd_side_netdev_ops[args->side];
 }
 
 static void sd_ethtool_get_drvinfo(struct net_device *dev,
@@ -261,6 +288,11 @@ static const struct ethtool_ops sd_ethtool_ops = {
 	.get_channels = sd_ethtool_get_channels,
 };
 
+bool sd_netdev_is_ours(const struct net_device *dev)
+{
+	return dev->ethtool_ops == &sd_ethtool_ops;
+}
+
 static void sd_netdev_setup(struct net_device *dev,
 			    const struct sd_netdev_args *args)
 {
@@ -272,7 +304,7 @@ static void sd_netdev_setup(struct net_device *dev,
 	priv->side = args->side;
 	priv->port = args->port;
 
-	dev->netdev_ops = args->fn ? &sd_fn_netdev_ops : &sd_uplink_netdev_ops;
+	dev->netdev_ops = sd_netdev_ops(args);
 	dev->ethtool_ops = &sd_ethtool_ops;
 	dev->pcpu_stat_type = NETDEV_PCPU_STAT_TSTATS;
 	dev->needs_free_netdev = true;

@@ -2,12 +2,18 @@
 # Everything at once, for some seconds.
 
 stop=/tmp/stress-stop
+# A line for each mode switch and for each netdev that was moved.
+switched=/tmp/stress-switched moved=/tmp/stress-moved
 
 # forever COMMAND...: until told to stop; failures are expected, hangs are not.
 forever() {
-	while [ ! -e $stop ]; do
-		"$@"
-	done >/dev/null 2>&1 &
+	# The test's own -e would end it at the first.
+	{
+		set +e
+		while [ ! -e $stop ]; do
+			"$@"
+		done
+	} >/dev/null 2>&1 &
 }
 
 sf_loop() {
@@ -50,16 +56,39 @@ bind_loop() {
 	nap 0.1
 }
 
+# Refused while there are functions, which is most of the time on nic0.
+mode_loop() {
+	mode nic0 legacy && echo legacy >>$switched
+	mode nic0 switchdev && echo switchdev >>$switched
+	nap 0.05
+}
+
+# Any netdev goes to another namespace, and one of these ends.
+move_loop() {
+	for dev in /sys/class/net/*; do
+		ip link set "${dev##*/}" netns "m$((RANDOM % 2))" && echo "$dev" >>$moved
+	done
+	ip netns delete m0
+	ip netns add m0
+	while read -r _ name _; do
+		ip -n m1 link set "${name%:}" netns 1
+	done < <(ip -n m1 -o link show)
+}
+
 parent_loop() {
 	new nic1
-	nap 0.05
+	mode nic1 switchdev && echo switchdev >>$switched
+	devlink port add subdev/nic1 flavour pcisf pfnum 0 sfnum 1
+	mode nic1 legacy
 	del nic1
 }
 
 all_loops() {
 	# They would not share one.
 	devlink_server=
-	rm -f $stop
+	rm -f $stop $switched $moved
+	ip netns add m0
+	ip netns add m1
 	forever sf_loop 1
 	forever sf_loop 2
 	forever mdev_loop $uuid1
@@ -67,7 +96,17 @@ all_loops() {
 	forever show_loop
 	forever reload_loop
 	forever bind_loop
+	forever mode_loop
+	forever move_loop
 	forever parent_loop
+}
+
+# all_end: nothing is left of them, and they did what they are for.
+all_end() {
+	touch $stop
+	wait
+	ip -all netns delete
+	[ -s $switched ] && [ -s $moved ]
 }
 
 test_parallel_loops() {
@@ -75,8 +114,7 @@ test_parallel_loops() {
 	mode nic0 switchdev
 	all_loops
 	nap $((5 * stress))
-	touch $stop
-	wait
+	all_end
 	del nic0
 }
 
@@ -87,8 +125,7 @@ test_del_device_races() {
 		all_loops
 		nap 1
 		del nic0
-		touch $stop
-		wait
+		all_end
 	done
 }
 
@@ -98,7 +135,6 @@ test_rmmod_race() {
 	all_loops
 	nap 1
 	rmmod subdev
-	touch $stop
-	wait
+	all_end
 	modprobe subdev
 }
