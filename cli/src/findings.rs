@@ -13,6 +13,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 use subdevcfg_compiler::catalogue::Impact;
 use subdevcfg_compiler::diagnostic::{Code, Severity};
+use subdevcfg_compiler::render::SHOWN;
 use subdevcfg_compiler::report::Report;
 use subdevcfg_reconciler::plan::Plan;
 
@@ -40,9 +41,6 @@ pub struct Findings {
     #[serde(skip)]
     deny_warnings: bool,
 }
-
-/// Most messages that people are shown; more of them helps nobody.
-pub const SHOWN: usize = 50;
 
 /// The code, file, place and words of a message.
 type Key = (Code, String, usize, String);
@@ -178,6 +176,11 @@ impl Findings {
         }
     }
 
+    /// The changes that there is anything to tell of.
+    fn told(&self) -> impl Iterator<Item = &Change> {
+        self.changes.iter().filter(|change| change.tells())
+    }
+
     /// The messages.
     fn reports(&self) -> impl Iterator<Item = &Report> {
         self.diagnostics.iter().map(|found| &found.report)
@@ -212,7 +215,7 @@ impl Findings {
         if let Some(hidden) = self.diagnostics.len().checked_sub(SHOWN).filter(|hidden| *hidden > 0) {
             text = format!("{text}... and {} not shown\n", counted(hidden, "message"));
         }
-        for change in self.changes.iter().filter(|change| change.tells()) {
+        for change in self.told() {
             text = format!("{text}{} ({}): {}\n", change.host, change.file, change.words());
         }
         format!("{text}{}\n", self.summary())

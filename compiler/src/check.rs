@@ -54,8 +54,8 @@ fn pool(device: &Device) -> Option<Diagnostic> {
     let most = usize::try_from(room.value).unwrap_or(usize::MAX);
     // VFs do not come out of the pool, and what is absent needs no room.
     let pooled = |subdevice: &&Subdevice| {
-        let absent = subdevice.absent.as_ref().is_some_and(|absent| absent.value);
-        !absent && matches!(subdevice.lifecycle.value, Lifecycle::Sf { .. } | Lifecycle::Mdev(_))
+        let takes_room = matches!(subdevice.lifecycle.value, Lifecycle::Sf { .. } | Lifecycle::Mdev(_));
+        takes_room && !subdevice.is_absent()
     };
     let mut names: Vec<_> =
         device.subdevices.iter().filter(pooled).map(|subdevice| &subdevice.name).collect();

@@ -210,12 +210,7 @@ fn subdevices(model: &HostModel) -> impl Iterator<Item = &Subdevice> {
 }
 
 fn macs(model: &HostModel) -> Vec<(MacAddr, Span)> {
-    let of = |subdevice: &Subdevice| {
-        let legacy = subdevice.legacy.as_ref().and_then(|legacy| legacy.mac.as_ref());
-        let macs = subdevice.function.mac.as_ref().into_iter().chain(legacy);
-        macs.map(|mac| (mac.value, mac.span)).collect::<Vec<_>>()
-    };
-    subdevices(model).flat_map(of).collect()
+    subdevices(model).flat_map(Subdevice::macs).map(|mac| (mac.value, mac.span)).collect()
 }
 
 fn uuids(model: &HostModel) -> Vec<(Uuid, Span)> {

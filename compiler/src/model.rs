@@ -428,17 +428,44 @@ impl Device {
 }
 
 impl PortFunction {
+    /// The attributes that the devlink core has for VFs only (net/devlink/port.c).
+    pub const OF_VFS: [&str; 3] = ["migratable", "ipsec-crypto", "ipsec-packet"];
+
+    /// The attributes that are given, by their words, each with its place.
+    pub fn given(&self) -> impl Iterator<Item = (&'static str, Span)> {
+        fn place<T>(value: Option<&Sourced<T>>) -> Option<Span> {
+            value.map(|value| value.span)
+        }
+        let attributes = [
+            ("mac", place(self.mac.as_ref())),
+            ("roce", place(self.roce.as_ref())),
+            ("max-io-eqs", place(self.max_io_eqs.as_ref())),
+            ("migratable", place(self.migratable.as_ref())),
+            ("ipsec-crypto", place(self.ipsec_crypto.as_ref())),
+            ("ipsec-packet", place(self.ipsec_packet.as_ref())),
+        ];
+        attributes.into_iter().filter_map(|(word, place)| Some((word, place?)))
+    }
+
     /// Where the first of the attributes stands, if there is one.
     #[must_use]
     pub fn place(&self) -> Option<Span> {
-        let booleans = [&self.roce, &self.migratable, &self.ipsec_crypto, &self.ipsec_packet];
-        let booleans = booleans.into_iter().flatten().map(|value| value.span);
-        let mac = self.mac.as_ref().map(|mac| mac.span);
-        booleans.chain(mac).chain(self.max_io_eqs.as_ref().map(|count| count.span)).min()
+        self.given().map(|(_, place)| place).min()
     }
 }
 
 impl Subdevice {
+    /// Its MAC addresses: of the port function, and what the PF sets in legacy mode.
+    pub fn macs(&self) -> impl Iterator<Item = &Sourced<MacAddr>> {
+        self.function.mac.iter().chain(self.legacy.as_ref().and_then(|legacy| legacy.mac.as_ref()))
+    }
+
+    /// Whether it must not be there.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        self.absent.as_ref().is_some_and(|absent| absent.value)
+    }
+
     /// The subdevice's address below its device's.
     #[must_use]
     pub fn address(&self, device: &Device) -> Address {

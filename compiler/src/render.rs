@@ -11,7 +11,7 @@ use crate::diagnostic::{Diagnostic, Label, Severity};
 use crate::source::{Source, SourceMap, Span};
 
 /// How many messages are shown in full; more of them helps nobody.
-const SHOWN: usize = 50;
+pub const SHOWN: usize = 50;
 
 /// The messages as text of that width, with a line at the end that counts those not shown.
 #[must_use]

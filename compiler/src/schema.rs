@@ -143,16 +143,21 @@ impl Schema {
     /// The form of that node which may stand in the block of `parent`.
     #[must_use]
     pub fn child(&self, parent: &str, name: &str) -> Option<&NodeSpec> {
-        self.nodes.iter().find(|node| node.name == name && node.parents.iter().any(|place| place == parent))
+        self.nodes.iter().find(|node| node.name == name && node.stands_in(parent))
     }
 
     /// The nodes that may stand in the block of `parent`.
     pub fn children<'a>(&'a self, parent: &'a str) -> impl Iterator<Item = &'a NodeSpec> {
-        self.nodes.iter().filter(move |node| node.parents.iter().any(|name| name == parent))
+        self.nodes.iter().filter(move |node| node.stands_in(parent))
     }
 }
 
 impl NodeSpec {
+    /// Whether it may stand in the block of `parent`.
+    fn stands_in(&self, parent: &str) -> bool {
+        self.parents.iter().any(|name| name == parent)
+    }
+
     /// The property of that name.
     #[must_use]
     pub fn property(&self, name: &str) -> Option<&ValueSpec> {

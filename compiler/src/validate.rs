@@ -146,7 +146,7 @@ impl<'a> Validator<'a> {
 
     fn node(&mut self, spec: &'a NodeSpec, node: &mut Node) {
         if spec.unplanned {
-            self.unplanned.entry(spec.name.clone()).or_default().push(node.name.span);
+            self.not_planned(spec.name.clone(), node.name.span);
         }
         if !node.broken {
             self.arguments(spec, node);
@@ -179,7 +179,7 @@ impl<'a> Validator<'a> {
         }
         for (value, argument) in node.arguments.iter_mut().zip(&spec.arguments) {
             if argument.unplanned {
-                self.unplanned.entry(spec.name.clone()).or_default().push(value.span);
+                self.not_planned(spec.name.clone(), value.span);
             }
             let refusal = values::refusal(&format!("the {} of `{name}`", argument.name), argument, value);
             if let Some(diagnostic) = refusal {
@@ -217,8 +217,7 @@ impl<'a> Validator<'a> {
                 match values::refusal(&format!("`{name}`"), known, &property.value) {
                     None => {
                         if known.unplanned {
-                            let word = format!("{name}=");
-                            self.unplanned.entry(word).or_default().push(property.name.span);
+                            self.not_planned(format!("{name}="), property.name.span);
                         }
                         kept.push(property);
                         continue;
@@ -248,6 +247,10 @@ impl<'a> Validator<'a> {
             );
             node.incomplete = true;
         }
+    }
+
+    fn not_planned(&mut self, word: String, place: Span) {
+        self.unplanned.entry(word).or_default().push(place);
     }
 
     fn not_first(&mut self, spec: &NodeSpec, node: &Node) {

@@ -14,7 +14,7 @@ use crate::args::CheckOptions;
 use crate::commands::look::NO_KERNEL;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::findings::{Change, Findings, Found, SHOWN};
+use crate::findings::{Change, Findings, Found};
 use crate::hosts::Selection;
 use crate::show;
 use crate::sources::{Files, replace};
@@ -111,7 +111,7 @@ fn gone(base: &Utf8Path, options: &CheckOptions, pool: &rayon::ThreadPool) -> Re
 fn shown(diagnostics: &[Diagnostic], sources: &SourceMap) -> Vec<Found> {
     let (width, color) = (show::width(), show::color_on_stdout());
     let text = |place: usize, diagnostic: &Diagnostic| match place {
-        0..SHOWN => render::render(std::slice::from_ref(diagnostic), sources, width, color),
+        0..render::SHOWN => render::render(std::slice::from_ref(diagnostic), sources, width, color),
         _ => String::new(),
     };
     let found =

@@ -26,7 +26,7 @@ pub fn annotations(findings: &Findings) -> String {
                 writeln!(text, "{}:{}: [{}] {}", place.file, place.start_line, report.code, report.message);
         }
     }
-    for change in findings.changes.iter().filter(|change| change.tells()) {
+    for change in findings.told() {
         let _ = writeln!(text, "{} ({}): {}", change.host, change.file, change.words());
     }
     text + &findings.summary() + "\n"

@@ -34,7 +34,7 @@ pub fn comment(findings: &Findings) -> String {
             cell(&report.message)
         ));
     }
-    let mut changes: Vec<&Change> = findings.changes.iter().filter(|change| change.tells()).collect();
+    let mut changes: Vec<&Change> = findings.told().collect();
     changes.sort_by_key(|change| Reverse((change.impact, change.operations)));
     if !changes.is_empty() {
         pieces.push(format!("\n#### What it does to {}\n", counted(changes.len(), "host")));

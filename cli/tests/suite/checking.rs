@@ -127,19 +127,21 @@ fn the_forms_of_ci_systems() {
     }
 }
 
-/// That many nodes that the language does not have.
-fn nonsense(count: usize) -> String {
-    (0..count).map(|number| format!("    nonsense{number}")).collect::<Vec<_>>().join("\n") + "\n"
-}
-
-#[test]
-fn github_shows_ten_annotations_of_a_level_and_the_rest_is_not_lost() {
+/// A repository with a host of that many nodes that the language does not have.
+fn nonsense(count: usize) -> Host {
     let host = repository();
-    let wrong = nonsense(25);
+    let wrong: Vec<String> = (0..count).map(|number| format!("    nonsense{number}\n")).collect();
+    let wrong = wrong.concat();
     host.write(
         "hosts/node-1.kdl",
         &format!("subdevcfg version=1\nhost node-1\ndevice \"subdev/nic0\" {{\n{wrong}}}\n"),
     );
+    host
+}
+
+#[test]
+fn github_shows_ten_annotations_of_a_level_and_the_rest_is_not_lost() {
+    let host = nonsense(25);
     let text = check(&host, &["hosts", "--format", "github"]).stdout;
     assert_eq!(text.lines().filter(|line| line.starts_with("::error ")).count(), 10, "{text}");
     assert_eq!(text.matches("[E0201]").count(), 15, "{text}");
@@ -147,12 +149,7 @@ fn github_shows_ten_annotations_of_a_level_and_the_rest_is_not_lost() {
 
 #[test]
 fn a_comment_fits_whatever_is_found() {
-    let host = repository();
-    let wrong = nonsense(3000);
-    host.write(
-        "hosts/node-1.kdl",
-        &format!("subdevcfg version=1\nhost node-1\ndevice \"subdev/nic0\" {{\n{wrong}}}\n"),
-    );
+    let host = nonsense(3000);
     let text = check(&host, &["hosts", "--format", "markdown"]).stdout;
     assert!(text.chars().count() <= 65_535, "{}", text.chars().count());
     assert!(

@@ -108,21 +108,13 @@ fn unknown_type(mdev_type: &String, span: Span, catalogue: &Catalogue) -> Option
 }
 
 fn attributes(subdevice: &Subdevice, catalogue: &Catalogue, diagnostics: &mut Vec<Diagnostic>) {
-    let PortFunction { mac, roce, max_io_eqs, migratable, ipsec_crypto, ipsec_packet } = &subdevice.function;
     // What the kernel has for VFs only is reported of other functions whatever the driver is.
     let is_vf = matches!(subdevice.lifecycle.value, Lifecycle::Vf { .. } | Lifecycle::External { .. });
-    let span = |value: &Option<Sourced<bool>>| value.as_ref().map(|value| value.span);
-    let of_vf = |value: &Option<Sourced<bool>>| span(value).filter(|_| is_vf);
-    let words = [
-        ("mac", mac.as_ref().map(|mac| mac.span)),
-        ("roce", span(roce)),
-        ("max-io-eqs", max_io_eqs.as_ref().map(|count| count.span)),
-        ("migratable", of_vf(migratable)),
-        ("ipsec-crypto", of_vf(ipsec_crypto)),
-        ("ipsec-packet", of_vf(ipsec_packet)),
-    ];
-    for (word, span) in words {
-        let Some(span) = span.filter(|_| !catalogue.function_attributes.contains(word)) else { continue };
+    let judged = |word: &str| is_vf || !PortFunction::OF_VFS.contains(&word);
+    for (word, span) in subdevice.function.given().filter(|(word, _)| judged(word)) {
+        if catalogue.function_attributes.contains(word) {
+            continue;
+        }
         let message = format!("functions of the driver `{}` have no attribute `{word}`", catalogue.driver);
         let known = listed(catalogue.function_attributes.iter().map(String::as_str));
         let help = if known.is_empty() {

@@ -82,8 +82,7 @@ pub(super) fn check(host: &HostModel, diagnostics: &mut Vec<Diagnostic>) {
             if let Some(mdev) = subdevice.lifecycle.value.mdev() {
                 uuids.add(subdevice.lifecycle.span, mdev.uuid);
             }
-            let legacy = subdevice.legacy.as_ref().and_then(|legacy| legacy.mac.as_ref());
-            for mac in subdevice.function.mac.iter().chain(legacy) {
+            for mac in subdevice.macs() {
                 macs.add(mac.span, mac.value);
             }
             for interface in subdevice.netdev.iter().chain(&subdevice.representor) {

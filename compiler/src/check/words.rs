@@ -1,8 +1,7 @@
 //! Words of a subdevice that do not go with each other.
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{Device, Lifecycle, Subdevice};
-use crate::source::Span;
+use crate::model::{Device, Lifecycle, PortFunction, Subdevice};
 
 pub(super) fn check(device: &Device, diagnostics: &mut Vec<Diagnostic>) {
     for subdevice in &device.subdevices {
@@ -24,22 +23,17 @@ pub(super) fn check(device: &Device, diagnostics: &mut Vec<Diagnostic>) {
     }
 }
 
-/// What only VFs have: the devlink core refuses migratable and ipsec_* for others (net/devlink/port.c), the rest is of PCI.
+/// What only VFs have: some attributes, and what is of PCI.
 fn other_lifecycle(subdevice: &Subdevice) -> Option<Diagnostic> {
     let of_vf =
         matches!(subdevice.lifecycle.value, Lifecycle::Vf { .. } | Lifecycle::External { vf: Some(_), .. });
     if of_vf {
         return None;
     }
-    let function = &subdevice.function;
-    let words: [(&str, Option<Span>); 5] = [
-        ("migratable", function.migratable.as_ref().map(|value| value.span)),
-        ("ipsec-crypto", function.ipsec_crypto.as_ref().map(|value| value.span)),
-        ("ipsec-packet", function.ipsec_packet.as_ref().map(|value| value.span)),
-        ("legacy", subdevice.legacy.as_ref().map(|legacy| legacy.span)),
-        ("bind", subdevice.bind.as_ref().map(|driver| driver.span)),
-    ];
-    let (word, span) = words.into_iter().find_map(|(word, span)| Some((word, span?)))?;
+    let attributes = subdevice.function.given().filter(|(word, _)| PortFunction::OF_VFS.contains(word));
+    let legacy = subdevice.legacy.as_ref().map(|legacy| ("legacy", legacy.span));
+    let bind = subdevice.bind.as_ref().map(|driver| ("bind", driver.span));
+    let (word, span) = attributes.chain(legacy).chain(bind).next()?;
     let lifecycle = &subdevice.lifecycle;
     let message = format!("`{word}` is for VFs, and `{}` is none", subdevice.name.value);
     Some(

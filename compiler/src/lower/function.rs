@@ -67,7 +67,7 @@ fn port_vlan(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<PortVlan>
 /// One VLAN, or all from one to another.
 fn vlans(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Sourced<NumberRange>> {
     let (id, from, to) = (node.argument(0), node.property("from"), node.property("to"));
-    if !super::parent::one_of(node, ("a number", id), ("`from=` and `to=`", from.or(to)), diagnostics) {
+    if !value::one_of(node, ("a number", id), ("`from=` and `to=`", from.or(to)), diagnostics) {
         return None;
     }
     if let Some(id) = id {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{parent, value, written};
+use super::{value, written};
 use crate::catalogue::{Catalogue, ParamOwner, ParamSpec};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{Param, Sourced};
@@ -89,7 +89,7 @@ fn chosen(
 ) -> Option<Sourced<Scalar>> {
     let value = node.argument(1);
     let default = node.property("default").filter(|value| value.boolean() != Some(false));
-    if !parent::one_of(node, ("a value", value), ("`default=#true`", default), diagnostics) {
+    if !value::one_of(node, ("a value", value), ("`default=#true`", default), diagnostics) {
         return None;
     }
     if let Some(value) = value {

@@ -3,7 +3,7 @@
 use super::value;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{Bridge, Eswitch, Match, Place, RateNode, Rates, Require, SoftParent, Sourced, Uplink};
-use crate::syntax::{Node, Value};
+use crate::syntax::Node;
 
 /// Which device is meant: a handle says it itself, a name needs a `match`.
 pub(super) fn place(node: &Node, name: &Sourced<String>, diagnostics: &mut Vec<Diagnostic>) -> Option<Place> {
@@ -98,10 +98,7 @@ pub(super) fn rates(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Rates {
         tx_max: rate("tx-max"),
         tx_priority: node.property("tx-priority").and_then(value::number),
         tx_weight: node.property("tx-weight").and_then(value::number),
-        parent: node
-            .property("parent")
-            .filter(|value| value.text().is_some())
-            .and_then(|value| value::given_name(value, diagnostics)),
+        parent: node.property("parent").and_then(|value| value::given_name(value, diagnostics)),
     }
 }
 
@@ -112,29 +109,4 @@ pub(super) fn bridge(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<B
         kind: node.property("kind").and_then(value::word)?,
         vlan_filtering: node.property("vlan-filtering").and_then(value::boolean),
     })
-}
-
-/// The two places where exactly one must be chosen: which of them, or a message.
-pub(super) fn one_of<'n>(
-    node: &'n Node,
-    (one, first): (&str, Option<&'n Value>),
-    (other, second): (&str, Option<&'n Value>),
-    diagnostics: &mut Vec<Diagnostic>,
-) -> bool {
-    let name = &node.name.text;
-    let help = format!("write {one} or {other}");
-    let diagnostic = match (first, second) {
-        (Some(first), Some(second)) => {
-            let message = format!("`{name}` has {one} and {other}, and takes one of them");
-            Diagnostic::new(Code::OneOf, message, second.span.max(first.span), "one too many")
-                .and(second.span.min(first.span), "the other")
-        }
-        (None, None) if !node.incomplete => {
-            let message = format!("`{name}` needs {one} or {other}");
-            Diagnostic::new(Code::OneOf, message, node.span, "neither")
-        }
-        _ => return first.is_some() || second.is_some(),
-    };
-    diagnostics.push(diagnostic.help(help));
-    false
 }

@@ -39,11 +39,10 @@ pub(super) fn subdevice(
     }
     let representor = function::interface(node, "representor", diagnostics);
     let port = node.child("representor").and_then(|node| node.child("bridge"));
-    let was = node.property("was").filter(|value| value.text().is_some());
     Some(Subdevice {
         protect: node.property("protect").and_then(value::boolean),
         absent: node.property("absent").and_then(value::boolean),
-        was: was.and_then(|value| value::given_name(value, diagnostics)),
+        was: node.property("was").and_then(|value| value::given_name(value, diagnostics)),
         function,
         params,
         rate,
@@ -204,7 +203,7 @@ fn mdev(
         None => name.map(|name| identity::mdev_uuid(context.host.seed, context.device, &name.value)),
     };
     let (by_directory, by_name) = (node.property("type"), node.property("type-name"));
-    if !parent::one_of(node, ("`type=`", by_directory), ("`type-name=`", by_name), diagnostics) {
+    if !value::one_of(node, ("`type=`", by_directory), ("`type-name=`", by_name), diagnostics) {
         return None;
     }
     let mdev_type = match by_directory {

@@ -159,6 +159,31 @@ pub(super) fn ignored(node: &Node) -> Vec<Sourced<String>> {
     found
 }
 
+/// Whether exactly one of two ways to say a thing is given; if not, that is reported.
+pub(super) fn one_of(
+    node: &Node,
+    (one, first): (&str, Option<&Value>),
+    (other, second): (&str, Option<&Value>),
+    diagnostics: &mut Vec<Diagnostic>,
+) -> bool {
+    let name = &node.name.text;
+    let help = format!("write {one} or {other}");
+    let diagnostic = match (first, second) {
+        (Some(first), Some(second)) => {
+            let message = format!("`{name}` has {one} and {other}, and takes one of them");
+            Diagnostic::new(Code::OneOf, message, second.span.max(first.span), "one too many")
+                .and(second.span.min(first.span), "the other")
+        }
+        (None, None) if !node.incomplete => {
+            let message = format!("`{name}` needs {one} or {other}");
+            Diagnostic::new(Code::OneOf, message, node.span, "neither")
+        }
+        _ => return first.is_some() || second.is_some(),
+    };
+    diagnostics.push(diagnostic.help(help));
+    false
+}
+
 /// A MAC address as files write it: alone, or with a number to add to it.
 struct MacSum(MacAddr, u64);
 
