@@ -10,7 +10,7 @@
 use subdevcfg_compiler::catalogue::{Catalogue, Impact, ParamOwner};
 use subdevcfg_compiler::values::Cmode;
 
-use crate::resource::{Attribute, Subject};
+use crate::resource::{Attribute, Setting, Subject};
 
 /// The places in the order of operations on one parent, first to last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -166,12 +166,24 @@ fn param(subject: &Subject, name: &str, cmode: Cmode, catalogue: Option<&Catalog
     }
 }
 
+/// The step between two places in the tree of rates, on kernels that have no way from one node to another: before 6.2
+/// that was `EBUSY` (`devlink_nl_rate_parent_node_set`).
+#[must_use]
+pub fn between_rate_nodes(release: &str, from: Option<&Setting>, to: &Setting) -> Option<Setting> {
+    let is_below = |setting: &Setting| matches!(setting, Setting::RateParent(Some(_)));
+    let moves = from.is_some_and(is_below) && is_below(to);
+    (moves && kernel_is_before(release, 6, 2)).then_some(Setting::RateParent(None))
+}
+
+/// Why that step is taken.
+pub const BETWEEN_RATE_NODES: &str = "kernels before 6.2 move nothing from one rate node to another in one go";
+
 /// The kernel that an attribute came with, where it is newer than the oldest that is supported: capabilities with commit
 /// da65e9ff3bf6, `max_io_eqs` with 5af3e3876d56.
 #[must_use]
 pub const fn since(attribute: &Attribute) -> Option<(u32, u32)> {
     match attribute {
-        Attribute::Capability(_) | Attribute::TxPriority | Attribute::TxWeight => Some((6, 3)),
+        Attribute::Capability(_) | Attribute::TxPriority | Attribute::TxWeight => Some((6, 2)),
         Attribute::MaxIoEqs => Some((6, 10)),
         _ => None,
     }

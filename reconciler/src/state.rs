@@ -200,7 +200,7 @@ pub struct Rates {
     pub tx_share: Rate,
     /// The most that it lets through; 0 is no limit.
     pub tx_max: Rate,
-    /// Strict priority among siblings; absent on kernels before 6.3, which have none.
+    /// Strict priority among siblings; absent on kernels before 6.2, which have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tx_priority: Option<u32>,
     /// Weight among siblings of one priority, likewise.

@@ -60,7 +60,7 @@ const NODES: [&str; 3] = ["gold", "silver", "bronze"];
 fn function() -> impl Strategy<Value = Function> {
     let interface = || of((of(prop_oneof![Just(1400_u32), Just(1500)]), of(any::<bool>())));
     let rate = of((of(5_u8..7), of(1_u8..3)));
-    // Seldom, for kernels before 6.3 refuse it.
+    // Seldom, for kernels before 6.2 refuse it.
     let below = (of(0_u8..4), weighted(0.05, any::<bool>()));
     (any::<bool>(), of(0_u8..2), of(1_u32..3), rate, below, any::<bool>(), interface(), interface()).prop_map(
         |(mdev, mac, queues, rate, (below, roce), renamed, netdev, representor)| Function {

@@ -15,11 +15,11 @@ use subdevcfg_reconciler::state::SoftSpec;
 use crate::guest::{fresh, on_the_debug_kernel, sh};
 
 /// Requests of one row, from an empty host on.
-const ROW: usize = 100;
+const ROW: usize = 150;
 /// Rows of a run.
 const ROWS: u64 = 10;
 /// Distinct pairs of request and answer that the seeds reach; a change that reaches fewer tests less.
-const PAIRS: usize = 64;
+const PAIRS: usize = 104;
 
 /// What a kernel said to a request, as far as both kernels can say the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

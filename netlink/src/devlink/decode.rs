@@ -88,7 +88,7 @@ pub struct PortFunction {
     pub attached: Option<bool>,
     /// The function's own devlink instance (6.7 and newer).
     pub instance: Option<Handle>,
-    /// What it can do, where the driver tells it (6.3 and newer).
+    /// What it can do, where the driver tells it (6.2 and newer).
     pub capabilities: Capabilities,
     /// How many event queues for I/O it may have (6.10 and newer).
     pub max_io_eqs: Option<u32>,
@@ -118,9 +118,9 @@ pub struct RateObject {
     pub tx_share: u64,
     /// `DEVLINK_ATTR_RATE_TX_MAX`.
     pub tx_max: u64,
-    /// `DEVLINK_ATTR_RATE_TX_PRIORITY` (6.3 and newer).
+    /// `DEVLINK_ATTR_RATE_TX_PRIORITY` (6.2 and newer).
     pub tx_priority: Option<u32>,
-    /// `DEVLINK_ATTR_RATE_TX_WEIGHT` (6.3 and newer).
+    /// `DEVLINK_ATTR_RATE_TX_WEIGHT` (6.2 and newer).
     pub tx_weight: Option<u32>,
 }
 

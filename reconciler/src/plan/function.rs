@@ -238,7 +238,19 @@ impl Context<'_> {
     fn attributes(&self, now: &Now, target: &Target, steps: &mut Vec<Step>) {
         let attributes = differing(target, now).filter(|setting| is_of_the_port(&setting.attribute()));
         for setting in attributes.cloned().collect::<Vec<_>>() {
-            steps.push(self.set(Stage::FunctionAttribute, now, setting));
+            let found = now.settings.get(&setting.attribute());
+            let between = rules::between_rate_nodes(self.kernel_release, found, &setting);
+            let mut step = self.set(Stage::FunctionAttribute, now, setting);
+            if let Some(between) = between {
+                let mut first = self.set(Stage::FunctionAttribute, now, between.clone());
+                first.reason = Reason::forced(rules::BETWEEN_RATE_NODES);
+                steps.push(first);
+                // Undone, it comes by the same way.
+                if !step.undo.is_empty() {
+                    step.undo = vec![(Request::Set { subject: self.subject(), setting: between }, None)];
+                }
+            }
+            steps.push(step);
         }
     }
 

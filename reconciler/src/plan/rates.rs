@@ -196,19 +196,31 @@ impl Planner<'_, '_> {
         for setting in target.iter().filter(|setting| !now.has(setting)).cloned() {
             let attribute = setting.attribute();
             let rule = rules::for_attribute(&desired.subject, &attribute, self.catalogue);
-            let request = Request::Set { subject: desired.subject.clone(), setting };
+            let between = rules::between_rate_nodes(
+                &self.draft.input.state.volatile.0.kernel_release,
+                now.get(&attribute),
+                &setting,
+            );
+            let set = |setting| Request::Set { subject: desired.subject.clone(), setting };
             let reason = if desired.wanted.settings.get(&attribute).is_some() {
                 desired.wanted.why(&attribute).clone()
             } else {
                 Reason::forced("comes back as it was")
             };
-            let mut step = Step::new(rule.stage, &desired.address, request, reason);
+            let mut step = Step::new(rule.stage, &desired.address, set(setting), reason);
             if let Some(found) = &found {
                 let before = found.settings().get(&attribute).cloned();
                 step.before = before.as_ref().map(Setting::value);
                 step.impact = if self.is_used(&desired.name) { rule.impact } else { Impact::None };
-                let back = before.map(|setting| Request::Set { subject: desired.subject.clone(), setting });
-                step.undo = back.map(|request| (request, None)).into_iter().collect();
+                step.undo = before.map(|setting| (set(setting), None)).into_iter().collect();
+            }
+            if let Some(between) = between {
+                let because = Reason::forced(rules::BETWEEN_RATE_NODES);
+                let mut first = Step::new(rule.stage, &desired.address, set(between.clone()), because);
+                first.impact = step.impact;
+                // Undone, it comes by the same way.
+                first.undo = std::mem::replace(&mut step.undo, vec![(set(between), None)]);
+                self.lane.parent.push(first);
             }
             self.lane.parent.push(step);
         }

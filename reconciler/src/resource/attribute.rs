@@ -35,7 +35,7 @@ impl Side {
     }
 }
 
-/// Something that a port function can do or not (`DEVLINK_PORT_FN_ATTR_CAPS`, since Linux 6.3).
+/// Something that a port function can do or not (`DEVLINK_PORT_FN_ATTR_CAPS`, since Linux 6.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Capability {

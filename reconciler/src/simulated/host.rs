@@ -89,7 +89,7 @@ pub(super) struct SimulatedFunction {
     /// Set for mediated devices.
     pub mdev: Option<SimulatedMdev>,
     pub mac: MacAddr,
-    /// `roce` and `max_io_eqs`, which kernels before 6.3 and 6.10 do not have.
+    /// `roce` and `max_io_eqs`, which kernels before 6.2 and 6.10 do not have.
     #[serde(default)]
     pub roce: Option<bool>,
     #[serde(default)]
@@ -146,9 +146,9 @@ impl SimulatedHost {
         (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) < (major, minor)
     }
 
-    /// A new rate leaf or node. Priority and weight are told since 6.3 (commits cd502236835b, 6e2d7e84fcfe).
+    /// A new rate leaf or node. Priority and weight are told since 6.2 (commits cd502236835b, 6e2d7e84fcfe).
     pub(super) fn new_rates(&self) -> Rates {
-        let number = (!self.is_before(6, 3)).then_some(0);
+        let number = (!self.is_before(6, 2)).then_some(0);
         Rates { tx_priority: number, tx_weight: number, ..Rates::default() }
     }
 

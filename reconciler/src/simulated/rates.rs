@@ -44,17 +44,29 @@ pub(super) fn delete_node(host: &mut SimulatedHost, handle: &DevlinkHandle, name
 
 /// Writes one attribute of a leaf or node.
 pub(super) fn set(host: &mut SimulatedHost, subject: &Subject, setting: &Setting) -> Answer {
-    let is_old = host.is_before(6, 3);
+    parent(host, &subject.parent)?;
+    // The attributes are not known before 6.2, and the family is parsed strictly before anything is looked up.
+    let is_unknown = matches!(setting, Setting::TxPriority(_) | Setting::TxWeight(_)) && host.is_before(6, 2);
+    if is_unknown {
+        if let Some(id) = subject.function_id() {
+            function(host, &subject.parent, id)?;
+        }
+        return Err(refuse(Errno::EINVAL, "Unknown attribute type"));
+    }
     find(host, subject)?;
     match setting {
         Setting::TxShare(Rate(rate)) | Setting::TxMax(Rate(rate)) if *rate > MAX_RATE => {
             return Err(refuse(Errno::EINVAL, "The rate is too high"));
         }
-        Setting::TxPriority(_) | Setting::TxWeight(_) => {
-            // The attributes are not known before 6.3, and the family is parsed strictly.
-            return Err(refuse(if is_old { Errno::EINVAL } else { Errno::EOPNOTSUPP }, ""));
+        // The module has no operations for them.
+        Setting::TxPriority(_) | Setting::TxWeight(_) => return Err(refuse(Errno::EOPNOTSUPP, "")),
+        Setting::RateParent(Some(above)) => {
+            // Since 6.2 a child moves from one node to another in one go.
+            if host.is_before(6, 2) && find(host, subject)?.parent.is_some() {
+                return Err(refuse(Errno::EBUSY, "Rate object already has parent."));
+            }
+            check_above(parent(host, &subject.parent)?, subject, above)?;
         }
-        Setting::RateParent(Some(above)) => check_above(parent(host, &subject.parent)?, subject, above)?,
         _ => {}
     }
     let rates = find(host, subject)?;

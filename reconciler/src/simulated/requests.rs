@@ -151,7 +151,7 @@ fn create(
     let params = mdev.is_some().then(|| Params::new(&params::OF_FUNCTION, &queues));
     let leaf = switchdev.then(|| host.new_rates());
     let (roce, max_io_eqs) =
-        ((!host.is_before(6, 3)).then_some(true), (!host.is_before(6, 10)).then_some(MOST_QUEUES));
+        ((!host.is_before(6, 2)).then_some(true), (!host.is_before(6, 10)).then_some(MOST_QUEUES));
     let made = SimulatedFunction {
         sf_number,
         port_index,
@@ -267,7 +267,7 @@ fn set(host: &mut SimulatedHost, subject: &Subject, setting: &Setting) -> Answer
         }
         (Some(id), Setting::Capability(capability, on)) => {
             let found = function(host, &subject.parent, id)?;
-            // Kernels before 6.3 do not know the attribute, and its nest is parsed strictly (net/devlink/port.c).
+            // Kernels before 6.2 do not know the attribute, and its nest is parsed strictly (net/devlink/port.c).
             let roce = found.roce.as_mut().ok_or_else(|| refuse(Errno::EINVAL, "Unknown attribute type"))?;
             if *capability != Capability::Roce {
                 return Err(refuse(Errno::EOPNOTSUPP, "supported for VFs only"));
