@@ -17,7 +17,8 @@ use crate::socket::{Protocol, Socket};
 use crate::uapi;
 
 pub use decode::{
-    Capabilities, Eswitch, Flavour, Handle, Instance, Param, ParamType, ParamValue, Port, PortFunction, RateObject,
+    Capabilities, Eswitch, Flavour, Handle, Instance, Param, ParamType, ParamValue, Port, PortFunction,
+    RateObject,
 };
 pub use events::{Event, Events};
 

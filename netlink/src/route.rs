@@ -128,7 +128,8 @@ impl<D: Datagrams> Route<D> {
     /// # Errors
     /// See [`Self::links`].
     pub fn default_routes(&mut self) -> Result<Vec<u32>, NetlinkError> {
-        let found = self.dump("ip route show", RTM_GETROUTE, emit(&RouteMessage::default()), default_route)?;
+        let found =
+            self.dump("ip route show", RTM_GETROUTE, emit(&RouteMessage::default()), default_route)?;
         let mut links: Vec<u32> = found.into_iter().flatten().collect();
         links.sort_unstable();
         links.dedup();
@@ -266,9 +267,9 @@ fn decode(payload: &[u8]) -> Result<Link, String> {
                 });
             }
             LinkAttribute::Xdp(found) => {
-                link.xdp = found.iter().any(|xdp| {
-                    matches!(xdp, LinkXdp::Attached(attached) if *attached != XdpAttached::None)
-                });
+                link.xdp = found
+                    .iter()
+                    .any(|xdp| matches!(xdp, LinkXdp::Attached(attached) if *attached != XdpAttached::None));
             }
             LinkAttribute::PropList(properties) => {
                 link.altnames.extend(properties.into_iter().filter_map(|property| match property {

@@ -25,7 +25,7 @@ pub fn described(desired: &Desired, kernel_release: impl Into<String>) -> (State
             record.made.insert(parent.subject.clone(), parent.address.clone());
         }
         note(&mut record, &parent.subject, &parent.address, &parent.wanted.settings);
-        for function in &parent.functions {
+        for function in parent.functions.iter().filter(|function| !function.absent) {
             record.made.insert(function.subject.clone(), function.address.clone());
             note(&mut record, &function.subject, &function.address, &function.wanted.settings);
         }
@@ -72,8 +72,9 @@ fn parent_of(desired: &DesiredParent) -> Parent {
     }
     let catalogue = desired.catalogue.as_deref();
     let defaults = default_params(catalogue, ParamOwner::Parent, None);
+    let there = desired.functions.iter().filter(|function| !function.absent);
     let mut functions: Vec<Function> =
-        desired.functions.iter().map(|function| function_of(function, catalogue, eswitch.mode)).collect();
+        there.map(|function| function_of(function, catalogue, eswitch.mode)).collect();
     functions.sort_by(|a, b| a.id.cmp(&b.id));
     Parent {
         driver: desired.driver.clone().or_else(|| catalogue.map(|catalogue| catalogue.driver.clone())),

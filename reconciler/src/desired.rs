@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use subdevcfg_compiler::CompiledHost;
-use subdevcfg_compiler::catalogue::Catalogue;
 use subdevcfg_compiler::address::Part;
+use subdevcfg_compiler::catalogue::Catalogue;
 use subdevcfg_compiler::model::{
     Device, Interface, Lifecycle, Mdev, MdevType, Param, RateNode, Rates, Sourced, Subdevice,
 };
 use subdevcfg_compiler::source::{SourceMap, Span};
-use subdevcfg_compiler::values::DevlinkHandle;
+use subdevcfg_compiler::values::{DevlinkHandle, Owner};
 
 use crate::reason::Reason;
 use crate::resource::{Attribute, Capability, FunctionId, Setting, Settings, Side, Subject};
@@ -44,6 +44,8 @@ pub struct DesiredParent {
     pub driver: Option<String>,
     /// How to make it, if it is made in software.
     pub create: Option<SoftSpec>,
+    /// What others may change of a parent that is there.
+    pub left: LeftToOthers,
     /// Its attributes.
     pub wanted: Wanted,
     /// The nodes of its tree of rates.
@@ -76,8 +78,35 @@ pub struct DesiredFunction {
     pub address: String,
     /// The type, for a mediated device.
     pub mdev_type: Option<String>,
+    /// It must not be there, and none of what follows counts.
+    pub absent: bool,
+    /// What others may change once it is there.
+    pub left: LeftToOthers,
     /// Its attributes.
     pub wanted: Wanted,
+}
+
+/// Attributes that belong to others once their subject is there: what these make of them is accepted.
+#[derive(Debug, Clone, Default)]
+pub struct LeftToOthers(Vec<(String, String)>);
+
+impl LeftToOthers {
+    /// Who has an attribute, in words; by its path below the subject (`rate.tx-max`), or by that of what holds it
+    /// (`rate-node[gold]`).
+    #[must_use]
+    pub fn owner(&self, path: &str) -> Option<&str> {
+        let holds =
+            |held: &str| path.strip_prefix(held).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        self.0.iter().find(|(held, _)| holds(held)).map(|(_, owner)| owner.as_str())
+    }
+
+    /// The settings of a subject without those that others have.
+    #[must_use]
+    pub fn ours(&self, subject: &Subject, settings: &Settings) -> Settings {
+        let is_ours =
+            |setting: &&Setting| self.owner(&subject.attribute_path(&setting.attribute())).is_none();
+        settings.iter().filter(is_ours).cloned().collect()
+    }
 }
 
 /// Attributes with the reason for each.
@@ -118,6 +147,15 @@ impl Desired {
         let devices = host.model.devices.iter();
         Ok(Self { parents: devices.filter_map(|device| places.parent(device)).collect() })
     }
+}
+
+fn left_to_others(ignored: &[Sourced<String>], owner: Option<&Sourced<Owner>>) -> LeftToOthers {
+    let ignored = ignored.iter().map(|path| (path.value.clone(), "others, by `ignore`".to_owned()));
+    let managed = owner.into_iter().flat_map(|owner| {
+        let paths = owner.value.manages().iter();
+        paths.map(move |path| ((*path).to_owned(), owner.value.to_string()))
+    });
+    LeftToOthers(managed.chain(ignored).collect())
 }
 
 /// Turns spans into citations.
@@ -163,6 +201,7 @@ impl Places<'_> {
             catalogue: device.catalogue.clone(),
             driver: device.driver.as_ref().map(|driver| driver.value.clone()),
             create,
+            left: left_to_others(&device.ignored, None),
             wanted,
         })
     }
@@ -210,6 +249,8 @@ impl Places<'_> {
                 }
                 _ => None,
             },
+            absent: subdevice.is_absent(),
+            left: left_to_others(&subdevice.ignored, subdevice.hand_over.as_ref()),
             wanted,
         })
     }

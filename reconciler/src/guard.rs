@@ -112,7 +112,7 @@ impl Allowance {
 }
 
 /// Whether an address is `scope` or lies below it.
-fn is_within(address: &str, scope: &str) -> bool {
+pub(crate) fn is_within(address: &str, scope: &str) -> bool {
     address.strip_prefix(scope).is_some_and(|rest| rest.is_empty() || rest.starts_with(['#', '.']))
 }
 

@@ -176,7 +176,8 @@ pub fn between_rate_nodes(release: &str, from: Option<&Setting>, to: &Setting) -
 }
 
 /// Why that step is taken.
-pub const BETWEEN_RATE_NODES: &str = "kernels before 6.2 move nothing from one rate node to another in one go";
+pub const BETWEEN_RATE_NODES: &str =
+    "kernels before 6.2 move nothing from one rate node to another in one go";
 
 /// The kernel that an attribute came with, where it is newer than the oldest that is supported: capabilities with commit
 /// da65e9ff3bf6, `max_io_eqs` with 5af3e3876d56.

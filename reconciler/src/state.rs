@@ -324,8 +324,11 @@ impl Rates {
     /// The attributes of the leaf or node.
     #[must_use]
     pub fn settings(&self) -> Settings {
-        let always =
-            [Setting::RateParent(self.parent.clone()), Setting::TxShare(self.tx_share), Setting::TxMax(self.tx_max)];
+        let always = [
+            Setting::RateParent(self.parent.clone()),
+            Setting::TxShare(self.tx_share),
+            Setting::TxMax(self.tx_max),
+        ];
         let priority = self.tx_priority.map(Setting::TxPriority);
         always.into_iter().chain(priority).chain(self.tx_weight.map(Setting::TxWeight)).collect()
     }
@@ -345,11 +348,10 @@ impl Function {
     #[must_use]
     pub fn settings(&self) -> Settings {
         let mut settings: Settings = self.mac.map(Setting::Mac).into_iter().collect();
-        settings.extend(
-            self.capabilities.iter().map(|(&capability, &can)| Setting::Capability(capability, can)),
-        );
+        settings
+            .extend(self.capabilities.iter().map(|(&capability, &can)| Setting::Capability(capability, can)));
         settings.extend(self.max_io_eqs.map(Setting::MaxIoEqs));
-        settings.extend(self.rates.iter().flat_map(|rates| rates.settings()));
+        settings.extend(self.rates.iter().flat_map(Rates::settings));
         settings.extend(param_settings(&self.params));
         for side in Side::ALL {
             if let Some(interface) = self.interface(side) {

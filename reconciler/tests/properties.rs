@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use subdevcfg_reconciler::apply::{OnError, Outcome, differences};
 use subdevcfg_reconciler::described::described;
 use subdevcfg_reconciler::kernel::{Kernel as _, Request};
-use subdevcfg_reconciler::plan::{Input, Operation, Plan, plan};
+use subdevcfg_reconciler::plan::{Input, Operation, Plan, Selection, plan};
 use support::{Host, Kill, desired};
 
 #[derive(Debug, Clone)]
@@ -40,8 +40,13 @@ struct Function {
 }
 
 fn parent() -> impl Strategy<Value = Option<Parent>> {
-    let parent =
-        (prop_oneof![Just(8_u32), Just(16)], any::<bool>(), of(any::<bool>()), nodes(), vec(of(function()), 0..4));
+    let parent = (
+        prop_oneof![Just(8_u32), Just(16)],
+        any::<bool>(),
+        of(any::<bool>()),
+        nodes(),
+        vec(of(function()), 0..4),
+    );
     of(parent.prop_map(|(capacity, switchdev, spoof_check, nodes, functions)| Parent {
         capacity,
         switchdev,
@@ -92,12 +97,16 @@ fn text(parents: &[Option<Parent>], shift: usize) -> String {
             let _ = writeln!(text, " param spoof_check #{spoof_check}");
         }
         // A node is below one of those before it, so there are no circles.
-        let is_there = |at: u8| parent.switchdev && parent.nodes.get(usize::from(at)).is_some_and(Option::is_some);
-        for (at, (max, below)) in parent.nodes.iter().enumerate().filter_map(|(at, node)| Some((at, (*node)?))) {
+        let is_there =
+            |at: u8| parent.switchdev && parent.nodes.get(usize::from(at)).is_some_and(Option::is_some);
+        for (at, (max, below)) in
+            parent.nodes.iter().enumerate().filter_map(|(at, node)| Some((at, (*node)?)))
+        {
             if parent.switchdev {
                 let max = max.map(|max| format!(" tx-max=\"{max}Gbit\"")).unwrap_or_default();
                 let below = below.filter(|&above| usize::from(above) < at && is_there(above));
-                let below = below.map(|above| format!(" parent={}", NODES[usize::from(above)])).unwrap_or_default();
+                let below =
+                    below.map(|above| format!(" parent={}", NODES[usize::from(above)])).unwrap_or_default();
                 let _ = writeln!(text, " rate-node {}{max}{below}", NODES[at]);
             }
         }
@@ -115,7 +124,8 @@ fn text(parents: &[Option<Parent>], shift: usize) -> String {
             };
             let _ = writeln!(text, " subdevice s{number} {{\n  {lifecycle}");
             if function.mac.is_some() || function.roce.is_some() {
-                let mac = function.mac.map(|mac| format!(" mac=\"02:00:00:{at:02x}:{number:02x}:{mac:02x}\""));
+                let mac =
+                    function.mac.map(|mac| format!(" mac=\"02:00:00:{at:02x}:{number:02x}:{mac:02x}\""));
                 let roce = function.roce.filter(|_| parent.switchdev).map(|roce| format!(" roce=#{roce}"));
                 let _ = writeln!(text, "  function{}{}", mac.unwrap_or_default(), roce.unwrap_or_default());
             }
@@ -127,7 +137,9 @@ fn text(parents: &[Option<Parent>], shift: usize) -> String {
                 Some(3) if parent.switchdev => Some("none"),
                 _ => None,
             };
-            if function.rate.is_none() && let Some(above) = above {
+            if function.rate.is_none()
+                && let Some(above) = above
+            {
                 let _ = writeln!(text, "  rate parent={above}");
             }
             if let Some((max, share)) = function.rate.filter(|_| parent.switchdev) {
@@ -262,6 +274,32 @@ proptest! {
         prop_assert!(host.plan(&wanted).operations.iter().all(|operation| left.contains(&subject(operation))));
         // A mediated device may have got the number of a subfunction that failed.
         prop_assert!(is_refused(&host, &second) || matches!(host.apply(&wanted), Outcome::Converged));
+    }
+
+    #[test]
+    fn a_part_can_be_applied_and_the_rest_afterwards(
+        release in release(), first in hosts(), second in hosts(), at in any::<prop::sample::Index>(), only in any::<bool>(),
+    ) {
+        let mut host = host_after(release, &[first]);
+        prop_assume!(!is_refused(&host, &second));
+        let wanted = desired(&second);
+        let plan = host.plan(&wanted);
+        prop_assume!(!plan.resource_changes.is_empty());
+        let address = plan.resource_changes[at.index(plan.resource_changes.len())].address.clone();
+        let selection = if only {
+            Selection { only: vec![address], except: vec![] }
+        } else {
+            Selection { only: vec![], except: vec![address] }
+        };
+        prop_assert_eq!(selection.check(&plan), Ok(()));
+        // What a step takes away and must come back cannot be left out.
+        prop_assume!(plan.narrowed(&selection).refusals.is_empty());
+        let outcome = host.apply_part(&wanted, &selection);
+        prop_assert!(matches!(outcome, Outcome::Converged), "{outcome:?}");
+        prop_assert!(host.plan(&wanted).narrowed(&selection).is_empty());
+        // A mediated device may have got the number of a subfunction that was left out.
+        prop_assert!(is_refused(&host, &second) || matches!(host.apply(&wanted), Outcome::Converged));
+        prop_assert!(is_refused(&host, &second) || host.plan(&wanted).is_empty());
     }
 
     #[test]

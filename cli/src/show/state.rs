@@ -42,8 +42,9 @@ fn parent_words(parent: &Parent) -> String {
 /// Limits and place of a rate leaf or node, as far as it has any.
 fn rate_words(rates: &Rates) -> String {
     let limited = |word: &str, rate: Rate| (rate.0 > 0).then(|| format!("{word} {rate}"));
-    let numbered =
-        |word: &str, number: Option<u32>| number.filter(|&number| number > 0).map(|number| format!("{word} {number}"));
+    let numbered = |word: &str, number: Option<u32>| {
+        number.filter(|&number| number > 0).map(|number| format!("{word} {number}"))
+    };
     let words = [
         limited("tx-max", rates.tx_max),
         limited("tx-share", rates.tx_share),

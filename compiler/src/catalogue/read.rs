@@ -199,9 +199,8 @@ fn scalar(value_type: ParamType, text: &str) -> Option<Scalar> {
 
 /// The word of an attribute of port functions, and its default: a boolean or a number.
 fn function_attribute(node: &Node) -> Option<(String, Option<Scalar>)> {
-    let default = text(node, "default").and_then(|text| {
-        scalar(ParamType::Bool, text).or_else(|| text.parse().ok().map(Scalar::Number))
-    });
+    let default = text(node, "default")
+        .and_then(|text| scalar(ParamType::Bool, text).or_else(|| text.parse().ok().map(Scalar::Number)));
     Some((argument(node, 0)?, default))
 }
 

@@ -256,7 +256,7 @@ fn kind(request: &Request) -> String {
             )
         }
         Request::Reload { subject } => {
-            format!("reload {}", if !subject.is_parent() { "function" } else { "parent" })
+            format!("reload {}", if subject.is_parent() { "parent" } else { "function" })
         }
         Request::MakeRateNode { .. } => "make rate node".to_owned(),
         Request::DeleteRateNode { .. } => "delete rate node".to_owned(),

@@ -41,7 +41,9 @@ impl Apply<'_> {
 pub(super) fn change_after(operation: &Operation) -> Option<RecordChange> {
     let subject = operation.request.subject();
     match &operation.request {
-        Request::DelParent { .. } | Request::Delete { .. } | Request::DeleteRateNode { .. } => Some(RecordChange::Gone(subject)),
+        Request::DelParent { .. } | Request::Delete { .. } | Request::DeleteRateNode { .. } => {
+            Some(RecordChange::Gone(subject))
+        }
         Request::Reload { .. } => Some(RecordChange::Reloaded(subject)),
         Request::NewParent { .. }
         | Request::Create { .. }

@@ -238,7 +238,9 @@ impl Mirror {
             None => wire::netlink_handle(&subject.parent),
             Some(Child::RateNode(_)) => return None,
             // The handle does not tell on which parent the device is.
-            Some(Child::Function(FunctionId::Mdev { uuid })) => self.has(subject).then(|| mdev_handle(*uuid))?,
+            Some(Child::Function(FunctionId::Mdev { uuid })) => {
+                self.has(subject).then(|| mdev_handle(*uuid))?
+            }
             Some(Child::Function(FunctionId::Sf { controller, number, .. })) => {
                 let named = self.port(subject).and_then(|port| port.function.as_ref()?.instance.clone());
                 let parent = wire::netlink_handle(&subject.parent);

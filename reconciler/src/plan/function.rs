@@ -188,7 +188,11 @@ impl Context<'_> {
     fn new_settings(&self, target: &Target) -> Settings {
         let rates = super::rates::new_settings();
         let params = default_params(self.catalogue, ParamOwner::Function, target.mdev_type.as_deref());
-        params.chain(default_attributes(self.catalogue)).chain(rates).chain(Side::ALL.into_iter().flat_map(new_interface)).collect()
+        params
+            .chain(default_attributes(self.catalogue))
+            .chain(rates)
+            .chain(Side::ALL.into_iter().flat_map(new_interface))
+            .collect()
     }
 
     /// Stops a running function when an attribute changes only while it is stopped.
@@ -476,7 +480,8 @@ fn takes_interface(step: &Step, side: Side) -> bool {
 
 /// Attributes of the port and of its rate leaf, which are there as long as the port is.
 const fn is_of_the_port(attribute: &Attribute) -> bool {
-    attribute.is_rate() || matches!(attribute, Attribute::Mac | Attribute::Capability(_) | Attribute::MaxIoEqs)
+    attribute.is_rate()
+        || matches!(attribute, Attribute::Mac | Attribute::Capability(_) | Attribute::MaxIoEqs)
 }
 
 /// Whether the target has this interface at all.

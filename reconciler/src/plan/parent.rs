@@ -226,13 +226,15 @@ impl Planner<'_, '_> {
 
     /// Functions that subdevcfg made and the file does not name any more.
     fn removals(&mut self) {
-        let reason = Reason::forced("subdevcfg made it, and the file does not name it any more");
+        let forgotten = Reason::forced("subdevcfg made it, and the file does not name it any more");
         let present = self.present();
         for function in present {
-            let Some(address) = self.recorded(&function.id) else { continue };
-            if self.desired_function(&function.id).is_some() {
-                continue;
-            }
+            let (address, reason) = match (self.desired_function(&function.id), self.recorded(&function.id)) {
+                // Whoever made it.
+                (Some(named), _) if named.absent => (named.address.clone(), named.wanted.reason.clone()),
+                (None, Some(recorded)) => (recorded, forgotten.clone()),
+                _ => continue,
+            };
             self.delete(&function, &address, &reason, rules::DELETE);
             let found = function.settings();
             let subject = self.of_function(&function.id);
@@ -261,12 +263,20 @@ impl Planner<'_, '_> {
         }
     }
 
+    /// What the file says of the parent's own attributes; others have some of a parent that is there.
+    fn wanted(&self) -> Settings {
+        match self.origin {
+            Some(_) => self.desired.left.ours(self.subject(), &self.desired.wanted.settings),
+            None => self.desired.wanted.settings.clone(),
+        }
+    }
+
     fn params(&mut self) {
         let found = self.now.as_ref().map(Parent::settings).unwrap_or_default();
         let pending = self.draft.input.record.pending.contains(self.subject());
         let mut reload = (pending && self.origin.is_some())
             .then(|| Reason::forced("a parameter was written and never came into force"));
-        let wanted: Vec<Setting> = self.desired.wanted.settings.iter().cloned().collect();
+        let wanted = self.wanted();
         for setting in wanted.into_iter().filter(|setting| matches!(setting, Setting::Param { .. })) {
             if found.has(&setting) {
                 continue;
@@ -294,7 +304,9 @@ impl Planner<'_, '_> {
         let resets = self.catalogue.map(|catalogue| &catalogue.reset_by_reload);
         let reset = |what| resets.is_some_and(|resets| resets.contains(&what));
         let mut undo = vec![(request, None)];
-        if reset(Reset::Rates) && let Some(now) = &mut self.now {
+        if reset(Reset::Rates)
+            && let Some(now) = &mut self.now
+        {
             let nodes = std::mem::take(&mut now.rate_nodes);
             undo.extend(rates::restore(&self.desired.subject.parent, &nodes));
         }
@@ -354,7 +366,7 @@ impl Planner<'_, '_> {
             return;
         }
         let found = self.now.as_ref().map(Parent::settings).unwrap_or_default();
-        let wanted: Vec<Setting> = self.desired.wanted.settings.iter().cloned().collect();
+        let wanted = self.wanted();
         for setting in wanted {
             let rule = rules::for_attribute(self.subject(), &setting.attribute(), self.catalogue);
             if rule.stage != Stage::Eswitch || found.has(&setting) {
@@ -407,7 +419,7 @@ impl Planner<'_, '_> {
             self.subject(),
             &self.desired.address,
             found.as_ref(),
-            Some(&wanted.settings),
+            Some(&self.wanted()),
             wanted.reason.clone(),
         );
         if self.lane.parent.iter().any(|step| step.stage == Stage::RemoveParent) {

@@ -106,12 +106,7 @@ pub(super) fn destroy(
 }
 
 /// What subdevcfg wrote of a node that it did not make.
-fn put_back(
-    draft: &mut Draft<'_>,
-    lane: &mut Lane,
-    subject: &Subject,
-    in_scope: &dyn Fn(&Subject) -> bool,
-) {
+fn put_back(draft: &mut Draft<'_>, lane: &mut Lane, subject: &Subject, in_scope: &dyn Fn(&Subject) -> bool) {
     if !in_scope(subject) {
         return;
     }
@@ -125,12 +120,9 @@ fn put_back(
         let mut step = Step::new(Stage::RateNode, &address, set(before.clone()), reason);
         step.before = observed.get(&before.attribute()).map(Setting::value);
         step.impact = Impact::Traffic;
-        step.undo = observed
-            .get(&before.attribute())
-            .map(|found| (set(found.clone()), None))
-            .into_iter()
-            .collect();
-        lane.parent.push(step);
+        step.undo =
+            observed.get(&before.attribute()).map(|found| (set(found.clone()), None)).into_iter().collect();
+        lane.rate_nodes.push(step);
         target.set(before);
     }
     let reason = Reason::forced("the value that subdevcfg found");
@@ -157,8 +149,11 @@ impl Planner<'_, '_> {
     /// The nodes that the file names, those above first.
     pub(super) fn rate_nodes(&mut self) {
         let desired = self.desired;
-        let targets: BTreeMap<&str, (&DesiredRateNode, Settings)> =
-            desired.rate_nodes.iter().map(|node| (node.name.as_str(), (node, self.target_of(node)))).collect();
+        let targets: BTreeMap<&str, (&DesiredRateNode, Settings)> = desired
+            .rate_nodes
+            .iter()
+            .map(|node| (node.name.as_str(), (node, self.target_of(node))))
+            .collect();
         let places = targets.iter().map(|(&name, (_, target))| (name, target.iter().find_map(above)));
         for name in downwards(places) {
             let (node, target) = &targets[name];
@@ -170,7 +165,9 @@ impl Planner<'_, '_> {
     fn target_of(&self, node: &DesiredRateNode) -> Settings {
         let origin = self.origin.and_then(|parent| parent.rate_nodes.get(&node.name));
         let mut target = origin.map_or_else(new_settings, Rates::settings);
-        target.extend(node.wanted.settings.iter().cloned());
+        let is_ours =
+            origin.is_none() || self.desired.left.owner(&format!("rate-node[{}]", node.name)).is_none();
+        target.extend(node.wanted.settings.iter().filter(|_| is_ours).cloned());
         self.leave_what_goes(&mut target, &node.wanted.settings);
         target
     }
@@ -178,7 +175,8 @@ impl Planner<'_, '_> {
     fn rate_node(&mut self, desired: &DesiredRateNode, target: &Settings) {
         let mode = self.now.as_ref().and_then(|parent| parent.eswitch.mode);
         if mode == Some(EswitchMode::Legacy) {
-            let text = "the kernel has rate nodes in switchdev mode only: write `eswitch mode=switchdev` as well";
+            let text =
+                "the kernel has rate nodes in switchdev mode only: write `eswitch mode=switchdev` as well";
             self.draft.refuse(&desired.address, text);
             return;
         }
@@ -187,10 +185,9 @@ impl Planner<'_, '_> {
         let parent = self.desired.subject.parent.clone();
         if found.is_none() {
             let make = Request::MakeRateNode { parent: parent.clone(), name: desired.name.clone() };
-            let mut step =
-                Step::new(Stage::RateNode, &desired.address, make, desired.wanted.reason.clone());
+            let mut step = Step::new(Stage::RateNode, &desired.address, make, desired.wanted.reason.clone());
             step.undo = vec![(Request::DeleteRateNode { parent, name: desired.name.clone() }, None)];
-            self.lane.parent.push(step);
+            self.lane.rate_nodes.push(step);
         }
         let now = found.as_ref().map_or_else(new_settings, Rates::settings);
         for setting in target.iter().filter(|setting| !now.has(setting)).cloned() {
@@ -220,9 +217,9 @@ impl Planner<'_, '_> {
                 first.impact = step.impact;
                 // Undone, it comes by the same way.
                 first.undo = std::mem::replace(&mut step.undo, vec![(set(between), None)]);
-                self.lane.parent.push(first);
+                self.lane.rate_nodes.push(first);
             }
-            self.lane.parent.push(step);
+            self.lane.rate_nodes.push(step);
         }
         let found = origin.map(Rates::settings);
         let reason = desired.wanted.reason.clone();
@@ -273,8 +270,7 @@ impl Planner<'_, '_> {
                     _ if self.is_named_rate_node(name) => {}
                     Some(address) => {
                         let found = rates.settings();
-                        let change =
-                            changes::between(&subject, &address, Some(&found), None, reason.clone());
+                        let change = changes::between(&subject, &address, Some(&found), None, reason.clone());
                         self.draft.change(change);
                     }
                     None if self.draft.input.record.address(&subject).is_none() => {
@@ -293,7 +289,8 @@ impl Planner<'_, '_> {
             // Nobody moves what is not subdevcfg's from a node that goes.
             for subject in below(&now, handle, name) {
                 if !self.is_ours(&subject) {
-                    let text = format!("{subject} is below it and is not subdevcfg's: name it, or move it by hand");
+                    let text =
+                        format!("{subject} is below it and is not subdevcfg's: name it, or move it by hand");
                     self.draft.refuse(&address, text);
                 }
             }

@@ -43,9 +43,9 @@ pub enum Capability {
     Roce,
     /// Live migration; VFs only.
     Migratable,
-    /// Offload of the cryptography of IPsec; VFs only.
+    /// Offload of the cryptography of `IPsec`; VFs only.
     IpsecCrypto,
-    /// Offload of IPsec whole; VFs only.
+    /// Offload of `IPsec` whole; VFs only.
     IpsecPacket,
 }
 

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use subdevcfg_compiler::values::{
-    DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr,
-};
+use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr};
 use uuid::Uuid;
 
 use super::params::{self, Params, Values};
