@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use subdevcfg_reconciler::apply;
-use subdevcfg_reconciler::guard::Allowance;
+use subdevcfg_reconciler::guard::{Allowance, Permissions};
 use subdevcfg_reconciler::plan::Selection;
 
 /// Where `apply` looks for the host file when none is named, and nowhere else.
@@ -185,6 +185,19 @@ pub struct Guard {
     /// `traffic` is always allowed.
     #[arg(long, value_name = "LEVEL[@ADDRESS]")]
     pub allow: Vec<Allowance>,
+    /// Disturb what is at this address although somebody uses it.
+    #[arg(long, value_name = "ADDRESS")]
+    pub allow_in_use: Vec<String>,
+    /// Disturb what is at this address although the host is reached over it.
+    #[arg(long, value_name = "ADDRESS")]
+    pub allow_lifeline: Vec<String>,
+}
+
+impl Guard {
+    /// What is allowed.
+    pub fn permissions(&self) -> Permissions<'_> {
+        Permissions { allow: &self.allow, in_use: &self.allow_in_use, lifeline: &self.allow_lifeline }
+    }
 }
 
 /// Which part of the file is meant.

@@ -22,7 +22,7 @@ pub fn run(cli: &Cli) -> Result<Exit, CliError> {
                 part,
                 detailed_exitcode: *detailed_exitcode,
                 all: *all,
-                allow: &guard.allow,
+                permissions: guard.permissions(),
                 format: output.format,
             };
             look::plan(file, &options)

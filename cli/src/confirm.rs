@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-use subdevcfg_reconciler::guard::{self, Allowance};
+use subdevcfg_reconciler::guard::{self, Permissions};
 use subdevcfg_reconciler::plan::{Operation, Plan};
 
 use crate::error::CliError;
@@ -16,18 +16,21 @@ pub enum Decision {
     GoAsked,
     /// It is allowed, and nobody is there to say yes.
     NobodyToAsk,
-    /// Above the ceiling, and nobody may say yes.
+    /// Above the ceiling, and nobody may say yes; or in use, and not named.
     Refused,
 }
 
 /// Decides by the flags, or asks the person at the terminal. `unseen` makes what the person has to see before.
 pub fn decide(
     plan: &Plan,
-    allowances: &[Allowance],
+    permissions: Permissions<'_>,
     yes: bool,
     unseen: impl FnOnce() -> String,
 ) -> Result<Decision, CliError> {
-    let above = guard::above_ceiling(plan, allowances);
+    if !guard::unnamed(plan, permissions).is_empty() {
+        return Ok(Decision::Refused);
+    }
+    let above = guard::above_ceiling(plan, permissions.allow);
     match (above.is_empty(), yes) {
         (true, true) => Ok(Decision::Go),
         (false, true) => Ok(Decision::Refused),

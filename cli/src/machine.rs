@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{ErrorKind, Write as _};
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::rc::Rc;
 use std::time::Duration;
@@ -128,10 +129,19 @@ fn open_live(access: Access) -> Result<Machine, CliError> {
     let lock = (access == Access::Change)
         .then(|| Lock::take(Utf8Path::new(RUN), &command_line(), LOCK_PATIENCE))
         .transpose()?;
-    let kernel = LiveKernel::open().map_err(ObserveError::from)?;
+    let mut kernel = LiveKernel::open().map_err(ObserveError::from)?;
+    if let Some(peer) = session_peer() {
+        kernel.keep_reachable(peer);
+    }
     let mut keeper = FileKeeper::new(RUN, kernel.boot_id()?);
     let record = keeper.load()?;
     Ok(Machine { kernel: Box::new(kernel), record, keeper: Box::new(keeper), _lock: lock })
+}
+
+/// The other end of the caller's ssh session: the first word of `SSH_CONNECTION`. sudo drops the variable unless it is told
+/// to keep it; the default route is a lifeline all the same.
+fn session_peer() -> Option<IpAddr> {
+    std::env::var("SSH_CONNECTION").ok()?.split(' ').next()?.parse().ok()
 }
 
 fn command_line() -> String {

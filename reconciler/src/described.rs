@@ -87,7 +87,7 @@ fn parent_of(desired: &DesiredParent) -> Parent {
             .iter()
             .map(|node| (node.name.clone(), rates_of(&node.wanted.settings)))
             .collect(),
-        volatile: Volatile(ParentVolatile { mdev_types: None, uplink_up: true }),
+        volatile: Volatile(ParentVolatile { uplink_up: true, ..ParentVolatile::default() }),
     }
 }
 

@@ -42,6 +42,8 @@ pub struct DesiredParent {
     pub catalogue: Option<Arc<Catalogue>>,
     /// The driver that the file names.
     pub driver: Option<String>,
+    /// Whether the host is reached over it, where the file says.
+    pub lifeline: Option<bool>,
     /// How to make it, if it is made in software.
     pub create: Option<SoftSpec>,
     /// What others may change of a parent that is there.
@@ -200,6 +202,7 @@ impl Places<'_> {
             address: device.address().to_string(),
             catalogue: device.catalogue.clone(),
             driver: device.driver.as_ref().map(|driver| driver.value.clone()),
+            lifeline: device.lifeline.as_ref().map(|lifeline| lifeline.value),
             create,
             left: left_to_others(&device.ignored, None),
             wanted,

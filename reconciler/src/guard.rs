@@ -116,6 +116,50 @@ pub(crate) fn is_within(address: &str, scope: &str) -> bool {
     address.strip_prefix(scope).is_some_and(|rest| rest.is_empty() || rest.starts_with(['#', '.']))
 }
 
+/// What a person has allowed, by the command line.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Permissions<'a> {
+    /// `--allow`.
+    pub allow: &'a [Allowance],
+    /// `--allow-in-use`: addresses of what may be disturbed although it is in use.
+    pub in_use: &'a [String],
+    /// `--allow-lifeline`: addresses of what may be disturbed although the host is reached over it.
+    pub lifeline: &'a [String],
+}
+
+/// The flags that would allow what is not allowed; empty when all is. Each thing in use, and each lifeline, is named.
+#[must_use]
+pub fn missing(plan: &Plan, permissions: Permissions<'_>) -> Vec<String> {
+    let mut flags = flags_for(&above_ceiling(plan, permissions.allow));
+    flags.extend(unnamed(plan, permissions));
+    flags
+}
+
+/// The flags for what is in use and for lifelines that nobody has named. No answer at a terminal stands for them.
+#[must_use]
+pub fn unnamed(plan: &Plan, permissions: Permissions<'_>) -> Vec<String> {
+    let mut flags = Vec::new();
+    for found in &plan.in_use {
+        if !found.users.is_empty() && !permissions.in_use.contains(&found.address) {
+            flags.push(format!("--allow-in-use {}", quoted(&found.address)));
+        }
+        if found.lifeline.is_some() && !permissions.lifeline.contains(&found.address) {
+            flags.push(format!("--allow-lifeline {}", quoted(&found.address)));
+        }
+    }
+    flags
+}
+
+/// An address as a shell takes it for one word. What shells leave alone in the middle of a word stays as it is.
+#[must_use]
+pub fn quoted(address: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./#-".contains(c);
+    if address.chars().all(is_plain) {
+        return address.to_owned();
+    }
+    shlex::try_quote(address).map_or_else(|_| address.to_owned(), Into::into)
+}
+
 /// The operations that are above the ceiling.
 #[must_use]
 pub fn above_ceiling<'p>(plan: &'p Plan, allowances: &[Allowance]) -> Vec<&'p Operation> {
@@ -146,7 +190,9 @@ pub fn flags_for(operations: &[&Operation]) -> Vec<String> {
     by_address
         .into_iter()
         .flat_map(|(address, operations)| {
-            words(&operations).into_iter().map(move |word| format!("--allow {word}@{address}"))
+            words(&operations)
+                .into_iter()
+                .map(move |word| format!("--allow {}", quoted(&format!("{word}@{address}"))))
         })
         .collect()
 }

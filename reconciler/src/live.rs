@@ -10,8 +10,10 @@ mod mirror;
 mod observe;
 mod perform;
 mod sysfs;
+mod usage;
 mod wire;
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
@@ -42,6 +44,8 @@ pub struct LiveKernel<D = Socket> {
     mirror: Mirror,
     /// The mirror may lack something that no notification tells.
     stale: bool,
+    /// Who must still be reached after an apply, beside what default routes lead to.
+    peers: Vec<IpAddr>,
 }
 
 impl LiveKernel<Socket> {
@@ -65,7 +69,12 @@ impl<D: Datagrams> LiveKernel<D> {
         root: impl Into<Utf8PathBuf>,
     ) -> Self {
         let sysfs = Sysfs::new(root);
-        Self { devlink, route, events, sysfs, mirror: Mirror::default(), stale: true }
+        Self { devlink, route, events, sysfs, mirror: Mirror::default(), stale: true, peers: Vec::new() }
+    }
+
+    /// The way to this address is a lifeline as well, as that of the caller's session.
+    pub fn keep_reachable(&mut self, peer: IpAddr) {
+        self.peers.push(peer);
     }
 
     /// `/proc/sys/kernel/random/boot_id`: another one after each boot.

@@ -7,6 +7,7 @@ mod bookkeeping;
 mod changes;
 mod checks;
 mod function;
+mod in_use;
 mod lane;
 mod parent;
 mod places;
@@ -30,6 +31,7 @@ use crate::resource::{Attribute, Subject};
 use crate::state::{State, Unread};
 
 pub(crate) use function::{default_attributes, default_params, netdev_is_off};
+pub use in_use::InUse;
 pub use removal::Scope;
 pub use selection::{Selection, UnknownAddress};
 
@@ -49,6 +51,9 @@ pub struct Plan {
     pub drift: Vec<Drift>,
     /// The requests to the kernel, in order.
     pub operations: Vec<Operation>,
+    /// What is in use, or what the host is reached over, and that operations disturb.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub in_use: Vec<InUse>,
     /// What is worth knowing beside that.
     pub notes: Vec<Note>,
     /// What the plan cannot do because something is in the way.

@@ -53,9 +53,61 @@ pub struct HostVolatile {
     /// The names of all interfaces of this network namespace, alternative names included.
     #[serde(default)]
     pub interface_names: Vec<String>,
+    /// The interfaces that the host is reached over.
+    #[serde(default)]
+    pub lifelines: Vec<Lifeline>,
     /// The buses on which parents can be made in software; absent in states that were not asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soft_buses: Option<Vec<String>>,
+}
+
+/// An interface that the host is reached over, itself or by what is above it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lifeline {
+    /// Its name.
+    pub interface: String,
+    /// What leads over it, in words.
+    pub reason: String,
+}
+
+/// Somebody who uses a network interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum User {
+    /// A device above it: a bridge, a bond, a VLAN, ...
+    Upper {
+        /// Its kind, in the words of `ip link add ... type`.
+        kind: Option<String>,
+        /// Its name.
+        name: String,
+    },
+    /// It is up and has these addresses, other than link-local ones.
+    Addresses(Vec<String>),
+    /// An XDP program is attached.
+    Xdp,
+    /// It is in another network namespace.
+    Elsewhere,
+}
+
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Upper { kind: Some(kind), name } => write!(f, "{kind} {name}"),
+            Self::Upper { kind: None, name } => write!(f, "device {name}"),
+            Self::Addresses(addresses) => write!(f, "up with {}", addresses.join(", ")),
+            Self::Xdp => f.write_str("an XDP program"),
+            Self::Elsewhere => f.write_str("in another network namespace, most likely a container's"),
+        }
+    }
+}
+
+/// Somebody who uses one of a function's interfaces.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionUser {
+    /// Which interface.
+    pub side: Side,
+    /// Who.
+    pub user: User,
 }
 
 /// Something that could not be read, and why.
@@ -127,6 +179,12 @@ pub struct ParentVolatile {
     /// The uplink's netdev is administratively up.
     #[serde(default)]
     pub uplink_up: bool,
+    /// The name of the uplink's netdev.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uplink: Option<String>,
+    /// Who uses the uplink's netdev.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<User>,
 }
 
 /// The words that made a soft parent.
@@ -226,6 +284,9 @@ pub struct FunctionVolatile {
     /// The function's own devlink instance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<DevlinkHandle>,
+    /// Who uses its interfaces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<FunctionUser>,
 }
 
 /// A network interface of a function.

@@ -9,7 +9,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use subdevcfg_reconciler::apply::{self, Apply, Failure, Outcome};
 use subdevcfg_reconciler::desired::Desired;
-use subdevcfg_reconciler::guard::{self, Allowance};
+use subdevcfg_reconciler::guard::{self, Permissions};
 use subdevcfg_reconciler::plan::{self, Input, Plan, Scope};
 use subdevcfg_reconciler::record::Record;
 use subdevcfg_reconciler::state::State;
@@ -93,18 +93,18 @@ fn carry_out(
     selection.check(&whole)?;
     let plan = whole.narrowed(&selection);
     let planner = |state: &State, record: &Record| planner(state, record).narrowed(&selection);
-    let allow = &change.guard.allow;
-    let text = || show::plan::text(&plan, heading, allow, change.all);
+    let permissions = change.guard.permissions();
+    let text = || show::plan::text(&plan, heading, permissions, change.all);
     if output.format == Format::Human {
         show::print(&text())?;
     }
     let incomplete = plan.is_incomplete();
     if !plan.refusals.is_empty() {
-        return Ok(Report::new(&plan, Ending::Refused).refused_by(allow).show(output, Exit::Refused));
+        return Ok(Report::new(&plan, Ending::Refused).refused_by(permissions).show(output, Exit::Refused));
     }
     if !plan.is_empty() {
         let unseen = || if output.format == Format::Human { String::new() } else { text() };
-        match confirm::decide(&plan, allow, change.yes, unseen)? {
+        match confirm::decide(&plan, permissions, change.yes, unseen)? {
             Decision::NobodyToAsk if output.format == Format::Json => {
                 let needs = vec!["--yes".to_owned()];
                 let report = Report { needs, ..Report::new(&plan, Ending::Refused) };
@@ -112,7 +112,9 @@ fn carry_out(
             }
             Decision::NobodyToAsk => return Err(CliError::NobodyToAsk),
             Decision::Refused => {
-                return Ok(Report::new(&plan, Ending::Refused).refused_by(allow).show(output, Exit::Refused));
+                return Ok(Report::new(&plan, Ending::Refused)
+                    .refused_by(permissions)
+                    .show(output, Exit::Refused));
             }
             Decision::GoAsked if machine.kernel.observe()? != before => {
                 let file = heading.file.map(ToString::to_string).unwrap_or_default();
@@ -207,8 +209,8 @@ impl<'a> Report<'a> {
         Self { plan, ending, failures: Vec::new(), needs: Vec::new(), left: &[] }
     }
 
-    fn refused_by(self, allow: &[Allowance]) -> Self {
-        Self { needs: guard::flags_for(&guard::above_ceiling(self.plan, allow)), ..self }
+    fn refused_by(self, permissions: Permissions<'_>) -> Self {
+        Self { needs: guard::missing(self.plan, permissions), ..self }
     }
 
     fn failed(mut self, failure: &Failure) -> Self {

@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 use subdevcfg_reconciler::described::described;
-use subdevcfg_reconciler::guard::Allowance;
+use subdevcfg_reconciler::guard::Permissions;
 use subdevcfg_reconciler::plan::{Input, Plan, plan as plan_for};
 use subdevcfg_reconciler::record::Record;
 
@@ -32,7 +32,7 @@ pub struct PlanOptions<'a> {
     /// Show everything.
     pub all: bool,
     /// What would be allowed.
-    pub allow: &'a [Allowance],
+    pub permissions: Permissions<'a>,
     /// The form of the output.
     pub format: Format,
 }
@@ -67,7 +67,7 @@ pub fn plan(file: &Utf8Path, options: &PlanOptions<'_>) -> Result<Exit, CliError
                 flags: options.machine,
                 part: options.part,
             };
-            show::print(&show::plan::text(&plan, &heading, options.allow, options.all))?;
+            show::print(&show::plan::text(&plan, &heading, options.permissions, options.all))?;
         }
     }
     Ok(exit_of(&plan, options.detailed_exitcode))

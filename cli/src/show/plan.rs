@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use camino::Utf8Path;
 use subdevcfg_compiler::catalogue::Impact;
 use subdevcfg_compiler::values::Scalar;
-use subdevcfg_reconciler::guard::{self, Allowance};
+use subdevcfg_reconciler::guard::{self, Permissions};
 use subdevcfg_reconciler::kernel::Request;
 use subdevcfg_reconciler::plan::{Action, NoteKind, Operation, Plan, ResourceChange, Reversible};
 use subdevcfg_reconciler::reason::Reason;
@@ -36,7 +36,7 @@ pub struct Heading<'a> {
 }
 
 /// The whole plan.
-pub fn text(plan: &Plan, heading: &Heading<'_>, allow: &[Allowance], all: bool) -> String {
+pub fn text(plan: &Plan, heading: &Heading<'_>, permissions: Permissions<'_>, all: bool) -> String {
     let mut text = String::new();
     first_lines(&mut text, plan, heading);
     drift(&mut text, plan);
@@ -51,8 +51,9 @@ pub fn text(plan: &Plan, heading: &Heading<'_>, allow: &[Allowance], all: bool) 
             }
         }
     }
+    bystanders(&mut text, plan);
     notes(&mut text, plan);
-    verdict(&mut text, plan, heading, allow);
+    verdict(&mut text, plan, heading, permissions);
     text
 }
 
@@ -95,11 +96,24 @@ fn resource(text: &mut String, plan: &Plan, change: &ResourceChange, all: bool) 
     let impact = impact.filter(|operation| operation.impact >= change.impact);
     let impact = impact.map_or(change.impact.as_str(), guard::impact_word);
     columns(text, &format!("{mark} {}{kind}", change.address), impact, &why(&change.action_reason));
+    in_use(text, plan, &change.address);
     match change.actions.as_slice() {
         [Action::Create] => created(text, change, &operations, all),
         [Action::Delete] if operations.is_empty() => {}
         [Action::Delete] if !all => line(text, &format!("     {}", numbers(&operations))),
         _ => changed(text, change, &operations),
+    }
+}
+
+/// Who uses a resource that the plan disturbs.
+fn in_use(text: &mut String, plan: &Plan, address: &str) {
+    for found in plan.in_use.iter().filter(|found| found.address == address) {
+        for user in &found.users {
+            line(text, &format!("     IN USE    {user}"));
+        }
+        if let Some(reason) = &found.lifeline {
+            line(text, &format!("     LIFELINE  {reason}"));
+        }
     }
 }
 
@@ -209,6 +223,19 @@ const fn verb(request: &Request) -> &'static str {
     }
 }
 
+/// Users of what the plan disturbs without changing it.
+fn bystanders(text: &mut String, plan: &Plan) {
+    let is_shown = |address: &str| {
+        let mut shown = plan.resource_changes.iter().filter(|change| change.actions != [Action::NoOp]);
+        shown.any(|change| change.address == address)
+    };
+    for found in plan.in_use.iter().filter(|found| !is_shown(&found.address)) {
+        line(text, "");
+        line(text, &format!("! {}   disturbed", found.address));
+        in_use(text, plan, &found.address);
+    }
+}
+
 fn notes(text: &mut String, plan: &Plan) {
     if !plan.notes.is_empty() || !plan.unread.is_empty() || !plan.left_out.is_empty() {
         line(text, "");
@@ -233,7 +260,7 @@ fn notes(text: &mut String, plan: &Plan) {
     }
 }
 
-fn verdict(text: &mut String, plan: &Plan, heading: &Heading<'_>, allow: &[Allowance]) {
+fn verdict(text: &mut String, plan: &Plan, heading: &Heading<'_>, permissions: Permissions<'_>) {
     line(text, "");
     if plan.is_empty() && plan.refusals.is_empty() {
         let words = if plan.is_incomplete() {
@@ -274,14 +301,24 @@ fn verdict(text: &mut String, plan: &Plan, heading: &Heading<'_>, allow: &[Allow
     for refusal in &plan.refusals {
         wrapped(text, &format!("REFUSED    {}: {} (no flag changes that)", refusal.address, refusal.text));
     }
-    let above = guard::above_ceiling(plan, allow);
-    if !above.is_empty() {
-        line(text, "REFUSED as it stands: impact above what is allowed.");
+    let above = !guard::above_ceiling(plan, permissions.allow).is_empty();
+    let missing = guard::missing(plan, permissions);
+    let kinds = [
+        (above, "impact above what is allowed"),
+        (missing.iter().any(|flag| flag.starts_with("--allow-in-use")), "in use"),
+        (missing.iter().any(|flag| flag.starts_with("--allow-lifeline")), "lifeline"),
+    ];
+    let kinds: Vec<&str> = kinds.into_iter().filter(|(is_so, _)| *is_so).map(|(_, words)| words).collect();
+    if !kinds.is_empty() {
+        line(text, &format!("REFUSED as it stands: {}.", kinds.join(", ")));
     }
     // An apply that nothing stands in the way of does it anyway.
-    let is_being_done = heading.command != "plan" && above.is_empty();
+    let is_being_done = heading.command != "plan" && missing.is_empty();
     if plan.refusals.is_empty() && !is_being_done {
-        line(text, &format!("To do it:  {}", command(heading, &guard::flags_for(&above))));
+        line(
+            text,
+            &format!("To do it:  {}", command(heading, &guard::missing(plan, Permissions::default()))),
+        );
     }
 }
 
@@ -301,7 +338,7 @@ fn command(heading: &Heading<'_>, flags: &[String]) -> String {
     words.extend(heading.file.map(quoted));
     words.extend(heading.flags.simulate.as_ref().map(|path| format!("--simulate {}", quoted(path))));
     let part = |flag: &str, addresses: &[String]| -> Vec<String> {
-        addresses.iter().map(|address| format!("{flag} {}", quoted(address))).collect()
+        addresses.iter().map(|address| format!("{flag} {}", guard::quoted(address))).collect()
     };
     words.extend(part("--only", &heading.part.only));
     words.extend(part("--except", &heading.part.except));
@@ -320,10 +357,9 @@ fn command(heading: &Heading<'_>, flags: &[String]) -> String {
     text.trim_end().to_owned()
 }
 
-/// A path or address as a shell takes it for one word.
-fn quoted(word: impl AsRef<str>) -> String {
-    let word = word.as_ref();
-    shlex::try_quote(word).map_or_else(|_| word.to_owned(), Into::into)
+/// A path as a shell takes it for one word.
+fn quoted(path: &Utf8Path) -> String {
+    shlex::try_quote(path.as_str()).map_or_else(|_| path.to_string(), Into::into)
 }
 
 fn why(reason: &Reason) -> String {

@@ -5,6 +5,7 @@ mod checking;
 mod diagnostics;
 mod folding;
 mod gitops;
+mod in_use;
 mod lifecycle;
 mod ownership;
 mod plans;

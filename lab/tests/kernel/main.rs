@@ -8,4 +8,5 @@ mod guest;
 mod killed;
 mod others;
 mod promises;
+mod reasons;
 mod wire;

@@ -57,6 +57,8 @@ pub struct Port {
     pub handle: Handle,
     /// Its index, chosen by the kernel.
     pub index: u32,
+    /// It is an Ethernet port (`DEVLINK_ATTR_PORT_TYPE`): it has a netdev, perhaps in another network namespace.
+    pub is_ethernet: bool,
     /// Its flavour, where it has one.
     pub flavour: Option<Flavour>,
     /// PF number of a PCI port.
@@ -263,6 +265,7 @@ pub(super) fn port(payload: &[u8]) -> Decoded<Port> {
             Attr::BusName(name) => found.handle.bus = text(name)?,
             Attr::DevName(name) => found.handle.device = text(name)?,
             Attr::PortIndex(index) => found.index = index,
+            Attr::PortType(kind) => found.is_ethernet = kind == dl::PortType::Eth as u16,
             Attr::PortFlavour(number) => found.flavour = Some(flavour(number)),
             Attr::PortPciPfNumber(number) => found.pf = Some(number),
             Attr::PortPciVfNumber(number) => found.vf = Some(number),

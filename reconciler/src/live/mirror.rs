@@ -269,6 +269,19 @@ impl Mirror {
         self.netdev_on(parent, |port| port.flavour == Some(Flavour::Physical))
     }
 
+    /// Whether one of a function's interfaces is there, but in another network namespace.
+    pub fn is_elsewhere(&self, subject: &Subject, side: Side) -> bool {
+        let is_hidden = |port: &Port| port.is_ethernet && port.netdev_ifindex.is_none();
+        match side {
+            Side::Representor => self.port(subject).is_some_and(is_hidden),
+            Side::Netdev => self.instance(subject).is_some_and(|instance| {
+                let below = self.above.iter().filter(|(_, above)| **above == instance);
+                let mut handles = below.map(|(handle, _)| handle).chain([&instance]);
+                handles.any(|handle| self.ports_of(handle).any(is_hidden))
+            }),
+        }
+    }
+
     /// The netdev of a port on an instance or directly below it: since 6.3 mlx5 gives its Ethernet part an instance of
     /// its own, `auxiliary/mlx5_core.eth.N` (`mlx5e_create_devlink`).
     fn netdev_on(&self, instance: &Handle, wanted: impl Fn(&Port) -> bool + Copy) -> Option<u32> {

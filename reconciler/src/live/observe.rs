@@ -10,12 +10,12 @@ use subdevcfg_netlink::devlink::{Handle, Param, Port, RateObject};
 use subdevcfg_netlink::route::Link;
 
 use super::mirror::type_key;
-use super::{LiveKernel, wire};
+use super::{LiveKernel, usage, wire};
 use crate::kernel::ObserveError;
 use crate::resource::{FunctionId, Side, Subject};
 use crate::state::{
-    Eswitch, FORMAT_VERSION, Function, FunctionVolatile, HostVolatile, Interface, InterfaceVolatile, Parent,
-    ParentVolatile, Rates, State, Unread, Unreadable, Volatile,
+    Eswitch, FORMAT_VERSION, Function, FunctionUser, FunctionVolatile, HostVolatile, Interface,
+    InterfaceVolatile, Parent, ParentVolatile, Rates, State, Unread, Unreadable, User, Volatile,
 };
 
 /// How often everything is read again because something changed meanwhile. devlink dumps never say that they were
@@ -30,6 +30,7 @@ struct Dumps {
     drivers: BTreeMap<Handle, String>,
     params: BTreeMap<Handle, Vec<Param>>,
     links: BTreeMap<u32, Link>,
+    users: BTreeMap<u32, Vec<User>>,
     leafs: BTreeMap<(Handle, u32), Rates>,
     rate_nodes: BTreeMap<Handle, BTreeMap<String, Rates>>,
     unread: Vec<Unread>,
@@ -63,6 +64,17 @@ impl<D: Datagrams> LiveKernel<D> {
     fn read_once(&mut self) -> Result<(State, bool), ObserveError> {
         self.refill()?;
         let (links, interrupted) = self.route.links()?;
+        let addresses = self.route.addresses()?;
+        let mut ways: Vec<(u32, String)> = self
+            .route
+            .default_routes()?
+            .into_iter()
+            .map(|way| (way, "the default route".to_owned()))
+            .collect();
+        for peer in self.peers.clone() {
+            let way = self.route.way_to(peer)?;
+            ways.extend(way.map(|way| (way, format!("your session from {peer}"))));
+        }
         let mut unread = Vec::new();
         let drivers = self.devlink.drivers();
         let drivers = drivers.unwrap_or_else(|error| {
@@ -93,12 +105,16 @@ impl<D: Datagrams> LiveKernel<D> {
             kernel_release: self.sysfs.kernel_release()?,
             boot_id: self.sysfs.boot_id()?,
             interface_names: names(&links),
+            lifelines: Vec::new(),
             soft_buses: Some(self.sysfs.soft_buses()),
         };
+        let links: BTreeMap<u32, Link> = links.into_iter().map(|link| (link.index, link)).collect();
+        let volatile = HostVolatile { lifelines: usage::lifelines(&links, &ways), ..volatile };
         let mut dumps = Dumps {
+            users: usage::users(&links, &addresses),
             drivers: drivers.into_iter().filter_map(|(handle, driver)| Some((handle, driver?))).collect(),
             params,
-            links: links.into_iter().map(|link| (link.index, link)).collect(),
+            links,
             leafs,
             rate_nodes,
             unread,
@@ -210,6 +226,8 @@ impl<D: Datagrams> LiveKernel<D> {
             volatile: Volatile(ParentVolatile {
                 mdev_types: Some(self.sysfs.mdev_types(&name)?),
                 uplink_up: uplink.is_some_and(|link| link.up),
+                uplink: uplink.map(|link| link.name.clone()),
+                users: uplink.and_then(|link| dumps.users.get(&link.index)).cloned().unwrap_or_default(),
             }),
         })
     }
@@ -234,6 +252,12 @@ impl<D: Datagrams> LiveKernel<D> {
         };
         let leaf = port.and_then(|port| dumps.leafs.get(&(port.handle.clone(), port.index)));
         let capabilities = port_function.map(|function| wire::capabilities(function.capabilities));
+        let users = Side::ALL.into_iter().flat_map(|side| {
+            let index = self.mirror.interface(subject, side);
+            let users = index.and_then(|index| dumps.users.get(&index)).cloned().unwrap_or_default();
+            let elsewhere = self.mirror.is_elsewhere(subject, side).then_some(User::Elsewhere);
+            users.into_iter().chain(elsewhere).map(move |user| FunctionUser { side, user })
+        });
         Function {
             id: id.clone(),
             mdev_type,
@@ -251,6 +275,7 @@ impl<D: Datagrams> LiveKernel<D> {
                 sf_number: port.and_then(|port| port.sf),
                 attached: port_function.and_then(|function| function.attached).unwrap_or(false),
                 instance: instance.as_ref().map(wire::devlink_handle),
+                users: users.collect(),
             }),
         }
     }

@@ -3,12 +3,12 @@
 use subdevcfg_compiler::catalogue::Impact;
 use subdevcfg_compiler::values::{DevlinkHandle, Scalar};
 
-use super::changes;
 use super::places::{self, Place};
 use super::{
     Bookkeeping, Drift, FORMAT_VERSION, Input, Note, NoteKind, Operation, Plan, Refusal, ResourceChange,
     Reversible, Undo,
 };
+use super::{changes, in_use};
 use crate::guard::Cause;
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
@@ -188,6 +188,9 @@ impl<'a> Draft<'a> {
         self.changes
             .sort_by(|a, b| (place(a), &a.address, &a.subject).cmp(&(place(b), &b.address, &b.subject)));
         changes::attach(&mut self.changes, &self.operations);
+        let input = (self.input.desired, self.input.state, self.input.record);
+        let mut in_use = in_use::disturbed(&self.operations, &self.changes, input);
+        in_use.extend(in_use::wire(&self.operations, self.input.state));
         self.notes.sort_by(|a, b| (a.kind, &a.about).cmp(&(b.kind, &b.about)));
         Plan {
             format_version: FORMAT_VERSION,
@@ -195,6 +198,7 @@ impl<'a> Draft<'a> {
             resource_changes: self.changes,
             drift: self.drift,
             operations: self.operations,
+            in_use,
             notes: self.notes,
             refusals: self.refusals,
             unread: self.input.state.unread.clone(),

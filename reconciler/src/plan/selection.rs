@@ -87,6 +87,10 @@ impl Plan {
         self.left_out = with_work.map(|change| change.address.clone()).collect();
         let is_out: BTreeSet<&Subject> = left_out.iter().map(|change| &change.subject).collect();
         self.bookkeeping = narrowed_bookkeeping(self.bookkeeping, |subject| !is_out.contains(subject));
+        for in_use in &mut self.in_use {
+            in_use.operations = in_use.operations.iter().filter_map(|id| number.get(id)).copied().collect();
+        }
+        self.in_use.retain(|in_use| !in_use.operations.is_empty());
         self.refusals.retain(|refusal| selection.covers(&refusal.address));
         self.refusals.extend(refusals);
         self.drift.retain(|drift| selection.covers(&drift.address));

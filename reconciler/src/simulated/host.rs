@@ -9,10 +9,10 @@ use uuid::Uuid;
 use super::params::{self, Params, Values};
 use crate::kernel::Effect;
 use crate::record::Record;
-use crate::resource::{Capability, FunctionId, Subject};
+use crate::resource::{Capability, FunctionId, Side, Subject};
 use crate::state::{
-    Eswitch, FORMAT_VERSION, Function, FunctionVolatile, HostVolatile, Interface, InterfaceVolatile, Parent,
-    ParentVolatile, Rates, SoftSpec, State, Volatile,
+    Eswitch, FORMAT_VERSION, Function, FunctionUser, FunctionVolatile, HostVolatile, Interface,
+    InterfaceVolatile, Lifeline, Parent, ParentVolatile, Rates, SoftSpec, State, User, Volatile,
 };
 
 /// What `create max-subdevices=` is without it (kmod's default).
@@ -39,6 +39,9 @@ pub struct SimulatedHost {
     /// Interface names that are taken by others.
     #[serde(default)]
     pub(super) other_interfaces: Vec<String>,
+    /// What the host is reached over, as somebody has written it into the file.
+    #[serde(default)]
+    pub(super) lifelines: Vec<Lifeline>,
     #[serde(default)]
     pub(super) next_ifindex: u32,
     #[serde(default)]
@@ -119,6 +122,9 @@ pub(super) struct SimulatedInterface {
     pub mtu: u32,
     pub max_mtu: u32,
     pub up: bool,
+    /// Who uses it, as somebody has written it into the file.
+    #[serde(default)]
+    pub users: Vec<User>,
 }
 
 impl SimulatedHost {
@@ -130,6 +136,7 @@ impl SimulatedHost {
             kernel_release: kernel_release.into(),
             parents: BTreeMap::new(),
             other_interfaces: vec!["lo".to_owned()],
+            lifelines: Vec::new(),
             next_ifindex: 2,
             next_aux_id: 0,
             next_random_mac: 1,
@@ -181,6 +188,7 @@ impl SimulatedHost {
             mtu: 1500,
             max_mtu,
             up: false,
+            users: Vec::new(),
         }
     }
 
@@ -216,6 +224,7 @@ impl SimulatedHost {
                 kernel_release: self.kernel_release.clone(),
                 boot_id: "simulated".to_owned(),
                 interface_names: self.interface_names().map(str::to_owned).collect(),
+                lifelines: self.lifelines.clone(),
                 soft_buses: Some(vec!["subdev".to_owned()]),
             }),
         }
@@ -276,7 +285,10 @@ impl SimulatedParent {
             params: self.params.reported(&params::OF_PARENT),
             functions,
             rate_nodes: self.rate_nodes.clone(),
-            volatile: Volatile(ParentVolatile { mdev_types: Some(BTreeMap::from(types)), uplink_up: false }),
+            volatile: Volatile(ParentVolatile {
+                mdev_types: Some(BTreeMap::from(types)),
+                ..ParentVolatile::default()
+            }),
         }
     }
 }
@@ -312,8 +324,20 @@ impl SimulatedFunction {
                 sf_number: Some(self.sf_number),
                 attached: self.active,
                 instance,
+                users: self.users(),
             }),
         }
+    }
+}
+
+impl SimulatedFunction {
+    fn users(&self) -> Vec<FunctionUser> {
+        let interfaces = [(Side::Netdev, &self.netdev), (Side::Representor, &self.representor)];
+        let of_side = |(side, interface): (Side, &Option<SimulatedInterface>)| {
+            let users = interface.iter().flat_map(|interface| interface.users.clone());
+            users.map(|user| FunctionUser { side, user }).collect::<Vec<_>>()
+        };
+        interfaces.into_iter().flat_map(of_side).collect()
     }
 }
 

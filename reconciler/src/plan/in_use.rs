@@ -1,0 +1,139 @@
+//! Who uses what the operations of a plan disturb.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use subdevcfg_compiler::catalogue::Impact;
+
+use super::{Operation, ResourceChange};
+use crate::desired::Desired;
+use crate::kernel::Request;
+use crate::record::Record;
+use crate::resource::{Side, Subject};
+use crate::state::{Function, Lifeline, Parent, State};
+
+/// Something that is in use, or that the host is reached over, and that operations disturb.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InUse {
+    /// Its address; of what is not subdevcfg's, the kernel's words for it.
+    pub address: String,
+    /// Which object it is.
+    pub subject: Subject,
+    /// Who uses it, in words. Empty where only the lifeline matters.
+    pub users: Vec<String>,
+    /// Why the host is reached over it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lifeline: Option<String>,
+    /// The operations that disturb it, by number.
+    pub operations: Vec<usize>,
+}
+
+/// What the operations disturb. A user feels what is more than `traffic`; a lifeline is disturbed by anything that is felt.
+pub(super) fn disturbed(
+    operations: &[Operation],
+    changes: &[ResourceChange],
+    (desired, state, record): (&Desired, &State, &Record),
+) -> Vec<InUse> {
+    let mut found: BTreeMap<Subject, InUse> = BTreeMap::new();
+    for operation in operations.iter().filter(|operation| operation.impact > Impact::None) {
+        for subject in reach(operation, state) {
+            let users = if operation.impact > Impact::Traffic { users(state, &subject) } else { Vec::new() };
+            let lifeline = lifeline(desired, state, &subject);
+            if users.is_empty() && lifeline.is_none() {
+                continue;
+            }
+            let entry = found.entry(subject.clone()).or_insert_with(|| InUse {
+                address: address(changes, record, &subject),
+                subject,
+                users: Vec::new(),
+                lifeline,
+                operations: Vec::new(),
+            });
+            entry.users = if users.is_empty() { std::mem::take(&mut entry.users) } else { users };
+            entry.operations.push(operation.id);
+        }
+    }
+    found.into_values().collect()
+}
+
+/// What an operation is felt by: its own subject, and with a whole parent all that is on it.
+fn reach(operation: &Operation, state: &State) -> Vec<Subject> {
+    let subject = operation.request.subject();
+    if operation.impact < Impact::ParentWide {
+        return vec![subject];
+    }
+    let handle = subject.parent;
+    let functions = state.parents.get(&handle).into_iter().flat_map(|parent| &parent.functions);
+    let functions = functions.map(|function| Subject::function(handle.clone(), function.id.clone()));
+    std::iter::once(Subject::parent(handle.clone())).chain(functions).collect()
+}
+
+fn users(state: &State, subject: &Subject) -> Vec<String> {
+    let Some(parent) = state.parents.get(&subject.parent) else { return Vec::new() };
+    match subject.function_id() {
+        Some(id) => {
+            let users = parent.function(id).map(|function| function.volatile.0.users.as_slice());
+            let words = users.unwrap_or_default().iter();
+            words.map(|user| format!("{}: {}", user.side.as_str(), user.user)).collect()
+        }
+        None if subject.is_parent() => {
+            parent.volatile.0.users.iter().map(|user| format!("uplink: {user}")).collect()
+        }
+        None => Vec::new(),
+    }
+}
+
+/// Why the host is reached over a subject: by the host file's own word, or because a route leads over one of its
+/// interfaces.
+fn lifeline(desired: &Desired, state: &State, subject: &Subject) -> Option<String> {
+    let named = desired.parents.iter().find(|parent| parent.subject.parent == subject.parent);
+    match named.and_then(|parent| parent.lifeline) {
+        Some(false) => return None,
+        Some(true) if subject.is_parent() => return Some("the host file says so".to_owned()),
+        _ => {}
+    }
+    let parent = state.parents.get(&subject.parent)?;
+    let names = match subject.function_id() {
+        Some(id) => interface_names(parent.function(id)?),
+        None => uplink_name(parent),
+    };
+    let lifelines = &state.volatile.0.lifelines;
+    lifelines.iter().find(|lifeline| names.contains(&lifeline.interface.as_str())).map(words)
+}
+
+fn words(lifeline: &Lifeline) -> String {
+    format!("{}: {}", lifeline.interface, lifeline.reason)
+}
+
+fn interface_names(function: &Function) -> Vec<&str> {
+    let interfaces = Side::ALL.into_iter().filter_map(|side| function.interface(side));
+    interfaces.map(|interface| interface.volatile.0.name.as_str()).collect()
+}
+
+fn uplink_name(parent: &Parent) -> Vec<&str> {
+    parent.volatile.0.uplink.as_deref().into_iter().collect()
+}
+
+fn address(changes: &[ResourceChange], record: &Record, subject: &Subject) -> String {
+    let change = changes.iter().find(|change| change.subject == *subject);
+    let named = change.map(|change| change.address.as_str()).or_else(|| record.address(subject));
+    named.map_or_else(|| subject.to_string(), str::to_owned)
+}
+
+/// What a new parent takes its frames from: a request that nobody on the parent feels, but everybody on the wire.
+pub(super) fn wire(operations: &[Operation], state: &State) -> Vec<InUse> {
+    let on_wire = |operation: &Operation| {
+        let Request::NewParent { spec, .. } = &operation.request else { return None };
+        let lower = spec.lower.as_ref()?;
+        let lifelines = &state.volatile.0.lifelines;
+        let lifeline = lifelines.iter().find(|lifeline| lifeline.interface == lower.as_str())?;
+        Some(InUse {
+            address: operation.address.clone(),
+            subject: operation.request.subject(),
+            users: Vec::new(),
+            lifeline: Some(words(lifeline)),
+            operations: vec![operation.id],
+        })
+    };
+    operations.iter().filter_map(on_wire).collect()
+}
