@@ -40,6 +40,7 @@ base_make() {
 	local kdir=$1 out=$2 part=$2.$$.part
 	shift 2
 	[[ ! -e $out/complete ]] || return 0
+	mkdir -p "${out%/*}"
 	# Those of earlier versions of the lab or of its tools.
 	find "${out%/*}" -mindepth 1 -maxdepth 1 -mtime +7 -exec rm -rf {} +
 	say "making the guest's base for $(cat "$kdir/release")"

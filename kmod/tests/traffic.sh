@@ -32,7 +32,7 @@ test_switchdev_ping() {
 	switchdev_pair
 	pings f 10.0.0.2
 	pings r 10.0.0.1
-	ip netns exec f ping -c 2 -W 2 -s 20000 10.0.0.2 >/dev/null
+	ip netns exec f ping -c 2 -w 30 -s 20000 10.0.0.2 >/dev/null
 	end
 }
 
