@@ -26,8 +26,10 @@ void sd_rate_init(struct sd_rate *rate)
 /* Under devl(parent), after a change. */
 static void sd_rate_note(struct sd_rate *rate)
 {
-	WRITE_ONCE(rate->limited, rate->max.rate || rate->share.rate ||
-				  rcu_access_pointer(rate->parent));
+	bool limited = rate->max.rate || rate->share.rate ||
+		       rcu_access_pointer(rate->parent);
+
+	WRITE_ONCE(rate->limited, limited);
 }
 
 static void sd_bucket_refill(struct sd_bucket *bucket, u64 now)
