@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use subdevcfg_compiler::CompiledHost;
 use subdevcfg_compiler::catalogue::Catalogue;
-use subdevcfg_compiler::model::{Device, Interface, Lifecycle, Mdev, MdevType, Param, Sourced, Subdevice};
+use subdevcfg_compiler::address::Part;
+use subdevcfg_compiler::model::{
+    Device, Interface, Lifecycle, Mdev, MdevType, Param, RateNode, Rates, Sourced, Subdevice,
+};
 use subdevcfg_compiler::source::{SourceMap, Span};
 use subdevcfg_compiler::values::DevlinkHandle;
 
 use crate::reason::Reason;
-use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject};
+use crate::resource::{Attribute, Capability, FunctionId, Setting, Settings, Side, Subject};
 use crate::state::SoftSpec;
 
 /// A file says more than this version can plan.
@@ -43,8 +46,23 @@ pub struct DesiredParent {
     pub create: Option<SoftSpec>,
     /// Its attributes.
     pub wanted: Wanted,
+    /// The nodes of its tree of rates.
+    pub rate_nodes: Vec<DesiredRateNode>,
     /// Its functions.
     pub functions: Vec<DesiredFunction>,
+}
+
+/// A rate node as it is to be.
+#[derive(Debug, Clone)]
+pub struct DesiredRateNode {
+    /// The node.
+    pub subject: Subject,
+    /// Its name.
+    pub name: String,
+    /// Its address.
+    pub address: String,
+    /// Its attributes.
+    pub wanted: Wanted,
 }
 
 /// A function as it is to be: there, active, and with these attributes.
@@ -136,7 +154,9 @@ impl Places<'_> {
         });
         let functions =
             device.subdevices.iter().filter_map(|subdevice| self.function(device, &parent, subdevice));
+        let rate_nodes = device.rate_nodes.iter().map(|node| self.rate_node(device, &parent, node));
         Some(DesiredParent {
+            rate_nodes: rate_nodes.collect(),
             functions: functions.collect(),
             subject: Subject::parent(parent),
             address: device.address().to_string(),
@@ -158,12 +178,20 @@ impl Places<'_> {
         if let Some(mac) = &subdevice.function.mac {
             wanted.add(Setting::Mac(mac.value), self.of(mac));
         }
-        if let Some(rate) = &subdevice.rate.tx_share {
-            wanted.add(Setting::TxShare(rate.value), self.of(rate));
+        for (capability, on) in [
+            (Capability::Roce, &subdevice.function.roce),
+            (Capability::Migratable, &subdevice.function.migratable),
+            (Capability::IpsecCrypto, &subdevice.function.ipsec_crypto),
+            (Capability::IpsecPacket, &subdevice.function.ipsec_packet),
+        ] {
+            if let Some(on) = on {
+                wanted.add(Setting::Capability(capability, on.value), self.of(on));
+            }
         }
-        if let Some(rate) = &subdevice.rate.tx_max {
-            wanted.add(Setting::TxMax(rate.value), self.of(rate));
+        if let Some(number) = &subdevice.function.max_io_eqs {
+            wanted.add(Setting::MaxIoEqs(number.value), self.of(number));
         }
+        self.rates(&mut wanted, &subdevice.rate);
         self.params(&mut wanted, &subdevice.params);
         for (side, interface) in
             [(Side::Netdev, &subdevice.netdev), (Side::Representor, &subdevice.representor)]
@@ -184,6 +212,38 @@ impl Places<'_> {
             },
             wanted,
         })
+    }
+
+    fn rate_node(&self, device: &Device, parent: &DevlinkHandle, node: &RateNode) -> DesiredRateNode {
+        let name = node.name.value.clone();
+        let mut wanted = Wanted::new(self.asked(node.name.span));
+        self.rates(&mut wanted, &node.rates);
+        DesiredRateNode {
+            subject: Subject::rate_node(parent.clone(), name.clone()),
+            address: device.address().part(Part::RateNode(name.clone())).to_string(),
+            name,
+            wanted,
+        }
+    }
+
+    fn rates(&self, wanted: &mut Wanted, rates: &Rates) {
+        let Rates { tx_share, tx_max, tx_priority, tx_weight, parent } = rates;
+        if let Some(above) = parent {
+            let name = Some(above.value.clone()).filter(|name| name != Rates::TOP);
+            wanted.add(Setting::RateParent(name), self.of(above));
+        }
+        if let Some(rate) = tx_share {
+            wanted.add(Setting::TxShare(rate.value), self.of(rate));
+        }
+        if let Some(rate) = tx_max {
+            wanted.add(Setting::TxMax(rate.value), self.of(rate));
+        }
+        if let Some(priority) = tx_priority {
+            wanted.add(Setting::TxPriority(priority.value), self.of(priority));
+        }
+        if let Some(weight) = tx_weight {
+            wanted.add(Setting::TxWeight(weight.value), self.of(weight));
+        }
     }
 
     fn params(&self, wanted: &mut Wanted, params: &[Param]) {

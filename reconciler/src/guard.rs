@@ -44,7 +44,7 @@ impl Cause {
                 }
                 _ => None,
             },
-            Request::Reload { subject } if subject.function.is_none() => Some(Self::ParentReload),
+            Request::Reload { subject } if subject.is_parent() => Some(Self::ParentReload),
             _ => None,
         }
         .filter(|_| impact == Impact::ParentWide)

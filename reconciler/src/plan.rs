@@ -10,6 +10,7 @@ mod function;
 mod lane;
 mod parent;
 mod places;
+mod rates;
 mod removal;
 mod target;
 
@@ -27,7 +28,7 @@ use crate::record::Record;
 use crate::resource::{Attribute, Subject};
 use crate::state::{State, Unread};
 
-pub(crate) use function::{default_params, netdev_is_off};
+pub(crate) use function::{default_attributes, default_params, netdev_is_off};
 pub use removal::Scope;
 
 /// The version of the plan's JSON form: the minor number counts additions, which readers ignore.

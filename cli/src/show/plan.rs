@@ -87,7 +87,7 @@ fn resource(text: &mut String, plan: &Plan, change: &ResourceChange, all: bool) 
         [Action::Delete, Action::Create] => "-/+",
         _ => "~",
     };
-    let kind = change.subject.function.as_ref().map(|id| format!("   {id}")).unwrap_or_default();
+    let kind = change.subject.function_id().map(|id| format!("   {id}")).unwrap_or_default();
     line(text, "");
     let impact = guard::greatest(operations.iter().copied());
     let impact = impact.filter(|operation| operation.impact >= change.impact);
@@ -198,6 +198,8 @@ const fn verb(request: &Request) -> &'static str {
         Request::DelParent { .. } => "remove the parent",
         Request::Create { .. } => "create",
         Request::Delete { .. } => "delete",
+        Request::MakeRateNode { .. } => "make the rate node",
+        Request::DeleteRateNode { .. } => "delete the rate node",
         Request::SetActive { active: true, .. } => "activate",
         Request::SetActive { active: false, .. } => "deactivate",
         Request::Reload { .. } => "reload",

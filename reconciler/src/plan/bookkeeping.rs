@@ -51,12 +51,15 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
     for function in &desired.functions {
         named.insert(function.subject.clone(), (&function.address, &function.wanted.settings));
     }
+    for node in &desired.rate_nodes {
+        named.insert(node.subject.clone(), (&node.address, &node.wanted.settings));
+    }
     for (subject, (address, _)) in &named {
         let exists = state.settings(subject).is_some();
         let recorded = record.address(subject);
         let known = recorded.is_some();
         // A device that nothing makes was never ours to adopt; only what could have been made is.
-        let makeable = subject.function.is_some() || desired.create.is_some();
+        let makeable = !subject.is_parent() || desired.create.is_some();
         if exists && !known && makeable {
             let text = "it was there already: changed in place, and never deleted by subdevcfg";
             draft.note(NoteKind::Adopted, *address, text);
@@ -98,7 +101,7 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
             let goes = attribute.side().is_some_and(|side| interface_goes(desired, settings, side));
             let what = if goes { "it goes with its interface" } else { "its value stays" };
             let text = format!("{attribute} is not in the file any more: {what}");
-            draft.note(NoteKind::Released, format!("{address}.{}", attribute.part()), text);
+            draft.note(NoteKind::Released, format!("{address}.{}", subject.attribute_path(attribute)), text);
             draft.bookkeeping.release.push((subject.clone(), attribute.clone()));
             continue;
         };

@@ -41,7 +41,9 @@ impl Planner<'_, '_> {
         if self.now.as_ref().is_some_and(|parent| parent.eswitch.mode == Some(EswitchMode::Legacy)) {
             target.settings.retain(|attribute| !is_of_switchdev(attribute));
         }
+        self.leave_what_goes(&mut target.settings, &desired.wanted.settings);
         self.check_names(desired, origin);
+        self.check_kernel(desired);
         let retyped = found.as_ref().is_some_and(|found| found.mdev_type != desired.mdev_type);
         if retyped && let Some(present) = found.take() {
             let because = Reason::forced("the type of a mediated device never changes: it is made again");
@@ -132,5 +134,5 @@ impl Planner<'_, '_> {
 
 /// Attributes of what a function has in switchdev mode only: its representor and its rate leaf.
 fn is_of_switchdev(attribute: &Attribute) -> bool {
-    attribute.side() == Some(Side::Representor) || matches!(attribute, Attribute::TxShare | Attribute::TxMax)
+    attribute.side() == Some(Side::Representor) || attribute.is_rate()
 }
