@@ -58,16 +58,10 @@ bool sd_netdev_receive(struct net_device *to, struct sk_buff *skb)
 	return sd_deliver(to, skb);
 }
 
-/**
- * sd_netdev_forward() - hand a frame to another netdev
- * @from: the sender, which accounts for it
- * @to: the receiver, or NULL to drop the frame; under rcu_read_lock()
- * @skb: the frame; consumed
- *
- * Return: what a transmit function is to return.
- */
-netdev_tx_t sd_netdev_forward(struct net_device *from, struct net_device *to,
-			      struct sk_buff *skb)
+/* See sd_netdev_forward(). */
+static __always_inline netdev_tx_t sd_forward(struct net_device *from,
+					      struct net_device *to,
+					      struct sk_buff *skb)
 {
 	unsigned int len = skb->len;
 
@@ -79,31 +73,38 @@ netdev_tx_t sd_netdev_forward(struct net_device *from, struct net_device *to,
 	return NETDEV_TX_OK;
 }
 
+/**
+ * sd_netdev_forward() - hand a frame to another netdev
+ * @from: the sender, which accounts for it
+ * @to: the receiver, or NULL to drop the frame; under rcu_read_lock()
+ * @skb: the frame; consumed
+ *
+ * Return: what a transmit function is to return.
+ */
+netdev_tx_t sd_netdev_forward(struct net_device *from, struct net_device *to,
+			      struct sk_buff *skb)
+{
+	return sd_forward(from, to, skb);
+}
+
+/* Softirqs are off in a transmit function, which is as good as a read lock. */
 static netdev_tx_t sd_fn_xmit(struct sk_buff *skb, struct net_device *dev)
 {
 	struct sd_netdev *priv = netdev_priv(dev);
 	struct net_device *to;
-	netdev_tx_t ret;
 
-	rcu_read_lock();
-	to = rcu_dereference(priv->fn->nd_up[SD_SIDE_REP]);
+	to = rcu_dereference_bh(priv->fn->nd_up[SD_SIDE_REP]);
 	if (unlikely(!sd_rate_admit(&priv->fn->rate, skb->len)))
 		to = NULL;
-	ret = sd_netdev_forward(dev, to, skb);
-	rcu_read_unlock();
-	return ret;
+	return sd_forward(dev, to, skb);
 }
 
 static netdev_tx_t sd_rep_xmit(struct sk_buff *skb, struct net_device *dev)
 {
 	struct sd_netdev *priv = netdev_priv(dev);
-	netdev_tx_t ret;
 
-	rcu_read_lock();
-	ret = sd_netdev_forward(dev, rcu_dereference(priv->fn->nd_up[SD_SIDE_FN]),
-				skb);
-	rcu_read_unlock();
-	return ret;
+	return sd_forward(dev, rcu_dereference_bh(priv->fn->nd_up[SD_SIDE_FN]),
+			  skb);
 }
 
 static netdev_tx_t sd_uplink_xmit(struct sk_buff *skb, struct net_device *dev)

@@ -23,6 +23,15 @@ void sd_rate_init(struct sd_rate *rate)
 	spin_lock_init(&rate->lock);
 }
 
+/* Under devl(parent), after a change. */
+static void sd_rate_note(struct sd_rate *rate)
+{
+	bool limited = rate->max.rate || rate->share.rate ||
+		       rcu_access_pointer(rate->parent);
+
+	WRITE_ONCE(rate->limited, limited);
+}
+
 static void sd_bucket_refill(struct sd_bucket *bucket, u64 now)
 {
 	u64 rate = bucket->rate;
@@ -70,7 +79,7 @@ static void sd_rate_charge(struct sd_rate *rate, unsigned int len)
 
 /**
  * sd_rate_admit_limited() - may a function send a frame now?
- * @leaf: the function's leaf; under rcu_read_lock(), softirqs off
+ * @leaf: the function's leaf; softirqs off
  * @len: length of the frame
  *
  * Every limit up to the root must let it through. Who is within its share
@@ -85,13 +94,13 @@ bool sd_rate_admit_limited(struct sd_rate *leaf, unsigned int len)
 	u64 now;
 
 	now = ktime_get_ns();
-	for (rate = leaf; rate; rate = rcu_dereference(rate->parent)) {
+	for (rate = leaf; rate; rate = rcu_dereference_bh(rate->parent)) {
 		sd_rate_look(rate, now, &max, &share);
 		if (!max && !due)
 			return false;
 		due = due || share;
 	}
-	for (rate = leaf; rate; rate = rcu_dereference(rate->parent))
+	for (rate = leaf; rate; rate = rcu_dereference_bh(rate->parent))
 		sd_rate_charge(rate, len);
 	return true;
 }
@@ -104,11 +113,12 @@ static int sd_bucket_set(struct sd_rate *rate, struct sd_bucket *bucket,
 		return -EINVAL;
 	}
 	spin_lock_bh(&rate->lock);
-	WRITE_ONCE(bucket->rate, value);
+	bucket->rate = value;
 	bucket->tokens = 0;
 	bucket->rest = 0;
 	bucket->stamp = ktime_get_ns();
 	spin_unlock_bh(&rate->lock);
+	sd_rate_note(rate);
 	return 0;
 }
 
@@ -163,6 +173,7 @@ int sd_rate_parent_set(struct devlink_rate *child, struct devlink_rate *parent,
 	struct sd_rate *rate = priv_child;
 
 	rcu_assign_pointer(rate->parent, priv_parent);
+	sd_rate_note(rate);
 	return 0;
 }
 

@@ -225,6 +225,7 @@ struct sd_bucket {
 /**
  * struct sd_rate - a rate object: leaf of a function, or node
  * @parent: the node above; written under devl(parent), read under RCU
+ * @limited: there is a limit, a share or a node above: read by every frame
  * @lock: for the buckets; a leaf of the lock order
  * @max: limit
  * @share: what passes the limits above
@@ -232,6 +233,7 @@ struct sd_bucket {
  */
 struct sd_rate {
 	struct sd_rate __rcu *parent;
+	bool limited;
 	spinlock_t lock; /* see above */
 	struct sd_bucket max;
 	struct sd_bucket share;
@@ -484,9 +486,7 @@ bool sd_rate_admit_limited(struct sd_rate *leaf, unsigned int len);
 /* Most functions have no limit. */
 static inline bool sd_rate_admit(struct sd_rate *leaf, unsigned int len)
 {
-	if (likely(!READ_ONCE(leaf->max.rate) &&
-		   !READ_ONCE(leaf->share.rate) &&
-		   !rcu_access_pointer(leaf->parent)))
+	if (likely(!READ_ONCE(leaf->limited)))
 		return true;
 	return sd_rate_admit_limited(leaf, len);
 }

@@ -40,6 +40,7 @@ base_make() {
 	local kdir=$1 out=$2 part=$2.$$.part
 	shift 2
 	[[ ! -e $out/complete ]] || return 0
+	mkdir -p "${out%/*}"
 	# Those of earlier versions of the lab or of its tools.
 	find "${out%/*}" -mindepth 1 -maxdepth 1 -mtime +7 -exec rm -rf {} +
 	say "making the guest's base for $(cat "$kdir/release")"
@@ -140,29 +141,33 @@ base_module_list() {
 		}' "$lab_dir/guest-modules" "$1/lib/modules/$(cat "$1/release")/modules.dep" | sort -u
 }
 
-# module_archive KERNEL-DIR BASE-ARCHIVE MODULE: an archive that adds the module to the base, dependencies worked out.
+# module_archive KERNEL-DIR BASE-ARCHIVE MODULE...: an archive that adds modules to the base, dependencies worked out. The
+# path of a module says all about it.
 module_archive() {
-	local hash out=
-	hash=$(basename "$(dirname "$3")")
-	out=${2%/*}/$hash.cpio
-	[[ -e $out ]] || with_lock "base-${1##*/}" module_archive_make "$1" "${2%/*}" "$3" "$out" >&2 || return
+	local out
+	out=${2%/*}/modules-$(printf '%s\n' "${@:3}" | sha256sum | cut -c1-16).cpio
+	[[ -e $out ]] || with_lock "base-${1##*/}" module_archive_make "$1" "${2%/*}" "$out" "${@:3}" >&2 || return
 	printf '%s\n' "$out"
 }
 
+# module_archive_make KERNEL-DIR BASE-DIR OUT MODULE...
 module_archive_make() {
-	local release part=$4.$$.tree name
-	[[ ! -e $4 ]] || return 0
+	local release part=$3.$$.tree module name updates=()
+	[[ ! -e $3 ]] || return 0
 	release=$(cat "$1/release")
 	rm -rf "$part"
 	mkdir -p "$part/lib"
 	cp -rl "$2/modules/lib/modules" "$part/lib/modules"
 	rm "$part/lib/modules/$release"/modules.[!bo]*
-	install -D -m 644 "$3" "$part/lib/modules/$release/updates/subdev.ko"
+	for module in "${@:4}"; do
+		install -D -m 644 "$module" "$part/lib/modules/$release/updates/${module##*/}"
+		updates+=("updates/${module##*/}")
+	done
 	depmod -b "$part" "$release"
 	mkdir -p "$part/add/usr/lib/modules/$release/updates"
-	for name in updates/subdev.ko modules.{dep,dep.bin,alias,alias.bin,symbols,symbols.bin,softdep}; do
+	for name in "${updates[@]}" modules.{dep,dep.bin,alias,alias.bin,symbols,symbols.bin,softdep}; do
 		cp "$part/lib/modules/$release/$name" "$part/add/usr/lib/modules/$release/$name"
 	done
-	pack "$part/add" "$4"
+	pack "$part/add" "$3"
 	rm -rf "$part"
 }

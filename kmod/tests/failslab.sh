@@ -3,9 +3,10 @@
 # before; the debug kernel itself finds what leaks.
 
 # each COMMAND...: lets the first, second, ... allocation of task $task fail during the command, undone by `undo`, until
-# there are no more. Every $stride'th only, when in a hurry.
+# there are no more. Every $stride'th only, when in a hurry. Between the two, `settle` makes the task fit for use again.
 each() {
-	local nth=1 left count=0
+	local left count=0
+	tried=$* nth=1
 	exec 3>/dev/null
 	while :; do
 		# Opened before, for that may be this shell, and to open a file is to allocate.
@@ -15,12 +16,13 @@ each() {
 		"$@" >&3 2>&3 || ok=$?
 		read -ru 4 left
 		echo 0 >&5
+		settle
 		undo
 		[ "$left" = 0 ] || break
 		count=$((count + 1)) nth=$((nth + stride))
 		[ $nth -lt 3000 ]
 	done
-	echo "$*: $count allocations failed, of $nth, then $ok"
+	echo "$*: $count allocations failed, of $nth, $lost answers were lost, then $ok"
 	# Without one that failed there was no test.
 	[ $count -ge 1 ] && [ $ok = 0 ]
 }
@@ -37,7 +39,10 @@ failslab() {
 		echo 0 >$dir/verbose
 	done
 	stride=1
-	[ "$stress" -gt 1 ] || stride=61
+	[ "$stress" -gt 1 ] || stride=${SUBDEVCFG_STRIDE:-61}
+	lost=0
+	settle() { :; }
+	trap '[ $? = 0 ] || echo "with allocation $nth of: $tried"' EXIT
 }
 
 test_sysfs() {
@@ -81,6 +86,11 @@ test_sysfs() {
 test_devlink() {
 	failslab
 	task=$devlink_server
+	settle() {
+		devlink_in_step
+		[ "$task" = "$devlink_server" ] || lost=$((lost + 1))
+		task=$devlink_server
+	}
 	new nic0
 	mode nic0 switchdev
 	mdev_create $uuid1

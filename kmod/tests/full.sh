@@ -38,11 +38,13 @@ test_ovs_with_two_representors() {
 		ip link set "$rep" up
 		ovs-vsctl add-port ovs0 "$rep"
 	done
-	ip netns exec o1 ping -c 2 -w 10 10.0.0.2
+	ip netns exec o1 ping -c 2 -w 30 10.0.0.2
 	# A flow of the kernel's datapath did it.
 	has packets ovs-appctl dpctl/dump-flows
 	ovs-ofctl add-flow ovs0 'priority=100,icmp,actions=drop'
-	! ip netns exec o1 ping -c 1 -w 1 10.0.0.2 || return 1
+	# The datapath hears of it some time later.
+	dropped() { ! ip netns exec o1 ping -c 1 -w 1 10.0.0.2; }
+	wait_for dropped
 	ovs-vsctl del-br ovs0
 	del nic0
 	ip -all netns delete

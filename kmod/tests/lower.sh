@@ -83,6 +83,24 @@ test_switchdev() {
 	end
 }
 
+# The uplink moves, the wire does not.
+test_parent_in_another_namespace() {
+	long
+	wire
+	ip netns add a
+	command devlink dev reload subdev/nic0 netns a
+	is wire0 lower
+	uplink=$(ip -n a -o link | sed -n 's/^[0-9]*: \(eth[0-9]*\):.*/\1/p')
+	ip -n a address add 10.0.0.3/24 dev "$uplink"
+	ip -n a link set "$uplink" up
+	pings outside 10.0.0.3
+	ip netns delete a
+	wait_for devlink dev show subdev/nic0
+	is wire0 lower
+	is "upper_$(netdev subdev/nic0/0)" uppers wire0
+	end
+}
+
 test_legacy() {
 	long
 	wire mac_base=02:00:00:00:10:00

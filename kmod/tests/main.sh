@@ -42,6 +42,20 @@ test_new_device_refuses() {
 	fails 'No such device' del nic0
 }
 
+# The delay comes when the parent is there and its new_device has not answered.
+test_one_at_a_time() {
+	write 'new_device 3000' "${fault%/*}/delay"
+	new nic0 &
+	wait_for test -e $bus/devices/nic0/max_subdevices
+	fails 'resource busy' del nic0
+	fails 'resource busy' new nic0
+	write clear "${fault%/*}/delay"
+	new nic1
+	del nic1
+	wait
+	del nic0
+}
+
 test_port_add_needs_switchdev() {
 	new nic0
 	fails 'only supported in eswitch mode switchdev' sf_add 1

@@ -44,17 +44,21 @@ test_accept_mac_when_active() {
 	del nic0
 }
 
+# busy MS: in the background; the instance is locked when this returns, for the writer sleeps in its system call 1.
+busy() {
+	write "$1" $manners/busy &
+	wait_for grep -q '^1 ' /proc/$!/syscall
+}
+
 test_busy() {
 	new nic0
 	fails 'Invalid argument' write 40000 $manners/busy
 	start=${EPOCHREALTIME/./}
-	write 500 $manners/busy &
-	nap 0.1
+	busy 2000
 	mode nic0 switchdev
-	[ $((${EPOCHREALTIME/./} - start)) -ge 500000 ]
+	[ $((${EPOCHREALTIME/./} - start)) -ge 2000000 ]
 	wait
-	write 500 $manners/busy &
-	nap 0.1
+	busy 2000
 	del nic0
 	wait
 }

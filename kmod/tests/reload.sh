@@ -55,3 +55,37 @@ test_to_a_netns_and_back() {
 	has pcisf devlink port show
 	del nic0
 }
+
+# reloads: how many succeeded.
+reloads() {
+	local out
+	out=$(devlink -s dev show subdev/nic0)
+	[[ $out =~ driver_reinit:[[:space:]]+unspecified" "([0-9]+) ]] && echo "${BASH_REMATCH[1]}"
+}
+
+test_statistics_and_notifications() {
+	new nic0
+	is 0 reloads
+	devlink dev reload subdev/nic0
+	is 1 reloads
+	command devlink monitor >/tmp/monitor 2>&1 &
+	monitor=$!
+	# It listens as soon as it tells of anything.
+	until [ -s /tmp/monitor ]; do
+		devlink dev reload subdev/nic0
+		nap 0.1
+	done
+	count=$(reloads)
+	write 'reload_up 1 5' $fault
+	fails 'fault injection' devlink dev reload subdev/nic0
+	is "$count" reloads
+	has 'reload_failed true' devlink dev show subdev/nic0
+	wait_for grep -F '[dev,new] subdev/nic0: reload_failed true' /tmp/monitor
+	devlink dev reload subdev/nic0
+	hasnt reload_failed devlink dev show subdev/nic0
+	is $((count + 1)) reloads
+	wait_for grep "unspecified $((count + 1))" /tmp/monitor
+	wait_for grep -F '[port,del] subdev/nic0/0' /tmp/monitor
+	kill $monitor
+	del nic0
+}

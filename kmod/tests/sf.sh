@@ -22,7 +22,7 @@ test_sf_with_traffic() {
 	rep=$(netdev "$full")
 	ip address add 10.0.0.2/24 dev "$rep"
 	ip link set "$rep" up
-	ping -c 2 -w 5 10.0.0.1
+	ping -c 2 -w 30 10.0.0.1
 	devlink dev reload "$dev"
 	[ -n "$(netdev "$dev/0")" ]
 	fails 'Functions exist' mode nic0 legacy

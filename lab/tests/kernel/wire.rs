@@ -12,6 +12,7 @@ use crate::guest::{fresh, sh};
 
 const CMD_PORT_GET: u8 = 5;
 const CMD_PORT_SET: u8 = 6;
+const CMD_RATE_SET: u8 = 75;
 const ATTR_BUS_NAME: u16 = 1;
 const ATTR_DEV_NAME: u16 = 2;
 const ATTR_PORT_INDEX: u16 = 3;
@@ -22,6 +23,8 @@ const CAP_ROCE: u32 = 1;
 const CAP_MIGRATABLE: u32 = 2;
 const CAP_IPSEC_CRYPTO: u32 = 4;
 const CAP_IPSEC_PACKET: u32 = 8;
+const ATTR_RATE_TX_PRIORITY: u16 = 177;
+const ATTR_RATE_TX_WEIGHT: u16 = 178;
 const IFLA_DEVLINK_PORT: u16 = 62;
 
 const UUID: &str = "11111111-1111-1111-1111-111111111111";
@@ -177,6 +180,22 @@ fn what_is_for_virtual_functions_only_is_refused_by_the_core() {
             let words = wire.set_cap(port, cap, true).unwrap_err();
             assert!(words.contains(name) && words.contains("EOPNOTSUPP"), "{words}");
             assert_eq!(wire.get(port, FN_CAPS)[0], CAP_ROCE);
+        }
+    }
+    fresh();
+}
+
+#[test]
+fn priority_and_weight_of_a_rate_are_refused() {
+    if kernel_is_old() {
+        return;
+    }
+    let (mdev, sf) = two_functions();
+    let mut wire = Wire::open();
+    for (kind, name) in [(ATTR_RATE_TX_PRIORITY, "priority"), (ATTR_RATE_TX_WEIGHT, "weight")] {
+        for port in [mdev, sf] {
+            let words = wire.port(CMD_RATE_SET, port, &attribute(kind, &1_u32.to_ne_bytes())).unwrap_err();
+            assert!(words.contains(name) && words.contains("EOPNOTSUPP"), "{words}");
         }
     }
     fresh();

@@ -1,0 +1,77 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154,SC2034 # variables lab_* are from lab.sh, or for lab/run
+# Other people's drivers and emulated hardware, for `lab/run --with`. Sourced.
+#
+#   netdevsim, mtty, mdpy   modules that Debian does not build: built from its linux-source of the series, against the
+#                           headers of the kernel, and kept in the cache. The debug kernel has them.
+#   nvme-sriov              an NVMe controller with four virtual functions behind an IOMMU: pci/0000:01:00.0
+
+lab_extras=(netdevsim mtty mdpy nvme-sriov)
+
+# extra_modules NAME: the modules it is used by, in the order to load them in.
+extra_modules() {
+	case $1 in
+	# It asks for psample only when it is used.
+	netdevsim) echo psample netdevsim ;;
+	nvme-sriov) echo nvme vfio-pci ;;
+	*) echo "$1" ;;
+	esac
+}
+
+# kernel_has KERNEL-DIR MODULE
+kernel_has() {
+	grep -Eqs "(^|/)${2//[-_]/[-_]}\.ko" "$1/lib/modules/$(cat "$1/release")"/modules.{dep,builtin}
+}
+
+# extra_build KERNEL KERNEL-DIR NAME: prints the paths of the modules that the kernel has not, building them if need be.
+# A kernel that cannot have them is a reason to skip.
+extra_build() {
+	local module folder config source out
+	for module in $(extra_modules "$3"); do
+		kernel_has "$2" "$module" && continue
+		case $module in
+		netdevsim) folder=drivers/net/netdevsim config=CONFIG_NETDEVSIM ;;
+		mtty | mdpy) folder=samples/vfio-mdev config=CONFIG_SAMPLE_VFIO_MDEV_${module^^} ;;
+		*)
+			say "skipped: the kernel $1 has no $module, which $3 needs"
+			return "$LAB_SKIPPED"
+			;;
+		esac
+		source=$("$lab_dir/kernel-source" "${1%-cloud}") || return
+		out=$lab_cache/modules/${2##*/}-$module-${source##*/}
+		[[ -e $out/$module.ko ]] ||
+			with_lock "module-${out##*/}" extra_make "$2" "$source/$folder" "$config" "$out/$module.ko" >&2 || return
+		printf '%s\n' "$out/$module.ko"
+	done
+}
+
+# extra_make KERNEL-DIR SOURCES CONFIG RESULT
+extra_make() {
+	local out=${4%/*} module=${4##*/}
+	local part=$out.$$.part
+	[[ ! -e $4 ]] || return 0
+	rm -rf "$part"
+	mkdir -p "${part%/*}"
+	cp -r "$2" "$part"
+	if ! make -C "$1/build" M="$part" "$3=m" -j"$(nproc)" modules >"$part/build.log" 2>&1 || [[ ! -e $part/$module ]]; then
+		grep -E 'error|ERROR' "$part/build.log" | head -n 5
+		rm -rf "$part"
+		say "skipped: $module does not build for the kernel $(cat "$1/release")"
+		return "$LAB_SKIPPED"
+	fi
+	rm -rf "$out"
+	mv "$part" "$out"
+}
+
+# extra_hardware NAME: fills `machine` (options of it), `devices` (arguments of QEMU) and `boot` (the command line).
+extra_hardware() {
+	[[ $1 == nvme-sriov ]] || return 0
+	machine+=,kernel-irqchip=off
+	devices+=(
+		-device intel-iommu
+		-device "pcie-root-port,id=rp0,slot=1,chassis=1"
+		-device "nvme-subsys,id=s0"
+		-device "nvme,serial=lab,bus=rp0,subsys=s0,sriov_max_vfs=4,sriov_vq_flexible=8,sriov_vi_flexible=4,max_ioqpairs=18,msix_qsize=18"
+	)
+	boot+=' intel_iommu=on'
+}
