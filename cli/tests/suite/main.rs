@@ -7,6 +7,7 @@ mod folding;
 mod gitops;
 mod in_use;
 mod lifecycle;
+mod operations;
 mod ownership;
 mod plans;
 mod run;
