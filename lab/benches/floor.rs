@@ -3,9 +3,10 @@
 //!
 //!     floor make PARENT FILE      a line of the file: `sf NUMBER` or `mdev UUID`
 //!     floor observe
+//!     floor modified FILE         when it was written last, since 1970
 
 use std::fs;
-use std::time::Instant;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use subdevcfg_netlink::devlink::{Devlink, FunctionChange, Handle, SfIdentity};
 use subdevcfg_reconciler::kernel::Kernel as _;
@@ -18,6 +19,7 @@ fn main() -> Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["make", parent, file] => make(parent, &fs::read_to_string(file)?),
         ["observe"] => observe(),
+        ["modified", file] => modified(file),
         // `cargo test --all-targets` runs it with other words, and nothing is to be measured then.
         _ => Ok(()),
     }
@@ -46,7 +48,13 @@ fn make(parent: &str, list: &str) -> Result<()> {
             FunctionChange { active: Some(true), ..FunctionChange::default() },
         )?;
     }
-    report(start);
+    report(start.elapsed());
+    Ok(())
+}
+
+/// When a file was written last.
+fn modified(file: &str) -> Result<()> {
+    report(fs::metadata(file)?.modified()?.duration_since(UNIX_EPOCH)?);
     Ok(())
 }
 
@@ -54,12 +62,12 @@ fn make(parent: &str, list: &str) -> Result<()> {
 fn observe() -> Result<()> {
     let start = Instant::now();
     let state = LiveKernel::open()?.observe()?;
-    report(start);
+    report(start.elapsed());
     drop(state);
     Ok(())
 }
 
 #[expect(clippy::print_stdout, reason = "a benchmark prints what it measures")]
-fn report(start: Instant) {
-    println!("{}", start.elapsed().as_micros());
+fn report(time: Duration) {
+    println!("{}", time.as_micros());
 }
