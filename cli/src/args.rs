@@ -191,12 +191,21 @@ pub struct Guard {
     /// Disturb what is at this address although the host is reached over it.
     #[arg(long, value_name = "ADDRESS")]
     pub allow_lifeline: Vec<String>,
+    /// Let `exclusive` take away up to so many functions of a device that nobody named, not eight and half of them at the
+    /// most.
+    #[arg(long, value_name = "N")]
+    pub max_destroy: Option<usize>,
 }
 
 impl Guard {
     /// What is allowed.
     pub fn permissions(&self) -> Permissions<'_> {
-        Permissions { allow: &self.allow, in_use: &self.allow_in_use, lifeline: &self.allow_lifeline }
+        Permissions {
+            allow: &self.allow,
+            in_use: &self.allow_in_use,
+            lifeline: &self.allow_lifeline,
+            max_destroy: self.max_destroy,
+        }
     }
 }
 

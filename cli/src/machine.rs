@@ -24,6 +24,9 @@ use crate::error::CliError;
 /// Where lock and record are: what they tell dies with the kernel, and so does this folder.
 const RUN: &str = "/run/subdevcfg";
 
+/// Where what is protected is kept, over a boot.
+const LASTING: &str = "/var/lib/subdevcfg";
+
 /// How long a second run waits for the first.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -133,7 +136,7 @@ fn open_live(access: Access) -> Result<Machine, CliError> {
     if let Some(peer) = session_peer() {
         kernel.keep_reachable(peer);
     }
-    let mut keeper = FileKeeper::new(RUN, kernel.boot_id()?);
+    let mut keeper = FileKeeper::new(RUN, kernel.boot_id()?).lasting_in(LASTING);
     let record = keeper.load()?;
     Ok(Machine { kernel: Box::new(kernel), record, keeper: Box::new(keeper), _lock: lock })
 }
