@@ -145,9 +145,8 @@ fn what_is_protected_stays_until_an_apply_that_does_nothing_else() {
 #[test]
 fn what_nobody_named_goes_where_the_file_is_exclusive() {
     let host = Host::new();
-    let many: String = (10..13)
-        .map(|number| format!("subdevice s{number} {{ sf {number}; representor r{number}; }}; "))
-        .collect();
+    let one = |number: u32| format!("subdevice s{number} {{ sf {number}; representor r{number}; }}; ");
+    let many = [10, 11, 12].map(one).concat();
     host.apply(&host_with(
         &format!("subdevice a {{ sf 1; }}; {many}").replace("max-subdevices=4", "max-subdevices=8"),
     ));
