@@ -6,7 +6,7 @@ use super::{HostIdentity, parent, value};
 use crate::catalogue::{Catalogue, ParamOwner};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{Device, Place, SoftParent, Sourced};
-use crate::nearest::listed;
+use crate::nearest::{listed, nearest};
 use crate::syntax::{Node, Value};
 use crate::values::DevlinkHandle;
 
@@ -77,7 +77,10 @@ fn driver(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Sourced<String>> {
     let given = node.property("driver").and_then(value::text);
-    let (Some(by_bus), Some((handle, name))) = (by_bus, handle) else { return given };
+    let (Some(by_bus), Some((handle, name))) = (by_bus, handle) else {
+        diagnostics.extend(given.as_ref().and_then(misspelt_driver));
+        return given;
+    };
     let (bus, maker) = (handle.bus(), by_bus.driver.as_str());
     match given {
         Some(given) if given.value == maker => Some(given),
@@ -97,6 +100,21 @@ fn driver(
             implied: Some(format!("the driver of the bus {bus}")),
         }),
     }
+}
+
+/// A driver without a catalogue whose name is near to that of one with a catalogue.
+fn misspelt_driver(given: &Sourced<String>) -> Option<Diagnostic> {
+    let drivers = Catalogue::drivers();
+    if drivers.contains(&given.value.as_str()) {
+        return None;
+    }
+    let meant = nearest(&given.value, drivers)?;
+    let message =
+        format!("nothing is known of a driver `{}`, so its parameters cannot be checked", given.value);
+    Some(
+        Diagnostic::new(Code::UnknownDriver, message, given.span, "without a catalogue")
+            .meant(given.span, meant),
+    )
 }
 
 /// The range that numbers are chosen from, both ends among them.
