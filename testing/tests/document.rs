@@ -1,7 +1,5 @@
 //! `docs/testing-your-hosts.md` shows the files of the example crate as they are.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
-
 use std::fs;
 use std::path::Path;
 

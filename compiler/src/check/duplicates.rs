@@ -85,11 +85,11 @@ pub(super) fn check(host: &HostModel, diagnostics: &mut Vec<Diagnostic>) {
         for node in &device.rate_nodes {
             rate_nodes.add(node.name.span, (&device.name.value, &node.name.value));
         }
-        let mut named = BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for subdevice in &device.subdevices {
             names.add(subdevice.name.span, (&device.name.value, &subdevice.name.value));
             // The same one described again repeats all that it has.
-            if !named.insert(&subdevice.name.value) {
+            if !seen.insert(&subdevice.name.value) {
                 continue;
             }
             if let Some(mdev) = subdevice.lifecycle.value.mdev() {

@@ -30,13 +30,13 @@ impl ResourceGraph {
     #[must_use]
     pub fn folded(&self) -> Folded {
         let edges = self.edges();
-        let groups = self.groups(&edges);
+        let groups = groups(&edges);
         let mut folded = Folded::default();
         let mut numbers: BTreeMap<(String, String), usize> = BTreeMap::new();
         let mut number_of: BTreeMap<&Address, usize> = BTreeMap::new();
         for address in self.nodes() {
             let group = address.subdevice_name().and_then(|name| groups.get(&(address.device_name(), name)));
-            let owner = group.map_or_else(String::new, |group| group.title());
+            let owner = group.map_or_else(String::new, Group::title);
             let key = (format!("{}#{owner}", address.device_name()), own_part(address));
             let number = *numbers.entry(key).or_insert_with(|| {
                 folded.nodes.push(lines(address, &owner));
@@ -49,33 +49,33 @@ impl ResourceGraph {
         folded.leave_out_the_implied();
         folded
     }
+}
 
-    /// Subdevices by device and name, each with those that are alike.
-    fn groups<'a>(&'a self, edges: &[Edge<'a>]) -> BTreeMap<(&'a str, &'a str), Group<'a>> {
-        let mut shapes: BTreeMap<(&str, &str), Shape<'_>> = BTreeMap::new();
-        for edge in edges {
-            for owner in [edge.from, edge.to] {
-                let Some(name) = owner.subdevice_name() else { continue };
-                let key = (owner.device_name(), name);
-                let end = |address: &'a Address| {
-                    let own = (address.device_name(), address.subdevice_name()) == (key.0, Some(key.1));
-                    if own { End::Own(own_part(address)) } else { End::Other(address) }
-                };
-                shapes.entry(key).or_default().insert((Some(end(edge.from)), end(edge.to), edge.reason));
-            }
+/// Subdevices by device and name, each with those that are alike.
+fn groups<'a>(edges: &[Edge<'a>]) -> BTreeMap<(&'a str, &'a str), Group<'a>> {
+    let mut shapes: BTreeMap<(&str, &str), Shape<'_>> = BTreeMap::new();
+    for edge in edges {
+        for owner in [edge.from, edge.to] {
+            let Some(name) = owner.subdevice_name() else { continue };
+            let key = (owner.device_name(), name);
+            let end = |address: &'a Address| {
+                let own = (address.device_name(), address.subdevice_name()) == (key.0, Some(key.1));
+                if own { End::Own(own_part(address)) } else { End::Other(address) }
+            };
+            shapes.entry(key).or_default().insert((Some(end(edge.from)), end(edge.to), edge.reason));
         }
-        let mut alike: BTreeMap<(&str, Shape<'_>), Vec<&str>> = BTreeMap::new();
-        for ((device, name), shape) in shapes {
-            alike.entry((device, shape)).or_default().push(name);
-        }
-        let mut groups = BTreeMap::new();
-        for ((device, _), mut names) in alike {
-            // Numbered names in the order of their numbers.
-            names.sort_by_key(|name| (name.len(), *name));
-            groups.extend(names.iter().map(|&name| ((device, name), Group(names.clone()))));
-        }
-        groups
     }
+    let mut alike: BTreeMap<(&str, Shape<'_>), Vec<&str>> = BTreeMap::new();
+    for ((device, name), shape) in shapes {
+        alike.entry((device, shape)).or_default().push(name);
+    }
+    let mut groups = BTreeMap::new();
+    for ((device, _), mut names) in alike {
+        // Numbered names in the order of their numbers.
+        names.sort_by_key(|name| (name.len(), *name));
+        groups.extend(names.iter().map(|&name| ((device, name), Group(names.clone()))));
+    }
+    groups
 }
 
 /// Subdevices that are alike.

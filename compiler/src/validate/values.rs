@@ -156,7 +156,6 @@ pub(super) fn example(spec: &ValueSpec) -> String {
     match &spec.kind {
         Kind::Boolean => "#true".to_owned(),
         Kind::Integer(min, max) if min == max => min.to_string(),
-        Kind::Integer(..) => spec.name.to_uppercase(),
         Kind::Word(words) => words.first().cloned().unwrap_or_default(),
         Kind::Mac => "\"02:00:00:00:00:58\"".to_owned(),
         Kind::Uuid => "\"6c0f5d8e-3f0a-4d53-9a53-0d3c1f6a7b21\"".to_owned(),
@@ -165,7 +164,7 @@ pub(super) fn example(spec: &ValueSpec) -> String {
         Kind::Version => "\">=6.12\"".to_owned(),
         Kind::Range => "\"100..199\"".to_owned(),
         Kind::Interface | Kind::Name => "web0".to_owned(),
-        Kind::Text | Kind::Scalar => spec.name.to_uppercase(),
+        Kind::Integer(..) | Kind::Text | Kind::Scalar => spec.name.to_uppercase(),
     }
 }
 
