@@ -131,8 +131,14 @@ int sd_rate_tx_share_set(struct devlink_rate *devlink_rate, void *priv,
 int sd_rate_node_new(struct devlink_rate *node, void **priv,
 		     struct netlink_ext_ack *extack)
 {
-	struct sd_rate *rate = kmalloc(sizeof(*rate), GFP_KERNEL);
+	struct sd_parent *parent = devlink_priv(node->devlink);
+	struct sd_rate *rate;
 
+	if (parent->mode != DEVLINK_ESWITCH_MODE_SWITCHDEV) {
+		NL_SET_ERR_MSG(extack, "Rate nodes are only supported in eswitch switchdev mode");
+		return -EOPNOTSUPP;
+	}
+	rate = kmalloc(sizeof(*rate), GFP_KERNEL);
 	if (!rate)
 		return -ENOMEM;
 	sd_rate_init(rate);

@@ -4,6 +4,7 @@ use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use subdevcfg_reconciler::apply;
 use subdevcfg_reconciler::guard::Allowance;
+use subdevcfg_reconciler::plan::Selection;
 
 /// Where `apply` looks for the host file when none is named, and nowhere else.
 pub const DEFAULT_FILE: &str = "/etc/subdevcfg/host.kdl";
@@ -96,6 +97,8 @@ pub enum Command {
         from: Option<Utf8PathBuf>,
         #[command(flatten)]
         machine: Machine,
+        #[command(flatten)]
+        part: Part,
         /// Exit with 2 when there is something to do.
         #[arg(long)]
         detailed_exitcode: bool,
@@ -190,9 +193,29 @@ pub struct Guard {
     pub allow: Vec<Allowance>,
 }
 
+/// Which part of the file is meant.
+#[derive(Debug, Args)]
+pub struct Part {
+    /// Only the device, subdevice or rate node at this address with all below it, and what these need first.
+    #[arg(long, value_name = "ADDRESS")]
+    pub only: Vec<String>,
+    /// Not what is at this address, nor what needs it.
+    #[arg(long, value_name = "ADDRESS")]
+    pub except: Vec<String>,
+}
+
+impl Part {
+    /// The selection of a plan.
+    pub fn selection(&self) -> Selection {
+        Selection { only: self.only.clone(), except: self.except.clone() }
+    }
+}
+
 /// How a change is made.
 #[derive(Debug, Args)]
 pub struct Change {
+    #[command(flatten)]
+    pub part: Part,
     /// Do not ask. Raises no limit: what is above `--allow` stays refused.
     #[arg(long)]
     pub yes: bool,

@@ -16,11 +16,12 @@ pub fn run(cli: &Cli) -> Result<Exit, CliError> {
     sources::read_catalogues(&cli.catalogs)?;
     match &cli.command {
         Command::Check(options) => check::check(options),
-        Command::Plan { file, state, from, machine, detailed_exitcode, all, guard, output } => {
+        Command::Plan { file, state, from, machine, part, detailed_exitcode, all, guard, output } => {
             let options = look::PlanOptions {
                 state: state.as_deref(),
                 from: from.as_deref(),
                 machine,
+                part,
                 detailed_exitcode: *detailed_exitcode,
                 all: *all,
                 allow: &guard.allow,

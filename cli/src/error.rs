@@ -4,6 +4,7 @@ use camino::Utf8PathBuf;
 use subdevcfg_reconciler::apply::KeepError;
 use subdevcfg_reconciler::desired::Unplanned;
 use subdevcfg_reconciler::kernel::ObserveError;
+use subdevcfg_reconciler::plan::UnknownAddress;
 use subdevcfg_reconciler::store::{LoadError, LockError};
 
 use crate::exit::Exit;
@@ -90,6 +91,10 @@ pub enum CliError {
     #[error(transparent)]
     #[diagnostic(help("{}", lock_help(.0)))]
     Lock(#[from] LockError),
+    /// `--only` or `--except` names nothing.
+    #[error(transparent)]
+    #[diagnostic(help("{}", known_addresses(.0)))]
+    Address(#[from] UnknownAddress),
     /// There is nobody to ask.
     #[error("nobody can be asked: standard input is no terminal")]
     #[diagnostic(help("--yes answers the question beforehand"))]
@@ -136,6 +141,14 @@ const fn lock_help(error: &LockError) -> &'static str {
         LockError::Held { .. } => "wait until it is done, or end it",
         LockError::File { .. } => "changing devices needs root; looking (plan, state) and --simulate do not",
     }
+}
+
+fn known_addresses(unknown: &UnknownAddress) -> String {
+    const MOST: usize = 12;
+    let known = &unknown.known;
+    let first = known.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");
+    let more = if known.len() > MOST { format!(", ... ({} in all)", known.len()) } else { String::new() };
+    format!("a device, a subdevice or a rate node: {first}{more}")
 }
 
 /// `1 error`, `2 errors`.

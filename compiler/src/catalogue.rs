@@ -29,8 +29,9 @@ pub struct Catalogue {
     pub generated: Option<String>,
     /// Parameters, of the parent's instance and of the functions'.
     pub params: Vec<ParamSpec>,
-    /// Attributes of a port function that the driver takes, by the words of host files (`mac`, ...).
-    pub function_attributes: BTreeSet<String>,
+    /// Attributes of a port function that the driver takes, by the words of host files (`mac`, ...), each with the value
+    /// that a new function has, where the driver fixes it.
+    pub function_attributes: BTreeMap<String, Option<Scalar>>,
     /// Parameters that a function needs before it has a netdev, each to be true (`enable_eth`).
     pub netdev_needs: Vec<String>,
     /// Devlink subfunctions; `None` where the driver has none.

@@ -332,6 +332,11 @@ pub struct Rates {
     pub parent: Option<Sourced<String>>,
 }
 
+impl Rates {
+    /// The word of `parent=` for the top of the tree.
+    pub const TOP: &'static str = "none";
+}
+
 /// The `legacy` node: what the PF sets for a VF (`IFLA_VFINFO_LIST`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LegacyVf {

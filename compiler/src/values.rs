@@ -352,6 +352,18 @@ words!(
     }
 );
 
+impl Owner {
+    /// The attributes that it manages, as addresses name them below a subdevice.
+    #[must_use]
+    pub const fn manages(self) -> &'static [&'static str] {
+        match self {
+            Self::Libvirt => &["bind.driver", "function.mac", "legacy.mac"],
+            Self::Cni => &["netdev.name", "netdev.mtu", "netdev.up", "function.mac"],
+            Self::Ovn => &["representor.bridge", "representor.up"],
+        }
+    }
+}
+
 words!(
     /// The protocol of a VLAN tag (`IFLA_VF_VLAN_PROTO`).
     VlanProtocol, "a VLAN protocol" {

@@ -5,6 +5,7 @@ mod events;
 
 use std::time::Duration;
 
+use netlink_bindings::builtin::BuiltinBitfield32;
 use netlink_bindings::devlink as dl;
 use netlink_bindings::nlctrl;
 use netlink_bindings::traits::{NetlinkRequest, Pusher};
@@ -16,7 +17,8 @@ use crate::socket::{Protocol, Socket};
 use crate::uapi;
 
 pub use decode::{
-    Eswitch, Flavour, Handle, Instance, Param, ParamType, ParamValue, Port, PortFunction, RateLeaf,
+    Capabilities, Eswitch, Flavour, Handle, Instance, Param, ParamType, ParamValue, Port, PortFunction,
+    RateObject,
 };
 pub use events::{Event, Events};
 
@@ -52,6 +54,10 @@ pub struct FunctionChange {
     pub hw_addr: Option<[u8; 6]>,
     /// Active or inactive.
     pub active: Option<bool>,
+    /// Capabilities; those that its selector leaves out stay.
+    pub capabilities: Option<Capabilities>,
+    /// How many event queues for I/O it may have.
+    pub max_io_eqs: Option<u32>,
 }
 
 /// What to change on an eswitch; `None` is left alone. Numbers are `enum devlink_eswitch_*` of the uapi header.
@@ -65,13 +71,28 @@ pub struct EswitchChange {
     pub encap_mode: Option<u8>,
 }
 
-/// What to change on a rate leaf, in bytes per second; `None` is left alone, 0 is no limit or share.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// Which rate object of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RateName<'a> {
+    /// The leaf of the port with this index.
+    Leaf(u32),
+    /// The node of this name.
+    Node(&'a str),
+}
+
+/// What to change on a rate leaf or node; `None` is left alone. Rates are bytes per second, 0 is no limit or share.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RateChange {
     /// `DEVLINK_ATTR_RATE_TX_SHARE`.
     pub tx_share: Option<u64>,
     /// `DEVLINK_ATTR_RATE_TX_MAX`.
     pub tx_max: Option<u64>,
+    /// `DEVLINK_ATTR_RATE_TX_PRIORITY`.
+    pub tx_priority: Option<u32>,
+    /// `DEVLINK_ATTR_RATE_TX_WEIGHT`.
+    pub tx_weight: Option<u32>,
+    /// `DEVLINK_ATTR_RATE_PARENT_NODE_NAME`; an empty name is the root (`devlink_nl_rate_parent_node_set`).
+    pub parent: Option<String>,
 }
 
 /// A conversation with the kernel's devlink family.
@@ -163,36 +184,68 @@ impl<D: Datagrams> Devlink<D> {
         self.dump("devlink dev param get", CMD_PARAM_GET, decode::param)
     }
 
-    /// The rate leafs of all ports of all instances (`DEVLINK_CMD_RATE_GET` dump); nodes are left out.
+    /// The rate leafs and nodes of all instances (`DEVLINK_CMD_RATE_GET` dump).
     ///
     /// # Errors
     /// See [`Self::instances`].
-    pub fn rate_leafs(&mut self) -> Result<Vec<RateLeaf>, NetlinkError> {
-        let found = self.dump("devlink port function rate get", CMD_RATE_GET, decode::rate_leaf)?;
-        Ok(found.into_iter().flatten().collect())
+    pub fn rates(&mut self) -> Result<Vec<RateObject>, NetlinkError> {
+        self.dump("devlink port function rate get", CMD_RATE_GET, decode::rate)
     }
 
-    /// Changes the rate leaf of a port.
+    /// Changes a rate leaf or node. The kernel writes share, limit, priority, weight and parent one after another and
+    /// keeps earlier ones when a later one fails (net/devlink/rate.c), so callers that want to know what failed send one
+    /// at a time.
     ///
     /// # Errors
-    /// See [`Self::instances`]; `ENODEV` when the port has none.
-    pub fn rate_leaf_set(
+    /// See [`Self::instances`]; `ENODEV` when there is none.
+    pub fn rate_set(
         &mut self,
         handle: &Handle,
-        index: u32,
-        change: RateChange,
+        name: RateName<'_>,
+        change: &RateChange,
     ) -> Result<(), NetlinkError> {
         let mut payload = Vec::new();
-        let mut push =
-            push_handle(dl::OpRateSetDo::encode_request(&mut payload), handle).push_port_index(index);
+        let push = push_handle(dl::OpRateSetDo::encode_request(&mut payload), handle);
+        let mut push = push_rate_name(push, name);
         if let Some(rate) = change.tx_share {
             push = push.push_rate_tx_share(rate);
         }
         if let Some(rate) = change.tx_max {
             push = push.push_rate_tx_max(rate);
         }
+        if let Some(priority) = change.tx_priority {
+            push = push.push_rate_tx_priority(priority);
+        }
+        if let Some(weight) = change.tx_weight {
+            push = push.push_rate_tx_weight(weight);
+        }
+        if let Some(parent) = &change.parent {
+            push = push.push_rate_parent_node_name_bytes(parent.as_bytes());
+        }
         drop(push);
         self.act::<dl::OpRateSetDo<'_>>("devlink port function rate set", payload)
+    }
+
+    /// Makes a rate node without limits, at the root.
+    ///
+    /// # Errors
+    /// See [`Self::instances`]; `EEXIST` when there is one of that name, `EOPNOTSUPP` outside switchdev mode.
+    pub fn rate_node_new(&mut self, handle: &Handle, name: &str) -> Result<(), NetlinkError> {
+        let mut payload = Vec::new();
+        let push = push_handle(dl::OpRateNewDo::encode_request(&mut payload), handle);
+        drop(push_rate_name(push, RateName::Node(name)));
+        self.act::<dl::OpRateNewDo<'_>>("devlink port function rate add", payload)
+    }
+
+    /// Deletes a rate node.
+    ///
+    /// # Errors
+    /// See [`Self::instances`]; `EBUSY` when something is below it.
+    pub fn rate_node_del(&mut self, handle: &Handle, name: &str) -> Result<(), NetlinkError> {
+        let mut payload = Vec::new();
+        let push = push_handle(dl::OpRateDelDo::encode_request(&mut payload), handle);
+        drop(push_rate_name(push, RateName::Node(name)));
+        self.act::<dl::OpRateDelDo<'_>>("devlink port function rate del", payload)
     }
 
     /// One parameter of one instance.
@@ -282,6 +335,14 @@ impl<D: Datagrams> Devlink<D> {
         if let Some(hw_addr) = change.hw_addr {
             push = push.push_hw_addr(&hw_addr);
         }
+        if let Some(capabilities) = change.capabilities {
+            let Capabilities { value, selector } = capabilities;
+            push = push.push_caps(BuiltinBitfield32 { value, selector });
+        }
+        if let Some(max_io_eqs) = change.max_io_eqs {
+            push_header(push.as_vec_mut(), uapi::PORT_FN_ATTR_MAX_IO_EQS, 4);
+            push.as_vec_mut().extend(max_io_eqs.to_ne_bytes());
+        }
         if let Some(active) = change.active {
             push = push.push_state(u8::from(active));
         }
@@ -358,6 +419,13 @@ impl<D: Datagrams> Devlink<D> {
 
 fn push_handle<P: Pusher>(push: dl::PushDevlink<P>, handle: &Handle) -> dl::PushDevlink<P> {
     push.push_bus_name_bytes(handle.bus.as_bytes()).push_dev_name_bytes(handle.device.as_bytes())
+}
+
+fn push_rate_name<P: Pusher>(push: dl::PushDevlink<P>, name: RateName<'_>) -> dl::PushDevlink<P> {
+    match name {
+        RateName::Leaf(index) => push.push_port_index(index),
+        RateName::Node(name) => push.push_rate_node_name_bytes(name.as_bytes()),
+    }
 }
 
 /// Appends `DEVLINK_ATTR_PARAM_VALUE_DATA`, which the generated encoder does not have. False is an absent attribute.

@@ -1,11 +1,18 @@
-//! Links by rtnetlink: one dump to read them all, one request to change one. Messages are built and read by the
-//! `rtnetlink` crate's types; the transport is ours, because its own hides interrupted dumps and the errno of DONE.
+//! Links, addresses and routes by rtnetlink: one dump to read all of a kind, one request to change a link. Messages are
+//! built and read by the `rtnetlink` crate's types; the transport is ours, because its own hides interrupted dumps and the
+//! errno of DONE.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use rtnetlink::LinkUnspec;
 use rtnetlink::packet_core::{Emitable, Parseable};
-use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage, Prop};
+use rtnetlink::packet_route::AddressFamily;
+use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
+use rtnetlink::packet_route::link::{
+    LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp, Prop, XdpAttached,
+};
+use rtnetlink::packet_route::route::{RouteAttribute, RouteHeader, RouteMessage, RouteType};
 
 use crate::conversation::{Conversation, Datagrams, Request};
 use crate::error::NetlinkError;
@@ -13,6 +20,8 @@ use crate::socket::{Protocol, Socket};
 
 const RTM_NEWLINK: u16 = 16;
 const RTM_GETLINK: u16 = 18;
+const RTM_GETADDR: u16 = 22;
+const RTM_GETROUTE: u16 = 26;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A network interface of this network namespace.
@@ -34,6 +43,23 @@ pub struct Link {
     pub address: Option<[u8; 6]>,
     /// Interface index of the upper device that this one is enslaved to (bridge, bond, OVS, ...).
     pub upper: Option<u32>,
+    /// Interface index of the device that this one is on (`IFLA_LINK`: VLAN, macvlan, ...), in this network namespace.
+    pub lower: Option<u32>,
+    /// What made it, in the words of `ip link add ... type`.
+    pub kind: Option<String>,
+    /// An XDP program is attached.
+    pub xdp: bool,
+}
+
+/// An address of a link, of wider than link scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// Index of the link.
+    pub link: u32,
+    /// The address.
+    pub address: IpAddr,
+    /// The length of its prefix.
+    pub prefix: u8,
 }
 
 /// What to change on a link; `None` is left alone.
@@ -88,6 +114,65 @@ impl<D: Datagrams> Route<D> {
         Ok((links, reply.interrupted))
     }
 
+    /// All addresses but those of link scope, which IPv6 gives to every link that is up.
+    ///
+    /// # Errors
+    /// See [`Self::links`].
+    pub fn addresses(&mut self) -> Result<Vec<Address>, NetlinkError> {
+        let found = self.dump("ip address show", RTM_GETADDR, emit(&AddressMessage::default()), address)?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// The links that default routes of the main table lead over, each once.
+    ///
+    /// # Errors
+    /// See [`Self::links`].
+    pub fn default_routes(&mut self) -> Result<Vec<u32>, NetlinkError> {
+        let found =
+            self.dump("ip route show", RTM_GETROUTE, emit(&RouteMessage::default()), default_route)?;
+        let mut links: Vec<u32> = found.into_iter().flatten().collect();
+        links.sort_unstable();
+        links.dedup();
+        Ok(links)
+    }
+
+    /// The link that packets to this address leave by; `None` where there is no route.
+    ///
+    /// # Errors
+    /// See [`Self::links`].
+    pub fn way_to(&mut self, address: IpAddr) -> Result<Option<u32>, NetlinkError> {
+        let name = "ip route get";
+        let mut message = RouteMessage::default();
+        message.header.address_family =
+            if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+        message.header.destination_prefix_length = if address.is_ipv4() { 32 } else { 128 };
+        message.attributes.push(RouteAttribute::Destination(address.into()));
+        let payload = emit(&message);
+        let request = Request { name, kind: RTM_GETROUTE, dump: false, payload, lookup: None };
+        let reply = match self.conversation.exchange(&request) {
+            Ok(reply) => reply,
+            Err(error) if error.refusal().is_some() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let Some(message) = reply.messages.first() else { return Ok(None) };
+        let malformed = |why: String| NetlinkError::Malformed { request: name, why };
+        let route = RouteMessage::parse(message).map_err(|error| malformed(error.to_string()))?;
+        Ok(links_of(&route).first().copied())
+    }
+
+    fn dump<T>(
+        &mut self,
+        name: &'static str,
+        kind: u16,
+        payload: Vec<u8>,
+        decode: fn(&[u8]) -> Result<T, String>,
+    ) -> Result<Vec<T>, NetlinkError> {
+        let request = Request { name, kind, dump: true, payload, lookup: None };
+        let reply = self.conversation.exchange(&request)?;
+        let found = reply.messages.iter().map(|message| decode(message)).collect::<Result<_, _>>();
+        found.map_err(|why| NetlinkError::Malformed { request: name, why })
+    }
+
     /// Changes a link.
     ///
     /// # Errors
@@ -111,10 +196,50 @@ impl<D: Datagrams> Route<D> {
     }
 }
 
-fn emit(message: &LinkMessage) -> Vec<u8> {
+fn emit(message: &impl Emitable) -> Vec<u8> {
     let mut payload = vec![0; message.buffer_len()];
     message.emit(&mut payload);
     payload
+}
+
+fn address(payload: &[u8]) -> Result<Option<Address>, String> {
+    let message = AddressMessage::parse(payload).map_err(|error| error.to_string())?;
+    if message.header.scope == AddressScope::Link {
+        return Ok(None);
+    }
+    let found = |wanted: fn(&AddressAttribute) -> Option<IpAddr>| message.attributes.iter().find_map(wanted);
+    // On a point-to-point link `Address` is the other end's.
+    let local = found(|attribute| match attribute {
+        AddressAttribute::Local(address) => Some(*address),
+        _ => None,
+    });
+    let address = local.or_else(|| {
+        found(|attribute| match attribute {
+            AddressAttribute::Address(address) => Some(*address),
+            _ => None,
+        })
+    });
+    let (link, prefix) = (message.header.index, message.header.prefix_len);
+    Ok(address.map(|address| Address { link, address, prefix }))
+}
+
+/// The links of a route, if it is a default route of the main table.
+fn default_route(payload: &[u8]) -> Result<Vec<u32>, String> {
+    let message = RouteMessage::parse(payload).map_err(|error| error.to_string())?;
+    let header = &message.header;
+    let is_default = header.destination_prefix_length == 0
+        && header.kind == RouteType::Unicast
+        && header.table == RouteHeader::RT_TABLE_MAIN;
+    Ok(if is_default { links_of(&message) } else { Vec::new() })
+}
+
+fn links_of(route: &RouteMessage) -> Vec<u32> {
+    let links = |attribute: &RouteAttribute| match attribute {
+        RouteAttribute::Oif(index) => vec![*index],
+        RouteAttribute::MultiPath(hops) => hops.iter().map(|hop| hop.interface_index).collect(),
+        _ => Vec::new(),
+    };
+    route.attributes.iter().flat_map(links).collect()
 }
 
 fn decode(payload: &[u8]) -> Result<Link, String> {
@@ -126,12 +251,26 @@ fn decode(payload: &[u8]) -> Result<Link, String> {
         carrier: flags.contains(LinkFlags::LowerUp),
         ..Link::default()
     };
+    let mut elsewhere = false;
     for attribute in message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => link.name = name,
             LinkAttribute::Mtu(mtu) => link.mtu = mtu,
             LinkAttribute::Address(bytes) => link.address = bytes.try_into().ok(),
             LinkAttribute::Controller(index) => link.upper = Some(index),
+            LinkAttribute::Link(index) => link.lower = Some(index),
+            LinkAttribute::LinkNetNsId(_) => elsewhere = true,
+            LinkAttribute::LinkInfo(infos) => {
+                link.kind = infos.into_iter().find_map(|info| match info {
+                    LinkInfo::Kind(kind) => Some(kind.to_string()),
+                    _ => None,
+                });
+            }
+            LinkAttribute::Xdp(found) => {
+                link.xdp = found
+                    .iter()
+                    .any(|xdp| matches!(xdp, LinkXdp::Attached(attached) if *attached != XdpAttached::None));
+            }
             LinkAttribute::PropList(properties) => {
                 link.altnames.extend(properties.into_iter().filter_map(|property| match property {
                     Prop::AltIfName(name) => Some(name),
@@ -140,6 +279,9 @@ fn decode(payload: &[u8]) -> Result<Link, String> {
             }
             _ => {}
         }
+    }
+    if elsewhere {
+        link.lower = None;
     }
     if link.name.is_empty() { Err(format!("link {} has no name", link.index)) } else { Ok(link) }
 }
@@ -153,5 +295,14 @@ mod tests {
         let (links, _) = Route::open().unwrap().links().unwrap();
         let loopback = links.iter().find(|link| link.name == "lo").unwrap();
         assert_eq!(loopback.index, 1);
+    }
+
+    #[test]
+    fn addresses_and_ways_are_read_from_the_kernel() {
+        let mut route = Route::open().unwrap();
+        let home = IpAddr::from([127, 0, 0, 1]);
+        assert!(route.addresses().unwrap().iter().any(|found| found.address == home && found.link == 1));
+        assert_eq!(route.way_to(home).unwrap(), Some(1));
+        route.default_routes().unwrap();
     }
 }

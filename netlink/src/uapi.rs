@@ -18,6 +18,8 @@ pub const ATTR_PARAM_VALUE_DATA: u16 = 86;
 pub const ATTR_PARAM_VALUE_CMODE: u16 = 87;
 /// `DEVLINK_PORT_FN_ATTR_DEVLINK`: nest with the handle of the function's own instance (since 6.7).
 pub const PORT_FN_ATTR_DEVLINK: u16 = 5;
+/// `DEVLINK_PORT_FN_ATTR_MAX_IO_EQS`: a u32 (since 6.10).
+pub const PORT_FN_ATTR_MAX_IO_EQS: u16 = 6;
 /// `DEVLINK_ATTR_BUS_NAME`.
 pub const ATTR_BUS_NAME: u16 = 1;
 /// `DEVLINK_ATTR_DEV_NAME`.

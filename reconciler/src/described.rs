@@ -2,16 +2,16 @@
 //! where the host cannot be asked, as in continuous integration.
 
 use subdevcfg_compiler::catalogue::{Catalogue, ParamOwner};
-use subdevcfg_compiler::values::{EswitchMode, Rate};
+use subdevcfg_compiler::values::EswitchMode;
 
 use crate::desired::{Desired, DesiredFunction, DesiredParent};
-use crate::plan::{default_params, netdev_is_off};
+use crate::plan::{default_attributes, default_params, netdev_is_off};
 use crate::record::{Record, Written};
 use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject};
 use crate::rules::NEW_INTERFACE_MTU;
 use crate::state::{
     Eswitch, Function, FunctionVolatile, HostVolatile, Interface, InterfaceVolatile, Parent, ParentVolatile,
-    State, Volatile, params_of,
+    Rates, State, Volatile, params_of,
 };
 
 /// The state and the record of a host on which this file was applied to nothing. What the file leaves open is as a new
@@ -25,9 +25,13 @@ pub fn described(desired: &Desired, kernel_release: impl Into<String>) -> (State
             record.made.insert(parent.subject.clone(), parent.address.clone());
         }
         note(&mut record, &parent.subject, &parent.address, &parent.wanted.settings);
-        for function in &parent.functions {
+        for function in parent.functions.iter().filter(|function| !function.absent) {
             record.made.insert(function.subject.clone(), function.address.clone());
             note(&mut record, &function.subject, &function.address, &function.wanted.settings);
+        }
+        for node in &parent.rate_nodes {
+            record.made.insert(node.subject.clone(), node.address.clone());
+            note(&mut record, &node.subject, &node.address, &node.wanted.settings);
         }
         state.parents.insert(parent.subject.parent.clone(), parent_of(parent));
     }
@@ -47,7 +51,7 @@ pub fn described(desired: &Desired, kernel_release: impl Into<String>) -> (State
 fn note(record: &mut Record, subject: &Subject, address: &str, settings: &Settings) {
     for setting in settings.iter() {
         let attribute = setting.attribute();
-        let address = format!("{address}.{}", attribute.part());
+        let address = format!("{address}.{}", subject.attribute_path(&attribute));
         let written = Written { address, before: None, applied: setting.clone() };
         record.settings.insert((subject.clone(), attribute), written);
     }
@@ -68,8 +72,9 @@ fn parent_of(desired: &DesiredParent) -> Parent {
     }
     let catalogue = desired.catalogue.as_deref();
     let defaults = default_params(catalogue, ParamOwner::Parent, None);
+    let there = desired.functions.iter().filter(|function| !function.absent);
     let mut functions: Vec<Function> =
-        desired.functions.iter().map(|function| function_of(function, catalogue, eswitch.mode)).collect();
+        there.map(|function| function_of(function, catalogue, eswitch.mode)).collect();
     functions.sort_by(|a, b| a.id.cmp(&b.id));
     Parent {
         driver: desired.driver.clone().or_else(|| catalogue.map(|catalogue| catalogue.driver.clone())),
@@ -77,6 +82,11 @@ fn parent_of(desired: &DesiredParent) -> Parent {
         eswitch,
         params: params_of(defaults.chain(desired.wanted.settings.iter().cloned())),
         functions,
+        rate_nodes: desired
+            .rate_nodes
+            .iter()
+            .map(|node| (node.name.clone(), rates_of(&node.wanted.settings)))
+            .collect(),
         volatile: Volatile(ParentVolatile { mdev_types: None, uplink_up: true }),
     }
 }
@@ -88,13 +98,10 @@ fn function_of(
 ) -> Function {
     let wanted = &desired.wanted.settings;
     let defaults = default_params(catalogue, ParamOwner::Function, desired.mdev_type.as_deref());
+    let defaults = defaults.chain(default_attributes(catalogue));
     let all: Settings = defaults.chain(wanted.iter().cloned()).collect();
     let named = |side| wanted.get(&Attribute::Name(side)).is_some();
     let switchdev = mode == Some(EswitchMode::Switchdev);
-    let rate = |attribute| match wanted.get(&attribute) {
-        Some(Setting::TxShare(rate) | Setting::TxMax(rate)) => Some(*rate),
-        _ => switchdev.then_some(Rate(0)),
-    };
     let has_netdev =
         named(Side::Netdev) || catalogue.is_some_and(|catalogue| !netdev_is_off(&all, Some(catalogue)));
     let interface = |side, there: bool| there.then(|| interface_of(wanted, side));
@@ -105,8 +112,18 @@ fn function_of(
             Some(Setting::Mac(mac)) => Some(*mac),
             _ => None,
         },
-        tx_share: rate(Attribute::TxShare),
-        tx_max: rate(Attribute::TxMax),
+        capabilities: all
+            .iter()
+            .filter_map(|setting| match setting {
+                Setting::Capability(capability, on) => Some((*capability, *on)),
+                _ => None,
+            })
+            .collect(),
+        max_io_eqs: match all.get(&Attribute::MaxIoEqs) {
+            Some(Setting::MaxIoEqs(number)) => Some(*number),
+            _ => None,
+        },
+        rates: switchdev.then(|| rates_of(wanted)),
         active: true,
         params: params_of(all.iter().cloned()),
         netdev: interface(Side::Netdev, has_netdev),
@@ -120,6 +137,21 @@ fn function_of(
             ..FunctionVolatile::default()
         }),
     }
+}
+
+fn rates_of(wanted: &Settings) -> Rates {
+    let mut rates = Rates { tx_priority: Some(0), tx_weight: Some(0), ..Rates::default() };
+    for setting in wanted.iter().cloned() {
+        match setting {
+            Setting::RateParent(above) => rates.parent = above,
+            Setting::TxShare(rate) => rates.tx_share = rate,
+            Setting::TxMax(rate) => rates.tx_max = rate,
+            Setting::TxPriority(priority) => rates.tx_priority = Some(priority),
+            Setting::TxWeight(weight) => rates.tx_weight = Some(weight),
+            _ => {}
+        }
+    }
+    rates
 }
 
 fn interface_of(wanted: &Settings, side: Side) -> Interface {

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use subdevcfg_compiler::CompiledHost;
+use subdevcfg_compiler::address::Part;
 use subdevcfg_compiler::catalogue::Catalogue;
-use subdevcfg_compiler::model::{Device, Interface, Lifecycle, Mdev, MdevType, Param, Sourced, Subdevice};
+use subdevcfg_compiler::model::{
+    Device, Interface, Lifecycle, Mdev, MdevType, Param, RateNode, Rates, Sourced, Subdevice,
+};
 use subdevcfg_compiler::source::{SourceMap, Span};
-use subdevcfg_compiler::values::DevlinkHandle;
+use subdevcfg_compiler::values::{DevlinkHandle, Owner};
 
 use crate::reason::Reason;
-use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject};
+use crate::resource::{Attribute, Capability, FunctionId, Setting, Settings, Side, Subject};
 use crate::state::SoftSpec;
 
 /// A file says more than this version can plan.
@@ -41,10 +44,27 @@ pub struct DesiredParent {
     pub driver: Option<String>,
     /// How to make it, if it is made in software.
     pub create: Option<SoftSpec>,
+    /// What others may change of a parent that is there.
+    pub left: LeftToOthers,
     /// Its attributes.
     pub wanted: Wanted,
+    /// The nodes of its tree of rates.
+    pub rate_nodes: Vec<DesiredRateNode>,
     /// Its functions.
     pub functions: Vec<DesiredFunction>,
+}
+
+/// A rate node as it is to be.
+#[derive(Debug, Clone)]
+pub struct DesiredRateNode {
+    /// The node.
+    pub subject: Subject,
+    /// Its name.
+    pub name: String,
+    /// Its address.
+    pub address: String,
+    /// Its attributes.
+    pub wanted: Wanted,
 }
 
 /// A function as it is to be: there, active, and with these attributes.
@@ -58,8 +78,35 @@ pub struct DesiredFunction {
     pub address: String,
     /// The type, for a mediated device.
     pub mdev_type: Option<String>,
+    /// It must not be there, and none of what follows counts.
+    pub absent: bool,
+    /// What others may change once it is there.
+    pub left: LeftToOthers,
     /// Its attributes.
     pub wanted: Wanted,
+}
+
+/// Attributes that belong to others once their subject is there: what these make of them is accepted.
+#[derive(Debug, Clone, Default)]
+pub struct LeftToOthers(Vec<(String, String)>);
+
+impl LeftToOthers {
+    /// Who has an attribute, in words; by its path below the subject (`rate.tx-max`), or by that of what holds it
+    /// (`rate-node[gold]`).
+    #[must_use]
+    pub fn owner(&self, path: &str) -> Option<&str> {
+        let holds =
+            |held: &str| path.strip_prefix(held).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        self.0.iter().find(|(held, _)| holds(held)).map(|(_, owner)| owner.as_str())
+    }
+
+    /// The settings of a subject without those that others have.
+    #[must_use]
+    pub fn ours(&self, subject: &Subject, settings: &Settings) -> Settings {
+        let is_ours =
+            |setting: &&Setting| self.owner(&subject.attribute_path(&setting.attribute())).is_none();
+        settings.iter().filter(is_ours).cloned().collect()
+    }
 }
 
 /// Attributes with the reason for each.
@@ -102,6 +149,15 @@ impl Desired {
     }
 }
 
+fn left_to_others(ignored: &[Sourced<String>], owner: Option<&Sourced<Owner>>) -> LeftToOthers {
+    let ignored = ignored.iter().map(|path| (path.value.clone(), "others, by `ignore`".to_owned()));
+    let managed = owner.into_iter().flat_map(|owner| {
+        let paths = owner.value.manages().iter();
+        paths.map(move |path| ((*path).to_owned(), owner.value.to_string()))
+    });
+    LeftToOthers(managed.chain(ignored).collect())
+}
+
 /// Turns spans into citations.
 struct Places<'a>(&'a SourceMap);
 
@@ -136,13 +192,16 @@ impl Places<'_> {
         });
         let functions =
             device.subdevices.iter().filter_map(|subdevice| self.function(device, &parent, subdevice));
+        let rate_nodes = device.rate_nodes.iter().map(|node| self.rate_node(device, &parent, node));
         Some(DesiredParent {
+            rate_nodes: rate_nodes.collect(),
             functions: functions.collect(),
             subject: Subject::parent(parent),
             address: device.address().to_string(),
             catalogue: device.catalogue.clone(),
             driver: device.driver.as_ref().map(|driver| driver.value.clone()),
             create,
+            left: left_to_others(&device.ignored, None),
             wanted,
         })
     }
@@ -158,12 +217,20 @@ impl Places<'_> {
         if let Some(mac) = &subdevice.function.mac {
             wanted.add(Setting::Mac(mac.value), self.of(mac));
         }
-        if let Some(rate) = &subdevice.rate.tx_share {
-            wanted.add(Setting::TxShare(rate.value), self.of(rate));
+        for (capability, on) in [
+            (Capability::Roce, &subdevice.function.roce),
+            (Capability::Migratable, &subdevice.function.migratable),
+            (Capability::IpsecCrypto, &subdevice.function.ipsec_crypto),
+            (Capability::IpsecPacket, &subdevice.function.ipsec_packet),
+        ] {
+            if let Some(on) = on {
+                wanted.add(Setting::Capability(capability, on.value), self.of(on));
+            }
         }
-        if let Some(rate) = &subdevice.rate.tx_max {
-            wanted.add(Setting::TxMax(rate.value), self.of(rate));
+        if let Some(number) = &subdevice.function.max_io_eqs {
+            wanted.add(Setting::MaxIoEqs(number.value), self.of(number));
         }
+        self.rates(&mut wanted, &subdevice.rate);
         self.params(&mut wanted, &subdevice.params);
         for (side, interface) in
             [(Side::Netdev, &subdevice.netdev), (Side::Representor, &subdevice.representor)]
@@ -182,8 +249,42 @@ impl Places<'_> {
                 }
                 _ => None,
             },
+            absent: subdevice.is_absent(),
+            left: left_to_others(&subdevice.ignored, subdevice.hand_over.as_ref()),
             wanted,
         })
+    }
+
+    fn rate_node(&self, device: &Device, parent: &DevlinkHandle, node: &RateNode) -> DesiredRateNode {
+        let name = node.name.value.clone();
+        let mut wanted = Wanted::new(self.asked(node.name.span));
+        self.rates(&mut wanted, &node.rates);
+        DesiredRateNode {
+            subject: Subject::rate_node(parent.clone(), name.clone()),
+            address: device.address().part(Part::RateNode(name.clone())).to_string(),
+            name,
+            wanted,
+        }
+    }
+
+    fn rates(&self, wanted: &mut Wanted, rates: &Rates) {
+        let Rates { tx_share, tx_max, tx_priority, tx_weight, parent } = rates;
+        if let Some(above) = parent {
+            let name = Some(above.value.clone()).filter(|name| name != Rates::TOP);
+            wanted.add(Setting::RateParent(name), self.of(above));
+        }
+        if let Some(rate) = tx_share {
+            wanted.add(Setting::TxShare(rate.value), self.of(rate));
+        }
+        if let Some(rate) = tx_max {
+            wanted.add(Setting::TxMax(rate.value), self.of(rate));
+        }
+        if let Some(priority) = tx_priority {
+            wanted.add(Setting::TxPriority(priority.value), self.of(priority));
+        }
+        if let Some(weight) = tx_weight {
+            wanted.add(Setting::TxWeight(weight.value), self.of(weight));
+        }
     }
 
     fn params(&self, wanted: &mut Wanted, params: &[Param]) {

@@ -44,7 +44,7 @@ impl Cause {
                 }
                 _ => None,
             },
-            Request::Reload { subject } if subject.function.is_none() => Some(Self::ParentReload),
+            Request::Reload { subject } if subject.is_parent() => Some(Self::ParentReload),
             _ => None,
         }
         .filter(|_| impact == Impact::ParentWide)
@@ -112,7 +112,7 @@ impl Allowance {
 }
 
 /// Whether an address is `scope` or lies below it.
-fn is_within(address: &str, scope: &str) -> bool {
+pub(crate) fn is_within(address: &str, scope: &str) -> bool {
     address.strip_prefix(scope).is_some_and(|rest| rest.is_empty() || rest.starts_with(['#', '.']))
 }
 

@@ -43,6 +43,20 @@ pub enum Request {
         /// Which.
         id: FunctionId,
     },
+    /// Make a rate node, at the root and without limits: `devlink port function rate add`.
+    MakeRateNode {
+        /// On which parent.
+        parent: DevlinkHandle,
+        /// Its name.
+        name: String,
+    },
+    /// Delete a rate node.
+    DeleteRateNode {
+        /// On which parent.
+        parent: DevlinkHandle,
+        /// Its name.
+        name: String,
+    },
     /// `devlink port function set ... state`.
     SetActive {
         /// On which parent.
@@ -75,6 +89,9 @@ impl Request {
             Self::Create { parent, id, .. }
             | Self::Delete { parent, id }
             | Self::SetActive { parent, id, .. } => Subject::function(parent.clone(), id.clone()),
+            Self::MakeRateNode { parent, name } | Self::DeleteRateNode { parent, name } => {
+                Subject::rate_node(parent.clone(), name.clone())
+            }
             Self::Set { subject, .. } | Self::Reload { subject } => subject.clone(),
         }
     }
@@ -87,6 +104,8 @@ impl fmt::Display for Request {
             Self::DelParent { handle } => write!(f, "remove {handle}"),
             Self::Create { parent, id, .. } => write!(f, "create {id} on {parent}"),
             Self::Delete { parent, id } => write!(f, "delete {id} of {parent}"),
+            Self::MakeRateNode { parent, name } => write!(f, "create rate node {name} on {parent}"),
+            Self::DeleteRateNode { parent, name } => write!(f, "delete rate node {name} of {parent}"),
             Self::SetActive { parent, id, active: true } => write!(f, "activate {id} of {parent}"),
             Self::SetActive { parent, id, active: false } => write!(f, "deactivate {id} of {parent}"),
             Self::Set { subject, setting } => {

@@ -202,8 +202,12 @@ fn takes_others_along(request: &Request) -> bool {
     match request {
         Request::NewParent { .. } | Request::DelParent { .. } => true,
         Request::Set { setting, .. } => matches!(setting, Setting::EswitchMode(_)),
-        Request::Reload { subject } => subject.function.is_none(),
-        Request::Create { .. } | Request::Delete { .. } | Request::SetActive { .. } => false,
+        Request::Reload { subject } => subject.is_parent(),
+        Request::Create { .. }
+        | Request::Delete { .. }
+        | Request::MakeRateNode { .. }
+        | Request::DeleteRateNode { .. }
+        | Request::SetActive { .. } => false,
     }
 }
 

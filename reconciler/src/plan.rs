@@ -10,7 +10,9 @@ mod function;
 mod lane;
 mod parent;
 mod places;
+mod rates;
 mod removal;
+mod selection;
 mod target;
 
 use std::collections::BTreeMap;
@@ -27,8 +29,9 @@ use crate::record::Record;
 use crate::resource::{Attribute, Subject};
 use crate::state::{State, Unread};
 
-pub(crate) use function::{default_params, netdev_is_off};
+pub(crate) use function::{default_attributes, default_params, netdev_is_off};
 pub use removal::Scope;
+pub use selection::{Selection, UnknownAddress};
 
 /// The version of the plan's JSON form: the minor number counts additions, which readers ignore.
 pub const FORMAT_VERSION: &str = "1.0";
@@ -52,6 +55,9 @@ pub struct Plan {
     pub refusals: Vec<Refusal>,
     /// What could not be read.
     pub unread: Vec<Unread>,
+    /// Addresses of resources that there is something to do about, and that a selection leaves out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
     /// The greatest impact of any operation.
     pub impact: Impact,
     /// What an apply notes in the record beside what its operations do.
@@ -199,6 +205,8 @@ pub enum NoteKind {
     Unmanaged,
     /// Its other side is not there yet.
     Deferred,
+    /// Somebody else changed it, and the file leaves it to others.
+    Accepted,
     /// It could not be read, so it is left alone.
     Withheld,
     /// The last apply was killed; the plan goes on from what is there.

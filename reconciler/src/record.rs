@@ -128,9 +128,8 @@ impl Record {
 
     /// Forgets a subject and all that hangs on it.
     pub fn forget(&mut self, subject: &Subject) {
-        let within = |other: &Subject| {
-            other == subject || (subject.function.is_none() && other.parent == subject.parent)
-        };
+        let within =
+            |other: &Subject| other == subject || (subject.is_parent() && other.parent == subject.parent);
         self.made.retain(|made, _| !within(made));
         self.adopted.retain(|adopted, _| !within(adopted));
         self.settings.retain(|(written, _), _| !within(written));
@@ -157,7 +156,7 @@ impl Record {
         }
         let written = self.settings.iter_mut().filter(|((of, _), _)| of == subject);
         for ((_, attribute), written) in written {
-            written.address = format!("{address}.{}", attribute.part());
+            written.address = format!("{address}.{}", subject.attribute_path(attribute));
         }
     }
 

@@ -10,7 +10,7 @@
 use subdevcfg_compiler::catalogue::{Catalogue, Impact, ParamOwner};
 use subdevcfg_compiler::values::Cmode;
 
-use crate::resource::{Attribute, Subject};
+use crate::resource::{Attribute, Setting, Subject};
 
 /// The places in the order of operations on one parent, first to last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +19,8 @@ pub enum Stage {
     StopRemoved,
     /// Functions that go are deleted: their numbers, names and places in the pool are free for what follows.
     Remove,
+    /// Rate nodes go that a switch of the mode would trip over.
+    ClearRateNode,
     /// Soft parents that go, go.
     RemoveParent,
     /// Soft parents that come, come.
@@ -29,6 +31,8 @@ pub enum Stage {
     ParentReload,
     /// Eswitch attributes.
     Eswitch,
+    /// Rate nodes are made, and get their limits and their places in the tree: one after the other, from the top down.
+    RateNode,
     /// A function is made.
     Create,
     /// A function is stopped because something on it changes only then.
@@ -53,6 +57,8 @@ pub enum Stage {
     InterfaceAttribute,
     /// An interface is set up, or down for good.
     InterfaceUp,
+    /// Rate nodes that nothing is below any more are deleted.
+    RemoveRateNode,
 }
 
 /// What the kernel demands of the moment in which an attribute is written.
@@ -106,9 +112,21 @@ pub fn for_attribute(subject: &Subject, attribute: &Attribute, catalogue: Option
             Impact::SubdeviceRestart,
             "a port function's MAC is written while the function is inactive",
         ),
+        Attribute::Capability(_) | Attribute::MaxIoEqs => rule(
+            Stage::FunctionAttribute,
+            Needs::InactiveFunction,
+            Impact::SubdeviceRestart,
+            "a port function's attributes are in force when it is started",
+        ),
         // On the leaf of the port: whether the function runs makes no difference.
-        Attribute::TxShare | Attribute::TxMax => {
-            rule(Stage::FunctionAttribute, Needs::Nothing, Impact::Traffic, "")
+        Attribute::RateParent
+        | Attribute::TxShare
+        | Attribute::TxMax
+        | Attribute::TxPriority
+        | Attribute::TxWeight => {
+            let stage =
+                if subject.rate_node_name().is_some() { Stage::RateNode } else { Stage::FunctionAttribute };
+            rule(stage, Needs::Nothing, Impact::Traffic, "")
         }
         Attribute::Param(name, cmode) => param(subject, name, *cmode, catalogue),
         Attribute::Name(_) => rule(
@@ -123,7 +141,7 @@ pub fn for_attribute(subject: &Subject, attribute: &Attribute, catalogue: Option
 }
 
 fn param(subject: &Subject, name: &str, cmode: Cmode, catalogue: Option<&Catalogue>) -> Rule {
-    let owner = if subject.function.is_some() { ParamOwner::Function } else { ParamOwner::Parent };
+    let owner = if subject.function_id().is_some() { ParamOwner::Function } else { ParamOwner::Parent };
     let stage = match owner {
         ParamOwner::Parent => Stage::ParentParam,
         // Of a function whose instance exists before activation, `plan/function.rs` takes the early stage.
@@ -145,6 +163,30 @@ fn param(subject: &Subject, name: &str, cmode: Cmode, catalogue: Option<&Catalog
             let impact = known.and_then(|spec| spec.impact).unwrap_or(Impact::ParentWide);
             rule(stage, Needs::Nothing, impact, "")
         }
+    }
+}
+
+/// The step between two places in the tree of rates, on kernels that have no way from one node to another: before 6.2
+/// that was `EBUSY` (`devlink_nl_rate_parent_node_set`).
+#[must_use]
+pub fn between_rate_nodes(release: &str, from: Option<&Setting>, to: &Setting) -> Option<Setting> {
+    let is_below = |setting: &Setting| matches!(setting, Setting::RateParent(Some(_)));
+    let moves = from.is_some_and(is_below) && is_below(to);
+    (moves && kernel_is_before(release, 6, 2)).then_some(Setting::RateParent(None))
+}
+
+/// Why that step is taken.
+pub const BETWEEN_RATE_NODES: &str =
+    "kernels before 6.2 move nothing from one rate node to another in one go";
+
+/// The kernel that an attribute came with, where it is newer than the oldest that is supported: capabilities with commit
+/// da65e9ff3bf6, `max_io_eqs` with 5af3e3876d56.
+#[must_use]
+pub const fn since(attribute: &Attribute) -> Option<(u32, u32)> {
+    match attribute {
+        Attribute::Capability(_) | Attribute::TxPriority | Attribute::TxWeight => Some((6, 2)),
+        Attribute::MaxIoEqs => Some((6, 10)),
+        _ => None,
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod host;
 mod params;
+mod rates;
 mod requests;
 
 use std::time::Duration;

@@ -10,7 +10,7 @@ use subdevcfg_compiler::values::{
     Cmode, DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr, Rate, Scalar,
 };
 
-use crate::resource::{FunctionId, Setting, Settings, Side, Subject};
+use crate::resource::{Capability, Child, FunctionId, Setting, Settings, Side, Subject};
 
 /// The version of the state's JSON form: the minor number counts additions.
 pub const FORMAT_VERSION: &str = "1.0";
@@ -110,6 +110,9 @@ pub struct Parent {
     /// The functions on it, by identity.
     #[serde(default)]
     pub functions: Vec<Function>,
+    /// The nodes of its tree of rates, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rate_nodes: BTreeMap<String, Rates>,
     /// See [`ParentVolatile`].
     #[serde(default)]
     pub volatile: Volatile<ParentVolatile>,
@@ -165,12 +168,15 @@ pub struct Function {
     /// The MAC address of the port function, where the driver tells it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac: Option<MacAddr>,
-    /// Share of its rate leaf; absent while it has none, as in legacy mode.
+    /// What the port function can do, where the driver tells it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub capabilities: BTreeMap<Capability, bool>,
+    /// How many event queues for I/O the port function may have, where the driver tells it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tx_share: Option<Rate>,
-    /// Limit of its rate leaf, likewise.
+    pub max_io_eqs: Option<u32>,
+    /// Its rate leaf; absent while it has none, as in legacy mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tx_max: Option<Rate>,
+    pub rates: Option<Rates>,
     /// The state that was asked for.
     pub active: bool,
     /// Parameters of the function's own instance, by name and cmode; empty while it has none.
@@ -185,6 +191,24 @@ pub struct Function {
     /// See [`FunctionVolatile`].
     #[serde(default)]
     pub volatile: Volatile<FunctionVolatile>,
+}
+
+/// What a rate leaf or a rate node lets through, and where it is in the tree.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rates {
+    /// What it lets through whatever its siblings do; 0 is nothing.
+    pub tx_share: Rate,
+    /// The most that it lets through; 0 is no limit.
+    pub tx_max: Rate,
+    /// Strict priority among siblings; absent on kernels before 6.2, which have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tx_priority: Option<u32>,
+    /// Weight among siblings of one priority, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tx_weight: Option<u32>,
+    /// The node above; absent at the root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
 }
 
 /// Facts about a function that are no configuration.
@@ -254,16 +278,18 @@ impl State {
     /// The function of that identity, on whatever parent it is.
     #[must_use]
     pub fn function(&self, subject: &Subject) -> Option<&Function> {
-        let id = subject.function.as_ref()?;
+        let id = subject.function_id()?;
         self.parents.get(&subject.parent)?.function(id)
     }
 
     /// The attributes of a subject, or `None` when there is no such subject.
     #[must_use]
     pub fn settings(&self, subject: &Subject) -> Option<Settings> {
-        match &subject.function {
-            None => self.parents.get(&subject.parent).map(Parent::settings),
-            Some(_) => self.function(subject).map(Function::settings),
+        let parent = self.parents.get(&subject.parent)?;
+        match &subject.child {
+            None => Some(parent.settings()),
+            Some(Child::Function(id)) => parent.function(id).map(Function::settings),
+            Some(Child::RateNode(name)) => parent.rate_nodes.get(name).map(Rates::settings),
         }
     }
 }
@@ -288,6 +314,26 @@ impl Parent {
     }
 }
 
+impl Rates {
+    /// What has just been made, and a leaf whose node is gone: no limits, at the root.
+    #[must_use]
+    pub fn new(parent: Option<String>) -> Self {
+        Self { parent, ..Self::default() }
+    }
+
+    /// The attributes of the leaf or node.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        let always = [
+            Setting::RateParent(self.parent.clone()),
+            Setting::TxShare(self.tx_share),
+            Setting::TxMax(self.tx_max),
+        ];
+        let priority = self.tx_priority.map(Setting::TxPriority);
+        always.into_iter().chain(priority).chain(self.tx_weight.map(Setting::TxWeight)).collect()
+    }
+}
+
 impl Function {
     /// One of the function's interfaces.
     #[must_use]
@@ -302,8 +348,10 @@ impl Function {
     #[must_use]
     pub fn settings(&self) -> Settings {
         let mut settings: Settings = self.mac.map(Setting::Mac).into_iter().collect();
-        settings.extend(self.tx_share.map(Setting::TxShare));
-        settings.extend(self.tx_max.map(Setting::TxMax));
+        settings
+            .extend(self.capabilities.iter().map(|(&capability, &can)| Setting::Capability(capability, can)));
+        settings.extend(self.max_io_eqs.map(Setting::MaxIoEqs));
+        settings.extend(self.rates.iter().flat_map(Rates::settings));
         settings.extend(param_settings(&self.params));
         for side in Side::ALL {
             if let Some(interface) = self.interface(side) {

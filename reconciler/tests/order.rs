@@ -24,7 +24,8 @@ impl SourceLoader for Files {
 fn node(operation: &Operation) -> Option<String> {
     let part = match &operation.request {
         Request::NewParent { .. } => ".create".to_owned(),
-        Request::Create { .. } => String::new(),
+        Request::Create { .. } | Request::MakeRateNode { .. } => String::new(),
+        Request::Set { subject, .. } if subject.rate_node_name().is_some() => String::new(),
         Request::Set { setting, .. } => {
             let part = setting.attribute().part().to_string();
             let whole = part.starts_with("param[");

@@ -44,6 +44,7 @@ pub fn apply(
         host: &host.model.name.value,
         machine: &machine::words(options),
         flags: options,
+        part: &change.part,
     };
     let planner = |state: &State, record: &Record| plan::plan(Input { desired: &desired, state, record });
     carry_out(machine, &planner, &heading, change, output)
@@ -72,6 +73,7 @@ pub fn destroy(
         host: compiled.as_ref().map_or("*", |(host, _)| &host.model.name.value),
         machine: &machine::words(options),
         flags: options,
+        part: &change.part,
     };
     let planner =
         |state: &State, record: &Record| plan::destroy(Input { desired: &desired, state, record }, scope);
@@ -86,7 +88,11 @@ fn carry_out(
     output: Output,
 ) -> Result<Exit, CliError> {
     let before = machine.kernel.observe()?;
-    let plan = planner(&before, &machine.record);
+    let whole = planner(&before, &machine.record);
+    let selection = change.part.selection();
+    selection.check(&whole)?;
+    let plan = whole.narrowed(&selection);
+    let planner = |state: &State, record: &Record| planner(state, record).narrowed(&selection);
     let allow = &change.guard.allow;
     let text = || show::plan::text(&plan, heading, allow, change.all);
     if output.format == Format::Human {
@@ -124,7 +130,7 @@ fn carry_out(
             progress: &mut lines,
             before: &before,
             record: &machine.record,
-            replan: planner,
+            replan: &planner,
             on_error: change.on_error.into(),
             stop: &move || told.load(Ordering::Relaxed),
         },

@@ -25,6 +25,8 @@ pub struct PlanOptions<'a> {
     pub from: Option<&'a Utf8Path>,
     /// The machine.
     pub machine: &'a args::Machine,
+    /// Which part of the file is meant.
+    pub part: &'a args::Part,
     /// Exit with 2 when there are differences.
     pub detailed_exitcode: bool,
     /// Show everything.
@@ -51,6 +53,9 @@ pub fn plan(file: &Utf8Path, options: &PlanOptions<'_>) -> Result<Exit, CliError
     };
     let desired = sources::desired(file, &host, &sources)?;
     let plan = plan_for(Input { desired: &desired, state: &state, record: &record });
+    let selection = options.part.selection();
+    selection.check(&plan)?;
+    let plan = plan.narrowed(&selection);
     match options.format {
         Format::Json => show::print_json(&plan)?,
         Format::Human => {
@@ -60,6 +65,7 @@ pub fn plan(file: &Utf8Path, options: &PlanOptions<'_>) -> Result<Exit, CliError
                 host: &host.model.name.value,
                 machine: &words,
                 flags: options.machine,
+                part: options.part,
             };
             show::print(&show::plan::text(&plan, &heading, options.allow, options.all))?;
         }

@@ -63,7 +63,7 @@ pub fn fold<'p>(changes: impl Iterator<Item = &'p ResourceChange>) -> Vec<Shown<
 
 /// The form of a new subdevice whose name ends in a number, and the number.
 fn form(change: &ResourceChange) -> Option<(Form<'_>, u64)> {
-    let is_mdev = change.subject.function.as_ref()?.is_mdev();
+    let is_mdev = change.subject.function_id()?.is_mdev();
     if change.actions != [Action::Create] {
         return None;
     }
@@ -86,7 +86,7 @@ impl Alike<'_> {
     }
 
     fn kind(&self) -> String {
-        let ids = self.changes.iter().filter_map(|change| change.subject.function.as_ref());
+        let ids = self.changes.iter().filter_map(|change| change.subject.function_id());
         if ids.clone().all(subdevcfg_reconciler::resource::FunctionId::is_mdev) {
             return "mdev".to_owned();
         }

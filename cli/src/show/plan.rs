@@ -31,6 +31,8 @@ pub struct Heading<'a> {
     pub machine: &'a str,
     /// The flags that name the machine.
     pub flags: &'a args::Machine,
+    /// The flags that choose a part of the file.
+    pub part: &'a args::Part,
 }
 
 /// The whole plan.
@@ -87,7 +89,7 @@ fn resource(text: &mut String, plan: &Plan, change: &ResourceChange, all: bool) 
         [Action::Delete, Action::Create] => "-/+",
         _ => "~",
     };
-    let kind = change.subject.function.as_ref().map(|id| format!("   {id}")).unwrap_or_default();
+    let kind = change.subject.function_id().map(|id| format!("   {id}")).unwrap_or_default();
     line(text, "");
     let impact = guard::greatest(operations.iter().copied());
     let impact = impact.filter(|operation| operation.impact >= change.impact);
@@ -198,6 +200,8 @@ const fn verb(request: &Request) -> &'static str {
         Request::DelParent { .. } => "remove the parent",
         Request::Create { .. } => "create",
         Request::Delete { .. } => "delete",
+        Request::MakeRateNode { .. } => "make the rate node",
+        Request::DeleteRateNode { .. } => "delete the rate node",
         Request::SetActive { active: true, .. } => "activate",
         Request::SetActive { active: false, .. } => "deactivate",
         Request::Reload { .. } => "reload",
@@ -206,7 +210,7 @@ const fn verb(request: &Request) -> &'static str {
 }
 
 fn notes(text: &mut String, plan: &Plan) {
-    if !plan.notes.is_empty() || !plan.unread.is_empty() {
+    if !plan.notes.is_empty() || !plan.unread.is_empty() || !plan.left_out.is_empty() {
         line(text, "");
     }
     for note in &plan.notes {
@@ -215,10 +219,14 @@ fn notes(text: &mut String, plan: &Plan) {
             NoteKind::Released => "RELEASED",
             NoteKind::Unmanaged => "UNMANAGED",
             NoteKind::Deferred => "DEFERRED",
+            NoteKind::Accepted => "ACCEPTED",
             NoteKind::Withheld => "WITHHELD",
             NoteKind::Interrupted => "KILLED",
         };
         wrapped(text, &format!("{word:<10} {}: {}", note.about, note.text));
+    }
+    if !plan.left_out.is_empty() {
+        wrapped(text, &format!("LEFT OUT   as the command line says: {}", plan.left_out.join(", ")));
     }
     for unread in &plan.unread {
         wrapped(text, &format!("NOT READ   {}: {}", unread.what, unread.why));
@@ -230,6 +238,8 @@ fn verdict(text: &mut String, plan: &Plan, heading: &Heading<'_>, allow: &[Allow
     if plan.is_empty() && plan.refusals.is_empty() {
         let words = if plan.is_incomplete() {
             "Nothing to do in what could be read."
+        } else if !plan.left_out.is_empty() {
+            "Nothing to do in the part that is meant."
         } else {
             "Nothing to do: the host is as the file says."
         };
@@ -290,6 +300,11 @@ fn command(heading: &Heading<'_>, flags: &[String]) -> String {
     let mut words = vec!["subdevcfg".to_owned(), verb.to_owned()];
     words.extend(heading.file.map(quoted));
     words.extend(heading.flags.simulate.as_ref().map(|path| format!("--simulate {}", quoted(path))));
+    let part = |flag: &str, addresses: &[String]| -> Vec<String> {
+        addresses.iter().map(|address| format!("{flag} {}", quoted(address))).collect()
+    };
+    words.extend(part("--only", &heading.part.only));
+    words.extend(part("--except", &heading.part.except));
     words.extend(flags.iter().cloned());
     let mut text = String::new();
     let mut column = "To do it:  ".len();
@@ -305,9 +320,10 @@ fn command(heading: &Heading<'_>, flags: &[String]) -> String {
     text.trim_end().to_owned()
 }
 
-/// A path as a shell takes it for one word.
-fn quoted(path: &Utf8Path) -> String {
-    shlex::try_quote(path.as_str()).map_or_else(|_| path.to_string(), Into::into)
+/// A path or address as a shell takes it for one word.
+fn quoted(word: impl AsRef<str>) -> String {
+    let word = word.as_ref();
+    shlex::try_quote(word).map_or_else(|_| word.to_owned(), Into::into)
 }
 
 fn why(reason: &Reason) -> String {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use subdevcfg_compiler::values::Rate;
 use subdevcfg_reconciler::resource::Side;
-use subdevcfg_reconciler::state::{Function, Parent, State};
+use subdevcfg_reconciler::state::{Function, Parent, Rates, State};
 
 /// The state for people: a line a parent, a line a function.
 pub fn text(state: &State) -> String {
@@ -15,6 +15,9 @@ pub fn text(state: &State) -> String {
     for (handle, parent) in &state.parents {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "\n{handle}   {}", parent_words(parent));
+        for (name, rates) in &parent.rate_nodes {
+            let _ = writeln!(text, "  rate node {name}   {}", rate_words(rates));
+        }
         for function in &parent.functions {
             let _ = writeln!(text, "  {}", function_words(function));
         }
@@ -36,14 +39,27 @@ fn parent_words(parent: &Parent) -> String {
     words.join(", ")
 }
 
+/// Limits and place of a rate leaf or node, as far as it has any.
+fn rate_words(rates: &Rates) -> String {
+    let limited = |word: &str, rate: Rate| (rate.0 > 0).then(|| format!("{word} {rate}"));
+    let numbered = |word: &str, number: Option<u32>| {
+        number.filter(|&number| number > 0).map(|number| format!("{word} {number}"))
+    };
+    let words = [
+        limited("tx-max", rates.tx_max),
+        limited("tx-share", rates.tx_share),
+        numbered("tx-priority", rates.tx_priority),
+        numbered("tx-weight", rates.tx_weight),
+        rates.parent.as_ref().map(|parent| format!("below {parent}")),
+    ];
+    words.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
 fn function_words(function: &Function) -> String {
     let mut words = vec![function.id.to_string()];
     words.push(if function.active { "active" } else { "inactive" }.to_owned());
     words.extend(function.mac.map(|mac| format!("mac {mac}")));
-    let limited =
-        |word: &str, rate: Option<Rate>| rate.filter(|rate| rate.0 > 0).map(|rate| format!("{word} {rate}"));
-    words.extend(limited("tx-max", function.tx_max));
-    words.extend(limited("tx-share", function.tx_share));
+    words.extend(function.rates.as_ref().map(rate_words).filter(|words| !words.is_empty()));
     for (name, values) in &function.params {
         words.extend(values.values().map(|value| format!("{name} {value}")));
     }

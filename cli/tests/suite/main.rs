@@ -10,4 +10,5 @@ mod lifecycle;
 mod ownership;
 mod plans;
 mod run;
+mod scope;
 mod wrong_use;

@@ -62,9 +62,10 @@ impl Catalogue {
         for mdev_type in &self.mdev_types {
             fact(&format!("mdev-type {mdev_type}"), format!("Mediated devices of the type `{mdev_type}`."));
         }
-        for attribute in &self.function_attributes {
+        for (attribute, default) in &self.function_attributes {
             let node = format!("function-attribute {attribute}");
-            fact(&node, format!("Functions have the attribute `{attribute}`."));
+            let default = default.as_ref().map(|value| format!(", at first `{value}`")).unwrap_or_default();
+            fact(&node, format!("Functions have the attribute `{attribute}`{default}."));
         }
         for needed in &self.netdev_needs {
             let text = format!("A function has a netdev only with `{needed}`; `netdev` implies it.");

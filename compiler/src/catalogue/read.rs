@@ -110,7 +110,7 @@ fn catalogue(document: &Document) -> Catalogue {
         bus: driver.and_then(|node| text(node, "bus")).map(str::to_owned),
         generated: driver.and_then(|node| text(node, "generated")).map(str::to_owned),
         params: document.all("param").flat_map(params).collect(),
-        function_attributes: names("function-attribute").into_iter().collect(),
+        function_attributes: document.all("function-attribute").filter_map(function_attribute).collect(),
         netdev_needs: names("netdev-needs"),
         sf: document.all("sf").next().and_then(manners),
         mdev: document.all("mdev").next().and_then(manners),
@@ -199,6 +199,13 @@ fn scalar(value_type: ParamType, text: &str) -> Option<Scalar> {
         ParamType::String => Some(Scalar::Text(text.to_owned())),
         _ => text.parse().ok().map(Scalar::Number),
     }
+}
+
+/// The word of an attribute of port functions, and its default: a boolean or a number.
+fn function_attribute(node: &Node) -> Option<(String, Option<Scalar>)> {
+    let default = text(node, "default")
+        .and_then(|text| scalar(ParamType::Bool, text).or_else(|| text.parse().ok().map(Scalar::Number)));
+    Some((argument(node, 0)?, default))
 }
 
 fn manners(node: &Node) -> Option<FunctionManners> {

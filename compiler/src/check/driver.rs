@@ -112,11 +112,11 @@ fn attributes(subdevice: &Subdevice, catalogue: &Catalogue, diagnostics: &mut Ve
     let is_vf = matches!(subdevice.lifecycle.value, Lifecycle::Vf { .. } | Lifecycle::External { .. });
     let judged = |word: &str| is_vf || !PortFunction::OF_VFS.contains(&word);
     for (word, span) in subdevice.function.given().filter(|(word, _)| judged(word)) {
-        if catalogue.function_attributes.contains(word) {
+        if catalogue.function_attributes.contains_key(word) {
             continue;
         }
         let message = format!("functions of the driver `{}` have no attribute `{word}`", catalogue.driver);
-        let known = listed(catalogue.function_attributes.iter().map(String::as_str));
+        let known = listed(catalogue.function_attributes.keys().map(String::as_str));
         let help = if known.is_empty() {
             "remove the `function`: they have no attributes at all".to_owned()
         } else {

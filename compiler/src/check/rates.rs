@@ -13,9 +13,8 @@ pub(super) fn check(device: &Device, diagnostics: &mut Vec<Diagnostic>) {
     let all: Vec<&Rates> = leafs.chain(device.rate_nodes.iter().map(|node| &node.rates)).collect();
     for rates in &all {
         diagnostics.extend(above_max(rates));
-        if let Some(parent) =
-            rates.parent.as_ref().filter(|parent| !nodes.contains_key(parent.value.as_str()))
-        {
+        let known = |name: &str| name == Rates::TOP || nodes.contains_key(name);
+        if let Some(parent) = rates.parent.as_ref().filter(|parent| !known(&parent.value)) {
             diagnostics.push(undeclared(&nodes, parent));
         }
     }

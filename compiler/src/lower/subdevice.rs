@@ -28,9 +28,12 @@ pub(super) fn subdevice(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Subdevice> {
     let name = node.argument(0).and_then(|value| value::given_name(value, diagnostics));
-    let lifecycle = lifecycle(node, name.as_ref(), context, diagnostics);
+    let was = node.property("was").and_then(|value| value::given_name(value, diagnostics));
+    // What was derived from the former name stays: that is what `was=` is for.
+    let derived_from = was.as_ref().or(name.as_ref());
+    let lifecycle = lifecycle(node, derived_from, context, diagnostics);
     let mut function = node.child("function").map(function::port_function).unwrap_or_default();
-    function.mac = mac(node, name.as_ref(), context, diagnostics);
+    function.mac = mac(node, derived_from, context, diagnostics);
     let rate = node.child("rate").map(|rate| parent::rates(rate, diagnostics)).unwrap_or_default();
     let netdev = function::interface(node, "netdev", diagnostics);
     let mut params = params(node, &context.params, diagnostics);
@@ -42,7 +45,7 @@ pub(super) fn subdevice(
     Some(Subdevice {
         protect: node.property("protect").and_then(value::boolean),
         absent: node.property("absent").and_then(value::boolean),
-        was: node.property("was").and_then(|value| value::given_name(value, diagnostics)),
+        was,
         function,
         params,
         rate,

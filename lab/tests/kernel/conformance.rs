@@ -8,18 +8,18 @@ use similar::TextDiff;
 use subdevcfg_compiler::values::{Cmode, DevlinkHandle, EswitchMode, MacAddr, Rate, Scalar};
 use subdevcfg_reconciler::kernel::{Kernel, Request, RequestError};
 use subdevcfg_reconciler::live::LiveKernel;
-use subdevcfg_reconciler::resource::{FunctionId, Setting, Side, Subject};
+use subdevcfg_reconciler::resource::{Capability, FunctionId, Setting, Side, Subject};
 use subdevcfg_reconciler::simulated::SimulatedHost;
 use subdevcfg_reconciler::state::SoftSpec;
 
 use crate::guest::{fresh, on_the_debug_kernel, sh};
 
 /// Requests of one row, from an empty host on.
-const ROW: usize = 100;
+const ROW: usize = 150;
 /// Rows of a run.
 const ROWS: u64 = 10;
 /// Distinct pairs of request and answer that the seeds reach; a change that reaches fewer tests less.
-const PAIRS: usize = 64;
+const PAIRS: usize = 104;
 
 /// What a kernel said to a request, as far as both kernels can say the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,12 +114,29 @@ fn interface(random: &mut fastrand::Rng) -> Setting {
     }
 }
 
+/// The name of a rate node; the last is none that the kernel takes.
+fn node(random: &mut fastrand::Rng) -> String {
+    if random.u8(..16) == 0 { "7".to_owned() } else { pick(random, &["gold", "silver"]).to_owned() }
+}
+
+/// An attribute of a rate leaf or node.
+fn rate(random: &mut fastrand::Rng) -> Setting {
+    let rate = Rate(pick(random, &[0, 125_000, 1_250_000_000, 2_000_000_000_000]));
+    match random.u8(..8) {
+        0..=1 => Setting::TxMax(rate),
+        2..=3 => Setting::TxShare(rate),
+        4 => Setting::TxPriority(1),
+        5 => Setting::RateParent(None),
+        _ => Setting::RateParent(Some(node(random))),
+    }
+}
+
 /// A request of the alphabet, for a host as it is.
 fn request(random: &mut fastrand::Rng, host: &SimulatedHost) -> Request {
     let handle = parent(random);
     let function = function(random, host);
-    let which = function.function.clone().unwrap_or_else(|| id(random));
-    match random.u8(..24) {
+    let which = function.function_id().cloned().unwrap_or_else(|| id(random));
+    match random.u8(..28) {
         0..=1 => Request::NewParent {
             spec: SoftSpec {
                 max_subdevices: Some(5),
@@ -152,11 +169,18 @@ fn request(random: &mut fastrand::Rng, host: &SimulatedHost) -> Request {
             Request::Set { subject: function, setting: Setting::Mac(mac) }
         }
         17 => Request::Set { subject: Subject::parent(handle), setting: param(random, false) },
-        21 => {
-            let rate = Rate(pick(random, &[0, 125_000, 1_250_000_000, 2_000_000_000_000]));
-            let setting = if random.bool() { Setting::TxMax(rate) } else { Setting::TxShare(rate) };
+        21 => Request::Set { subject: function, setting: rate(random) },
+        22 => {
+            let setting = match random.u8(..4) {
+                0 => Setting::MaxIoEqs(pick(random, &[0, 1, 64, 65])),
+                1 => Setting::Capability(Capability::Migratable, true),
+                _ => Setting::Capability(Capability::Roce, random.bool()),
+            };
             Request::Set { subject: function, setting }
         }
+        23..=24 => Request::MakeRateNode { parent: handle, name: node(random) },
+        25 => Request::DeleteRateNode { parent: handle, name: node(random) },
+        26 => Request::Set { subject: Subject::rate_node(handle, node(random)), setting: rate(random) },
         18..=19 => Request::Reload { subject: function },
         20 if random.u8(..4) == 0 => Request::Reload { subject: Subject::parent(handle) },
         _ => Request::Set { subject: function, setting: interface(random) },
@@ -219,7 +243,10 @@ fn compare(requests: &[Request], reached: &mut Reached) -> Result<(), String> {
 /// The kind of a request with what it sets.
 fn kind(request: &Request) -> String {
     match request {
-        Request::Set { setting, .. } => format!("set {}", setting.attribute()),
+        Request::Set { setting, subject } => {
+            let of = if subject.rate_node_name().is_some() { " of a node" } else { "" };
+            format!("set {}{of}", setting.attribute())
+        }
         Request::Create { id, .. } | Request::Delete { id, .. } | Request::SetActive { id, .. } => {
             let verb = request.to_string();
             format!(
@@ -229,8 +256,10 @@ fn kind(request: &Request) -> String {
             )
         }
         Request::Reload { subject } => {
-            format!("reload {}", if subject.function.is_some() { "function" } else { "parent" })
+            format!("reload {}", if subject.is_parent() { "parent" } else { "function" })
         }
+        Request::MakeRateNode { .. } => "make rate node".to_owned(),
+        Request::DeleteRateNode { .. } => "delete rate node".to_owned(),
         Request::NewParent { .. } => "new parent".to_owned(),
         Request::DelParent { .. } => "del parent".to_owned(),
     }

@@ -59,7 +59,7 @@ fn the_quickstart_is_what_devlink_and_ip_show() {
 fn every_example_converges_and_goes_away_again() {
     fresh();
     let before = config();
-    for name in ["quickstart.kdl", "legacy.kdl", "two-parents.kdl"] {
+    for name in ["quickstart.kdl", "legacy.kdl", "two-parents.kdl", "rates.kdl"] {
         apply(host_file(&example(name)));
         destroy();
         assert_eq!(config(), before, "{name}");

@@ -88,19 +88,40 @@ pub struct PortFunction {
     pub attached: Option<bool>,
     /// The function's own devlink instance (6.7 and newer).
     pub instance: Option<Handle>,
+    /// What it can do, where the driver tells it (6.2 and newer).
+    pub capabilities: Capabilities,
+    /// How many event queues for I/O it may have (6.10 and newer).
+    pub max_io_eqs: Option<u32>,
 }
 
-/// The rate leaf of a port, in bytes per second; 0 is no limit or share.
+/// Capabilities of a port function, as bits of `enum devlink_port_fn_attr_cap`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Which are on.
+    pub value: u32,
+    /// Which are told or meant at all.
+    pub selector: u32,
+}
+
+/// A rate leaf or node, in bytes per second; 0 is no limit or share.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RateLeaf {
+pub struct RateObject {
     /// The instance.
     pub handle: Handle,
-    /// The port.
-    pub index: u32,
+    /// The port, of a leaf.
+    pub index: Option<u32>,
+    /// `DEVLINK_ATTR_RATE_NODE_NAME`, of a node.
+    pub name: Option<String>,
+    /// `DEVLINK_ATTR_RATE_PARENT_NODE_NAME`: the node above.
+    pub parent: Option<String>,
     /// `DEVLINK_ATTR_RATE_TX_SHARE`.
     pub tx_share: u64,
     /// `DEVLINK_ATTR_RATE_TX_MAX`.
     pub tx_max: u64,
+    /// `DEVLINK_ATTR_RATE_TX_PRIORITY` (6.2 and newer).
+    pub tx_priority: Option<u32>,
+    /// `DEVLINK_ATTR_RATE_TX_WEIGHT` (6.2 and newer).
+    pub tx_weight: Option<u32>,
 }
 
 /// Eswitch attributes, as numbers of the uapi header.
@@ -259,7 +280,11 @@ pub(super) fn port(payload: &[u8]) -> Decoded<Port> {
 }
 
 fn port_function(nest: dl::IterableDlPortFunction<'_>) -> Decoded<PortFunction> {
-    let mut function = PortFunction { instance: nested_instance(nest.get_buf())?, ..PortFunction::default() };
+    let mut function = PortFunction {
+        instance: nested_instance(nest.get_buf())?,
+        max_io_eqs: max_io_eqs(nest.get_buf())?,
+        ..PortFunction::default()
+    };
     for attr in nest {
         match attr.map_err(|error| error.to_string())? {
             // Other lengths are other link layers (InfiniBand), which this tool does not configure.
@@ -268,7 +293,9 @@ fn port_function(nest: dl::IterableDlPortFunction<'_>) -> Decoded<PortFunction> 
             DlPortFunction::Opstate(state) => {
                 function.attached = Some(state == dl::PortFnOpstate::Attached as u8);
             }
-            DlPortFunction::Caps(_) => {}
+            DlPortFunction::Caps(caps) => {
+                function.capabilities = Capabilities { value: caps.value, selector: caps.selector };
+            }
         }
     }
     Ok(function)
@@ -284,23 +311,31 @@ fn nested_instance(port_function: &[u8]) -> Decoded<Option<Handle>> {
     }))
 }
 
-/// A leaf; `None` for a node.
-pub(super) fn rate_leaf(payload: &[u8]) -> Decoded<Option<RateLeaf>> {
-    let mut found = RateLeaf::default();
-    let mut is_leaf = false;
+/// `DEVLINK_PORT_FN_ATTR_MAX_IO_EQS`, which the generated decoder does not have.
+fn max_io_eqs(port_function: &[u8]) -> Decoded<Option<u32>> {
+    let Some(bytes) = attribute(port_function, uapi::PORT_FN_ATTR_MAX_IO_EQS) else { return Ok(None) };
+    let number = bytes.try_into().map_err(|_| "max_io_eqs is no number".to_owned())?;
+    Ok(Some(u32::from_ne_bytes(number)))
+}
+
+pub(super) fn rate(payload: &[u8]) -> Decoded<RateObject> {
+    let mut found = RateObject::default();
     for attr in dl::OpRateGetDo::decode_reply(payload) {
         match attr.map_err(|error| error.to_string())? {
             Attr::BusName(name) => found.handle.bus = text(name)?,
             Attr::DevName(name) => found.handle.device = text(name)?,
-            Attr::PortIndex(index) => found.index = index,
-            Attr::RateType(kind) => is_leaf = kind == dl::RateType::Leaf as u16,
+            Attr::PortIndex(index) => found.index = Some(index),
+            Attr::RateNodeName(name) => found.name = Some(text(name)?),
+            Attr::RateParentNodeName(name) => found.parent = Some(text(name)?),
             Attr::RateTxShare(rate) => found.tx_share = rate,
             Attr::RateTxMax(rate) => found.tx_max = rate,
+            Attr::RateTxPriority(priority) => found.tx_priority = Some(priority),
+            Attr::RateTxWeight(weight) => found.tx_weight = Some(weight),
             _ => {}
         }
     }
     named(&found.handle)?;
-    Ok(is_leaf.then_some(found))
+    Ok(found)
 }
 
 const fn flavour(number: u16) -> Flavour {

@@ -14,7 +14,7 @@ impl Apply<'_> {
     pub(super) fn change_before(&self, operation: &Operation) -> Option<RecordChange> {
         let subject = operation.request.subject();
         match &operation.request {
-            Request::NewParent { .. } | Request::Create { .. } => {
+            Request::NewParent { .. } | Request::Create { .. } | Request::MakeRateNode { .. } => {
                 Some(RecordChange::Made(subject, operation.address.clone()))
             }
             Request::Set { setting, .. } => {
@@ -25,11 +25,12 @@ impl Apply<'_> {
                     return waits.then_some(RecordChange::Pending(subject));
                 }
                 let found = self.before.settings(&subject).and_then(|found| found.get(&attribute).cloned());
-                let address = format!("{}.{}", operation.address, attribute.part());
+                let address = format!("{}.{}", operation.address, subject.attribute_path(&attribute));
                 Some(RecordChange::Written { subject, address, found, applied: setting.clone() })
             }
             Request::DelParent { .. }
             | Request::Delete { .. }
+            | Request::DeleteRateNode { .. }
             | Request::Reload { .. }
             | Request::SetActive { .. } => None,
         }
@@ -40,10 +41,13 @@ impl Apply<'_> {
 pub(super) fn change_after(operation: &Operation) -> Option<RecordChange> {
     let subject = operation.request.subject();
     match &operation.request {
-        Request::DelParent { .. } | Request::Delete { .. } => Some(RecordChange::Gone(subject)),
+        Request::DelParent { .. } | Request::Delete { .. } | Request::DeleteRateNode { .. } => {
+            Some(RecordChange::Gone(subject))
+        }
         Request::Reload { .. } => Some(RecordChange::Reloaded(subject)),
         Request::NewParent { .. }
         | Request::Create { .. }
+        | Request::MakeRateNode { .. }
         | Request::Set { .. }
         | Request::SetActive { .. } => None,
     }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::sysfs::{Mdev, Sysfs};
 use super::wire;
-use crate::resource::{FunctionId, Side, Subject};
+use crate::resource::{Child, FunctionId, Side, Subject};
 
 /// The objects. Handles are netlink's here.
 #[derive(Debug, Default)]
@@ -184,7 +184,7 @@ impl Mirror {
     /// The port of a function on its parent.
     pub fn port(&self, subject: &Subject) -> Option<&Port> {
         let parent = wire::netlink_handle(&subject.parent);
-        match subject.function.as_ref()? {
+        match subject.function_id()? {
             FunctionId::Mdev { uuid } => {
                 let mdev = self.mdevs.get(uuid).filter(|mdev| mdev.parent == subject.parent)?;
                 self.ports.get(&(parent, mdev.port_index?))
@@ -207,24 +207,25 @@ impl Mirror {
         })
     }
 
-    /// Whether the subject is there.
+    /// Whether the subject is there. Rate nodes are not in the mirror: nothing waits for one.
     pub fn has(&self, subject: &Subject) -> bool {
-        match &subject.function {
+        match &subject.child {
             None => self.instances.contains(&wire::netlink_handle(&subject.parent)),
-            Some(FunctionId::Mdev { uuid }) => {
+            Some(Child::RateNode(_)) => false,
+            Some(Child::Function(FunctionId::Mdev { uuid })) => {
                 self.mdevs.get(uuid).is_some_and(|mdev| mdev.parent == subject.parent)
             }
-            Some(FunctionId::Sf { .. }) => self.port(subject).is_some(),
+            Some(Child::Function(FunctionId::Sf { .. })) => self.port(subject).is_some(),
         }
     }
 
     /// Whether somebody has the identity of this function: itself, a mediated device of that UUID on another parent, or
     /// one whose port has that number.
     pub fn is_taken(&self, subject: &Subject) -> bool {
-        match &subject.function {
-            None => self.has(subject),
-            Some(FunctionId::Mdev { uuid }) => self.mdevs.contains_key(uuid),
-            Some(FunctionId::Sf { controller, pf, number }) => {
+        match &subject.child {
+            None | Some(Child::RateNode(_)) => self.has(subject),
+            Some(Child::Function(FunctionId::Mdev { uuid })) => self.mdevs.contains_key(uuid),
+            Some(Child::Function(FunctionId::Sf { controller, pf, number })) => {
                 let parent = wire::netlink_handle(&subject.parent);
                 self.port_of_number(parent, *controller, *pf, *number).is_some()
             }
@@ -233,11 +234,14 @@ impl Mirror {
 
     /// The devlink instance of a subject: the parent's, or the function's own while it is registered.
     pub fn instance(&self, subject: &Subject) -> Option<Handle> {
-        let handle = match &subject.function {
+        let handle = match &subject.child {
             None => wire::netlink_handle(&subject.parent),
+            Some(Child::RateNode(_)) => return None,
             // The handle does not tell on which parent the device is.
-            Some(FunctionId::Mdev { uuid }) => self.has(subject).then(|| mdev_handle(*uuid))?,
-            Some(FunctionId::Sf { controller, number, .. }) => {
+            Some(Child::Function(FunctionId::Mdev { uuid })) => {
+                self.has(subject).then(|| mdev_handle(*uuid))?
+            }
+            Some(Child::Function(FunctionId::Sf { controller, number, .. })) => {
                 let named = self.port(subject).and_then(|port| port.function.as_ref()?.instance.clone());
                 let parent = wire::netlink_handle(&subject.parent);
                 // Functions of other controllers run on other hosts: a number seen here is not theirs.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use subdevcfg_compiler::values::{Cmode, Rate, Scalar};
+use subdevcfg_compiler::values::{Cmode, Scalar};
 use subdevcfg_netlink::conversation::Datagrams;
-use subdevcfg_netlink::devlink::{Handle, Param, Port, RateLeaf};
+use subdevcfg_netlink::devlink::{Handle, Param, Port, RateObject};
 use subdevcfg_netlink::route::Link;
 
 use super::mirror::type_key;
@@ -15,7 +15,7 @@ use crate::kernel::ObserveError;
 use crate::resource::{FunctionId, Side, Subject};
 use crate::state::{
     Eswitch, FORMAT_VERSION, Function, FunctionVolatile, HostVolatile, Interface, InterfaceVolatile, Parent,
-    ParentVolatile, State, Unread, Unreadable, Volatile,
+    ParentVolatile, Rates, State, Unread, Unreadable, Volatile,
 };
 
 /// How often everything is read again because something changed meanwhile. devlink dumps never say that they were
@@ -30,7 +30,8 @@ struct Dumps {
     drivers: BTreeMap<Handle, String>,
     params: BTreeMap<Handle, Vec<Param>>,
     links: BTreeMap<u32, Link>,
-    leafs: BTreeMap<(Handle, u32), RateLeaf>,
+    leafs: BTreeMap<(Handle, u32), Rates>,
+    rate_nodes: BTreeMap<Handle, BTreeMap<String, Rates>>,
     unread: Vec<Unread>,
 }
 
@@ -78,7 +79,16 @@ impl<D: Datagrams> LiveKernel<D> {
             // One driver's error ends the dump for all, and an absent param must not look like one without a value.
             Err(error) => unread.extend(self.unread_everywhere(&format!("its params: {error}"))),
         }
-        let leafs = self.rate_leafs(&mut unread);
+        let mut leafs = BTreeMap::new();
+        let mut rate_nodes: BTreeMap<Handle, BTreeMap<String, Rates>> = BTreeMap::new();
+        for found in self.rate_objects(&mut unread) {
+            let rates = wire::rates(&found);
+            match (found.index, found.name) {
+                (Some(index), _) => drop(leafs.insert((found.handle, index), rates)),
+                (None, Some(name)) => drop(rate_nodes.entry(found.handle).or_default().insert(name, rates)),
+                (None, None) => {}
+            }
+        }
         let volatile = HostVolatile {
             kernel_release: self.sysfs.kernel_release()?,
             boot_id: self.sysfs.boot_id()?,
@@ -90,6 +100,7 @@ impl<D: Datagrams> LiveKernel<D> {
             params,
             links: links.into_iter().map(|link| (link.index, link)).collect(),
             leafs,
+            rate_nodes,
             unread,
         };
         let mut parents = BTreeMap::new();
@@ -119,18 +130,15 @@ impl<D: Datagrams> LiveKernel<D> {
         self.mirror.parents().iter().map(unread).collect()
     }
 
-    /// The rate leafs by their ports. On a kernel or with drivers that have none there are none.
-    fn rate_leafs(&mut self, unread: &mut Vec<Unread>) -> BTreeMap<(Handle, u32), RateLeaf> {
-        match self.devlink.rate_leafs() {
-            Ok(found) => found.into_iter().map(|leaf| ((leaf.handle.clone(), leaf.index), leaf)).collect(),
-            Err(error) => {
-                let unsupported = error.refusal().is_some_and(|refusal| refusal.errno == Errno::EOPNOTSUPP);
-                if !unsupported {
-                    unread.extend(self.unread_everywhere(&format!("its rates: {error}")));
-                }
-                BTreeMap::new()
+    /// All rate leafs and nodes. On a kernel or with drivers that have none there are none.
+    fn rate_objects(&mut self, unread: &mut Vec<Unread>) -> Vec<RateObject> {
+        self.devlink.rates().unwrap_or_else(|error| {
+            let unsupported = error.refusal().is_some_and(|refusal| refusal.errno == Errno::EOPNOTSUPP);
+            if !unsupported {
+                unread.extend(self.unread_everywhere(&format!("its rates: {error}")));
             }
-        }
+            Vec::new()
+        })
     }
 
     /// Four facts apart: not supported is no attributes, not permitted and busy are unread, and gone is `None`.
@@ -198,6 +206,7 @@ impl<D: Datagrams> LiveKernel<D> {
             eswitch,
             params,
             functions,
+            rate_nodes: dumps.rate_nodes.remove(handle).unwrap_or_default(),
             volatile: Volatile(ParentVolatile {
                 mdev_types: Some(self.sysfs.mdev_types(&name)?),
                 uplink_up: uplink.is_some_and(|link| link.up),
@@ -224,12 +233,14 @@ impl<D: Datagrams> LiveKernel<D> {
             Some(self.interface(link))
         };
         let leaf = port.and_then(|port| dumps.leafs.get(&(port.handle.clone(), port.index)));
+        let capabilities = port_function.map(|function| wire::capabilities(function.capabilities));
         Function {
             id: id.clone(),
             mdev_type,
             mac: port_function.and_then(|function| function.hw_addr).map(wire::mac),
-            tx_share: leaf.map(|leaf| Rate(leaf.tx_share)),
-            tx_max: leaf.map(|leaf| Rate(leaf.tx_max)),
+            capabilities: capabilities.unwrap_or_default(),
+            max_io_eqs: port_function.and_then(|function| function.max_io_eqs),
+            rates: leaf.cloned(),
             // A driver that does not tell has no inactive functions (`port_fn_state_get` is optional).
             active: port_function.and_then(|function| function.active).unwrap_or(true),
             params: params.unwrap_or_default(),

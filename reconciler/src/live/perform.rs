@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use subdevcfg_compiler::values::{Cmode, DevlinkHandle, Scalar};
 use subdevcfg_netlink::conversation::Datagrams;
-use subdevcfg_netlink::devlink::{EswitchChange, FunctionChange, Handle, RateChange, SfIdentity};
+use subdevcfg_netlink::devlink::{EswitchChange, FunctionChange, Handle, RateChange, RateName, SfIdentity};
 use subdevcfg_netlink::route::LinkChange;
 
 use super::mirror::type_key;
@@ -31,6 +31,12 @@ impl<D: Datagrams> LiveKernel<D> {
             Request::SetActive { parent, id, active } => {
                 let change = FunctionChange { active: Some(*active), ..FunctionChange::default() };
                 self.set_function(&Subject::function(parent.clone(), id.clone()), change)
+            }
+            Request::MakeRateNode { parent, name } => {
+                self.make_rate_node(&Subject::parent(parent.clone()), name)
+            }
+            Request::DeleteRateNode { parent, name } => {
+                self.delete_rate_node(&Subject::parent(parent.clone()), name)
             }
             Request::Set { subject, setting } => self.set(subject, setting),
             Request::Reload { subject } => {
@@ -105,11 +111,30 @@ impl<D: Datagrams> LiveKernel<D> {
                 let change = FunctionChange { hw_addr: Some(mac.0), ..FunctionChange::default() };
                 self.set_function(subject, change)
             }
+            Setting::Capability(capability, on) => {
+                let capabilities = Some(wire::capability_change(*capability, *on));
+                self.set_function(subject, FunctionChange { capabilities, ..FunctionChange::default() })
+            }
+            Setting::MaxIoEqs(number) => {
+                let change = FunctionChange { max_io_eqs: Some(*number), ..FunctionChange::default() };
+                self.set_function(subject, change)
+            }
+            Setting::RateParent(parent) => {
+                // An empty name is the root.
+                let parent = Some(parent.clone().unwrap_or_default());
+                self.set_rate(subject, &RateChange { parent, ..RateChange::default() })
+            }
             Setting::TxShare(rate) => {
-                self.set_rate(subject, RateChange { tx_share: Some(rate.0), ..RateChange::default() })
+                self.set_rate(subject, &RateChange { tx_share: Some(rate.0), ..RateChange::default() })
             }
             Setting::TxMax(rate) => {
-                self.set_rate(subject, RateChange { tx_max: Some(rate.0), ..RateChange::default() })
+                self.set_rate(subject, &RateChange { tx_max: Some(rate.0), ..RateChange::default() })
+            }
+            Setting::TxPriority(priority) => {
+                self.set_rate(subject, &RateChange { tx_priority: Some(*priority), ..RateChange::default() })
+            }
+            Setting::TxWeight(weight) => {
+                self.set_rate(subject, &RateChange { tx_weight: Some(*weight), ..RateChange::default() })
             }
             Setting::Param { name, cmode, value } => self.set_param(subject, name, *cmode, value),
             Setting::Name(side, name) => {
@@ -128,7 +153,7 @@ impl<D: Datagrams> LiveKernel<D> {
     }
 
     fn set_eswitch(&mut self, subject: &Subject, change: EswitchChange) -> Answer {
-        if subject.function.is_some() {
+        if !subject.is_parent() {
             return Err(wire::refused(Errno::EOPNOTSUPP, format!("{subject} is no parent")));
         }
         let handle = self.find_instance(subject)?;
@@ -140,9 +165,27 @@ impl<D: Datagrams> LiveKernel<D> {
         self.devlink.function_set(&handle, index, change).map_err(wire::request_error)
     }
 
-    fn set_rate(&mut self, subject: &Subject, change: RateChange) -> Answer {
+    fn set_rate(&mut self, subject: &Subject, change: &RateChange) -> Answer {
+        if let Some(name) = subject.rate_node_name() {
+            let parent = self.find_parent(subject)?;
+            return self.devlink.rate_set(&parent, RateName::Node(name), change).map_err(wire::request_error);
+        }
         let (handle, index) = self.find_port(subject)?;
-        self.devlink.rate_leaf_set(&handle, index, change).map_err(wire::request_error)
+        self.devlink.rate_set(&handle, RateName::Leaf(index), change).map_err(wire::request_error)
+    }
+
+    fn make_rate_node(&mut self, subject: &Subject, name: &str) -> Answer {
+        let parent = self.find_parent(subject)?;
+        self.devlink.rate_node_new(&parent, name).map_err(wire::request_error)
+    }
+
+    fn delete_rate_node(&mut self, subject: &Subject, name: &str) -> Answer {
+        let parent = self.find_parent(subject)?;
+        self.devlink.rate_node_del(&parent, name).map_err(wire::request_error)
+    }
+
+    fn find_parent(&mut self, subject: &Subject) -> Result<Handle, RequestError> {
+        self.find_instance(&Subject::parent(subject.parent.clone()))
     }
 
     fn set_param(&mut self, subject: &Subject, name: &str, cmode: Cmode, value: &Scalar) -> Answer {
@@ -186,8 +229,8 @@ impl<D: Datagrams> LiveKernel<D> {
 }
 
 fn no_such(subject: &Subject) -> String {
-    match &subject.function {
-        Some(id) => format!("there is no {id} on {}", subject.parent),
+    match &subject.child {
+        Some(child) => format!("there is no {child} on {}", subject.parent),
         None => format!("there is no {}", subject.parent),
     }
 }

@@ -180,7 +180,7 @@ fn a_function_is_found_without_the_kernel_naming_its_instance() {
     assert_eq!(mirror.parents(), [handle("subdev/nic0")]);
     let ports = handle("subdev/nic0");
     let found: Vec<_> = mirror.ports_of(&ports).filter_map(|port| mirror.function_of(port)).collect();
-    assert_eq!(found, [sf(88).function.unwrap(), mdev().function.unwrap()]);
+    assert_eq!(found, [sf(88).function_id().unwrap().clone(), mdev().function_id().unwrap().clone()]);
     assert_eq!(mirror.instance(&sf(88)), Some(handle("auxiliary/subdev.sf.0")));
     assert_eq!(mirror.interface(&sf(88), Side::Netdev), Some(7));
     assert_eq!(mirror.interface(&sf(88), Side::Representor), Some(101));
@@ -353,7 +353,7 @@ fn what_moves_while_it_is_read_is_read_again() {
 fn a_subject_that_is_not_there_is_vanished_and_not_refused() {
     let tree = Tree::new();
     let mut kernel = live(&tree, |command| Ok(one_parent(command)), 0);
-    let id = sf(5).function.unwrap();
+    let id = sf(5).function_id().unwrap().clone();
     let request = Request::SetActive { parent: nic0(), id, active: true };
     assert!(matches!(kernel.perform(&request), Err(RequestError::Vanished(_))));
     let setting = Setting::EswitchMode(EswitchMode::Switchdev);

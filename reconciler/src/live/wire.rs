@@ -1,12 +1,19 @@
 //! The words of the language as numbers of the kernel's headers, and back.
 
+use std::collections::BTreeMap;
+
 use nix::errno::Errno;
-use subdevcfg_compiler::values::{Cmode, DevlinkHandle, EncapMode, EswitchMode, InlineMode, MacAddr, Scalar};
-use subdevcfg_netlink::devlink::{self, EswitchChange, Handle, Param, ParamType, ParamValue};
+use subdevcfg_compiler::values::{
+    Cmode, DevlinkHandle, EncapMode, EswitchMode, InlineMode, MacAddr, Rate, Scalar,
+};
+use subdevcfg_netlink::devlink::{
+    self, Capabilities, EswitchChange, Handle, Param, ParamType, ParamValue, RateObject,
+};
 use subdevcfg_netlink::{KernelRefusal, NetlinkError};
 
 use crate::kernel::RequestError;
-use crate::state::Eswitch;
+use crate::resource::Capability;
+use crate::state::{Eswitch, Rates};
 
 pub(super) fn netlink_handle(handle: &DevlinkHandle) -> Handle {
     Handle { bus: handle.bus().to_owned(), device: handle.device().to_owned() }
@@ -56,6 +63,40 @@ pub(super) fn encap_change(mode: EncapMode) -> EswitchChange {
         EncapMode::Basic => 1,
     };
     EswitchChange { encap_mode: Some(number), ..EswitchChange::default() }
+}
+
+/// One capability on or off; the others are not meant.
+pub(super) fn capability_change(capability: Capability, on: bool) -> Capabilities {
+    let bit = capability_bit(capability);
+    Capabilities { value: if on { bit } else { 0 }, selector: bit }
+}
+
+/// The capabilities that a driver tells of.
+pub(super) fn capabilities(found: Capabilities) -> BTreeMap<Capability, bool> {
+    let told = |capability: &Capability| found.selector & capability_bit(*capability) != 0;
+    let is_on = |capability| found.value & capability_bit(capability) != 0;
+    Capability::ALL.into_iter().filter(told).map(|capability| (capability, is_on(capability))).collect()
+}
+
+/// `enum devlink_port_fn_attr_cap`.
+const fn capability_bit(capability: Capability) -> u32 {
+    match capability {
+        Capability::Roce => 1,
+        Capability::Migratable => 1 << 1,
+        Capability::IpsecCrypto => 1 << 2,
+        Capability::IpsecPacket => 1 << 3,
+    }
+}
+
+/// A rate leaf or node.
+pub(super) fn rates(found: &RateObject) -> Rates {
+    Rates {
+        tx_share: Rate(found.tx_share),
+        tx_max: Rate(found.tx_max),
+        tx_priority: found.tx_priority,
+        tx_weight: found.tx_weight,
+        parent: found.parent.clone(),
+    }
 }
 
 /// `enum devlink_param_cmode`.
@@ -143,6 +184,12 @@ mod tests {
         }
         for &cmode in Cmode::ALL {
             assert_eq!(word(Cmode::ALL, cmode_number(cmode)), Some(cmode));
+        }
+        for capability in Capability::ALL {
+            for on in [false, true] {
+                let found = capabilities(capability_change(capability, on));
+                assert_eq!(found, BTreeMap::from([(capability, on)]));
+            }
         }
         let newer = devlink::Eswitch { mode: Some(9), ..devlink::Eswitch::default() };
         assert_eq!(eswitch(newer), Eswitch::default());

@@ -7,8 +7,8 @@ use subdevcfg_compiler::values::{EswitchMode, Scalar};
 use super::function::netdev_is_off;
 use super::lane::Draft;
 use super::{Drift, Input, NoteKind};
-use crate::desired::DesiredParent;
-use crate::record::Interrupted;
+use crate::desired::{DesiredParent, LeftToOthers};
+use crate::record::{Interrupted, Written};
 use crate::resource::{Attribute, Setting, Settings, Side, Subject};
 
 /// Tells what is recorded of devices that the file does not have any more. It stays in the record: with the block back
@@ -40,23 +40,45 @@ pub(super) fn tell_of_interruption(draft: &mut Draft<'_>) {
     }
 }
 
+/// A subject as the file has it.
+struct Named<'d> {
+    address: &'d str,
+    settings: &'d Settings,
+    left: &'d LeftToOthers,
+}
+
+fn named(desired: &DesiredParent) -> BTreeMap<Subject, Named<'_>> {
+    let parent = Named { address: &desired.address, settings: &desired.wanted.settings, left: &desired.left };
+    let functions = desired.functions.iter().filter(|function| !function.absent).map(|function| {
+        let (address, settings) = (&function.address, &function.wanted.settings);
+        (function.subject.clone(), Named { address, settings, left: &function.left })
+    });
+    let nodes = desired.rate_nodes.iter().map(|node| {
+        let (address, settings) = (&node.address, &node.wanted.settings);
+        (node.subject.clone(), Named { address, settings, left: &desired.left })
+    });
+    std::iter::once((desired.subject.clone(), parent)).chain(functions).chain(nodes).collect()
+}
+
 /// Adoption, release and drift: what the record knows beside the kernel.
 pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
     let Input { state, record, .. } = draft.input;
     let parent = &desired.subject.parent;
     // What the killed apply was about to do is recorded already.
     let may_be_ours = record.interrupted.is_some();
-    let mut named: BTreeMap<Subject, (&str, &Settings)> = BTreeMap::new();
-    named.insert(desired.subject.clone(), (&desired.address, &desired.wanted.settings));
-    for function in &desired.functions {
-        named.insert(function.subject.clone(), (&function.address, &function.wanted.settings));
-    }
-    for (subject, (address, _)) in &named {
+    let named = named(desired);
+    let absent: BTreeSet<&Subject> = desired
+        .functions
+        .iter()
+        .filter(|function| function.absent)
+        .map(|function| &function.subject)
+        .collect();
+    for (subject, Named { address, .. }) in &named {
         let exists = state.settings(subject).is_some();
         let recorded = record.address(subject);
         let known = recorded.is_some();
         // A device that nothing makes was never ours to adopt; only what could have been made is.
-        let makeable = subject.function.is_some() || desired.create.is_some();
+        let makeable = !subject.is_parent() || desired.create.is_some();
         if exists && !known && makeable {
             let text = "it was there already: changed in place, and never deleted by subdevcfg";
             draft.note(NoteKind::Adopted, *address, text);
@@ -83,7 +105,8 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
         }
     }
     for (subject, address) in &record.adopted {
-        if subject.parent == *parent && !named.contains_key(subject) && state.settings(subject).is_some() {
+        let is_left = !named.contains_key(subject) && !absent.contains(subject);
+        if subject.parent == *parent && is_left && state.settings(subject).is_some() {
             let text = "it is not in the file any more, and subdevcfg did not make it: it stays as it is";
             draft.note(NoteKind::Released, address, text);
             draft.bookkeeping.let_go.push(subject.clone());
@@ -93,22 +116,52 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
         if subject.parent != *parent {
             continue;
         }
-        let Some((address, settings)) = named.get(subject) else { continue };
+        let Some(Named { address, settings, left }) = named.get(subject) else { continue };
         let Some(wanted) = settings.get(attribute) else {
             let goes = attribute.side().is_some_and(|side| interface_goes(desired, settings, side));
             let what = if goes { "it goes with its interface" } else { "its value stays" };
             let text = format!("{attribute} is not in the file any more: {what}");
-            draft.note(NoteKind::Released, format!("{address}.{}", attribute.part()), text);
+            draft.note(NoteKind::Released, format!("{address}.{}", subject.attribute_path(attribute)), text);
             draft.bookkeeping.release.push((subject.clone(), attribute.clone()));
             continue;
         };
         let Some(found) = state.settings(subject) else { continue };
+        let path = subject.attribute_path(attribute);
+        // A rate node's stand in the block of its device.
+        let path = subject.rate_node_name().map_or(path.clone(), |name| format!("rate-node[{name}].{path}"));
+        if let Some(owner) = left.owner(&path) {
+            accept(draft, written, &found, owner);
+            continue;
+        }
         if *wanted == written.applied && !found.has(wanted) && !may_be_ours {
             draft.drifted(Drift {
                 address: written.address.clone(),
                 applied: written.applied.value(),
                 found: found.get(attribute).map(Setting::value),
             });
+        }
+    }
+}
+
+/// Tells what others have made of an attribute that is left to them; of an interface that is gone, once.
+fn accept(draft: &mut Draft<'_>, written: &Written, found: &Settings, owner: &str) {
+    let (wanted, attribute) = (&written.applied, written.applied.attribute());
+    match (found.get(&attribute), attribute.side()) {
+        (Some(now), _) if now == wanted => {}
+        (Some(now), _) => {
+            let text =
+                format!("{attribute} is {}, {} was applied: left to {owner}", now.value(), wanted.value());
+            draft.note(NoteKind::Accepted, written.address.clone(), text);
+        }
+        (None, Some(side)) if attribute == Attribute::Name(side) => {
+            let about = written.address.trim_end_matches(".name").to_owned();
+            let text = format!("the {} is not to be seen here: left to {owner}", side.as_str());
+            draft.note(NoteKind::Accepted, about, text);
+        }
+        (None, Some(_)) => {}
+        (None, None) => {
+            let text = format!("{attribute} is gone: left to {owner}");
+            draft.note(NoteKind::Accepted, written.address.clone(), text);
         }
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn between(
                 }
                 _ => true,
             })
-            .map(|setting| (setting.attribute().part().to_string(), setting.value()))
+            .map(|setting| (subject.attribute_path(&setting.attribute()), setting.value()))
             .collect()
     };
     ResourceChange {

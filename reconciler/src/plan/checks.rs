@@ -7,7 +7,7 @@ use super::parent::Planner;
 use crate::desired::DesiredFunction;
 use crate::kernel::Request;
 use crate::resource::Setting;
-use crate::rules::Stage;
+use crate::rules::{self, Stage};
 use crate::state::Function;
 
 impl Planner<'_, '_> {
@@ -20,6 +20,20 @@ impl Planner<'_, '_> {
             if !has_it && is_the_kernels(name.as_str()) {
                 let text =
                     format!("the kernel gives names like {name} to new interfaces itself: choose another");
+                self.draft.refuse(&desired.address, text);
+            }
+        }
+    }
+
+    /// Attributes that the running kernel does not have yet.
+    pub(super) fn check_kernel(&mut self, desired: &DesiredFunction) {
+        let release = &self.draft.input.state.volatile.0.kernel_release;
+        for setting in desired.wanted.settings.iter() {
+            let attribute = setting.attribute();
+            if let Some((major, minor)) = rules::since(&attribute)
+                && rules::kernel_is_before(release, major, minor)
+            {
+                let text = format!("{attribute} came with Linux {major}.{minor}, and this is {release}");
                 self.draft.refuse(&desired.address, text);
             }
         }

@@ -1,14 +1,14 @@
 //! The steps that bring one function from what it is to what it is to be.
 
 use subdevcfg_compiler::catalogue::{Catalogue, FunctionManners, Impact, ParamOwner, ParamsBefore};
-use subdevcfg_compiler::values::{Cmode, DevlinkHandle, Rate, Scalar};
+use subdevcfg_compiler::values::{Cmode, DevlinkHandle, Scalar};
 
 use super::Reversible;
 use super::lane::Step;
 use super::places::{self, Place};
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
-use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject};
+use crate::resource::{Attribute, Capability, FunctionId, Setting, Settings, Side, Subject};
 use crate::rules::{self, NEW_INTERFACE_MTU, Needs, Stage};
 use crate::state::Function;
 
@@ -186,9 +186,13 @@ impl Context<'_> {
 
     /// What a function that was just made has, as far as it is known before it is made.
     fn new_settings(&self, target: &Target) -> Settings {
-        let rates = [Setting::TxShare(Rate(0)), Setting::TxMax(Rate(0))];
+        let rates = super::rates::new_settings();
         let params = default_params(self.catalogue, ParamOwner::Function, target.mdev_type.as_deref());
-        params.chain(rates).chain(Side::ALL.into_iter().flat_map(new_interface)).collect()
+        params
+            .chain(default_attributes(self.catalogue))
+            .chain(rates)
+            .chain(Side::ALL.into_iter().flat_map(new_interface))
+            .collect()
     }
 
     /// Stops a running function when an attribute changes only while it is stopped.
@@ -238,7 +242,19 @@ impl Context<'_> {
     fn attributes(&self, now: &Now, target: &Target, steps: &mut Vec<Step>) {
         let attributes = differing(target, now).filter(|setting| is_of_the_port(&setting.attribute()));
         for setting in attributes.cloned().collect::<Vec<_>>() {
-            steps.push(self.set(Stage::FunctionAttribute, now, setting));
+            let found = now.settings.get(&setting.attribute());
+            let between = rules::between_rate_nodes(self.kernel_release, found, &setting);
+            let mut step = self.set(Stage::FunctionAttribute, now, setting);
+            if let Some(between) = between {
+                let mut first = self.set(Stage::FunctionAttribute, now, between.clone());
+                first.reason = Reason::forced(rules::BETWEEN_RATE_NODES);
+                steps.push(first);
+                // Undone, it comes by the same way.
+                if !step.undo.is_empty() {
+                    step.undo = vec![(Request::Set { subject: self.subject(), setting: between }, None)];
+                }
+            }
+            steps.push(step);
         }
     }
 
@@ -432,6 +448,19 @@ pub(crate) fn default_params(
     })
 }
 
+/// The attributes that a new port function has, as far as the driver fixes them.
+pub(crate) fn default_attributes(catalogue: Option<&Catalogue>) -> impl Iterator<Item = Setting> {
+    let known = catalogue.into_iter().flat_map(|catalogue| &catalogue.function_attributes);
+    known.filter_map(|(word, default)| match default.as_ref()? {
+        Scalar::Bool(on) => {
+            let capability = Capability::ALL.into_iter().find(|capability| capability.as_str() == word)?;
+            Some(Setting::Capability(capability, *on))
+        }
+        Scalar::Number(number) if word == "max-io-eqs" => u32::try_from(*number).ok().map(Setting::MaxIoEqs),
+        _ => None,
+    })
+}
+
 fn lose_netdev(now: &mut Now) {
     now.settings.retain(|attribute| *attribute != Attribute::Name(Side::Netdev));
     now.settings.extend(new_interface(Side::Netdev));
@@ -451,7 +480,8 @@ fn takes_interface(step: &Step, side: Side) -> bool {
 
 /// Attributes of the port and of its rate leaf, which are there as long as the port is.
 const fn is_of_the_port(attribute: &Attribute) -> bool {
-    matches!(attribute, Attribute::Mac | Attribute::TxShare | Attribute::TxMax)
+    attribute.is_rate()
+        || matches!(attribute, Attribute::Mac | Attribute::Capability(_) | Attribute::MaxIoEqs)
 }
 
 /// Whether the target has this interface at all.

@@ -12,7 +12,7 @@ use super::{
 use crate::guard::Cause;
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
-use crate::resource::Subject;
+use crate::resource::{Attribute, FunctionId, Subject};
 use crate::rules::Stage;
 
 /// An operation before it has a number.
@@ -51,6 +51,10 @@ impl Step {
         }
     }
 
+    fn sets(&self, attribute: &Attribute) -> bool {
+        matches!(&self.request, Request::Set { setting, .. } if setting.attribute() == *attribute)
+    }
+
     /// The request with the effect to wait for: what an undo needs of a step.
     pub fn into_request(self) -> (Request, Option<Effect>) {
         (self.request, self.effect)
@@ -71,12 +75,15 @@ pub(super) struct Draft<'a> {
     pub bookkeeping: Bookkeeping,
 }
 
-/// The steps on one parent, in three parts: what goes, the parent itself, what comes and changes.
+/// The steps on one parent, in five parts: what goes, the parent itself, its tree of rates, what comes and changes, and
+/// what goes when nothing hangs on it any more.
 #[derive(Debug, Default)]
 pub(super) struct Lane {
     pub removal: Vec<Vec<Step>>,
     pub parent: Vec<Step>,
+    pub rate_nodes: Vec<Step>,
     pub functions: Vec<Vec<Step>>,
+    pub tail: Vec<Step>,
 }
 
 impl<'a> Draft<'a> {
@@ -110,12 +117,15 @@ impl<'a> Draft<'a> {
     }
 
     /// Numbers the steps of a lane. Within a subject each step needs the one before it; the parent's steps need all
-    /// removals, and the functions' first steps need the parent's last.
+    /// removals, and the functions' first steps need the parent's last; of those that move in the tree of rates, the
+    /// tree's last. The tail needs the latter.
     pub fn add_lane(&mut self, handle: &DevlinkHandle, mut lane: Lane) {
         // SFs go last, so that an undo makes them first: a mediated device takes a free number, and it must not be one
         // that an SF has.
         let is_sf = |chain: &Vec<Step>| {
-            chain.first().is_some_and(|step| !step.request.subject().function.is_some_and(|id| id.is_mdev()))
+            chain
+                .first()
+                .is_some_and(|step| !step.request.subject().function_id().is_some_and(FunctionId::is_mdev))
         };
         lane.removal.sort_by_key(is_sf);
         let mut removed = Vec::new();
@@ -124,9 +134,15 @@ impl<'a> Draft<'a> {
         }
         let parent_done = self.add_chain(handle, lane.parent, &removed);
         let first_needs = if parent_done.is_some() { parent_done.into_iter().collect() } else { removed };
+        let tree_done = self.add_chain(handle, lane.rate_nodes, &first_needs);
+        let tree_needs = tree_done.map_or_else(|| first_needs.clone(), |id| vec![id]);
+        let mut tail_needs = tree_needs.clone();
         for chain in lane.functions {
-            self.add_chain(handle, chain, &first_needs);
+            let moves = chain.iter().any(|step| step.sets(&Attribute::RateParent));
+            let last = self.add_chain(handle, chain, if moves { &tree_needs } else { &first_needs });
+            tail_needs.extend(last.filter(|_| moves));
         }
+        self.add_chain(handle, lane.tail, &tail_needs);
     }
 
     /// Adds steps that follow one another; returns the number of the last.
@@ -166,7 +182,11 @@ impl<'a> Draft<'a> {
     pub fn finish(mut self) -> Plan {
         places::settle(&mut self.operations, &self.frees, self.input.state, &mut self.refusals);
         let impact = self.operations.iter().map(|operation| operation.impact).max().unwrap_or_default();
-        self.changes.sort_by(|a, b| (&a.address, &a.subject).cmp(&(&b.address, &b.subject)));
+        // What is a device's own before its functions.
+        let place =
+            |change: &ResourceChange| (change.subject.parent.clone(), change.subject.function_id().is_some());
+        self.changes
+            .sort_by(|a, b| (place(a), &a.address, &a.subject).cmp(&(place(b), &b.address, &b.subject)));
         changes::attach(&mut self.changes, &self.operations);
         self.notes.sort_by(|a, b| (a.kind, &a.about).cmp(&(b.kind, &b.about)));
         Plan {
@@ -178,6 +198,7 @@ impl<'a> Draft<'a> {
             notes: self.notes,
             refusals: self.refusals,
             unread: self.input.state.unread.clone(),
+            left_out: Vec::new(),
             impact,
             bookkeeping: self.bookkeeping,
         }

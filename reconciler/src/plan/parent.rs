@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 
 use subdevcfg_compiler::address::Part;
 use subdevcfg_compiler::catalogue::{Catalogue, Impact, Reset};
-use subdevcfg_compiler::values::{EswitchMode, Rate, Scalar};
+use subdevcfg_compiler::values::{EswitchMode, Scalar};
 
 use super::function::{self, Context};
 use super::lane::{Draft, Lane, Step};
 use super::places::{self, Place};
-use super::{Action, NoteKind, Reversible, bookkeeping, changes};
+use super::{Action, NoteKind, Reversible, bookkeeping, changes, rates};
 use crate::desired::{DesiredFunction, DesiredParent};
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
 use crate::resource::{FunctionId, Setting, Settings, Side, Subject};
 use crate::rules::{self, Needs, Stage};
-use crate::state::{Function, Parent, SoftSpec, Unreadable};
+use crate::state::{Function, Parent, Rates, SoftSpec, Unreadable};
 
 /// Plans one parent of the host file.
 pub(super) fn plan(draft: &mut Draft<'_>, desired: &DesiredParent) {
@@ -54,7 +54,9 @@ pub(super) fn plan(draft: &mut Draft<'_>, desired: &DesiredParent) {
     planner.params();
     planner.eswitch();
     planner.parent_change();
+    planner.rate_nodes();
     planner.functions();
+    planner.rate_nodes_that_go();
     let lane = planner.lane;
     bookkeeping::note(draft, desired);
     draft.add_lane(handle, lane);
@@ -92,7 +94,7 @@ impl Planner<'_, '_> {
         self.desired.functions.iter().find(|function| function.id == *id)
     }
 
-    fn of_function(&self, id: &FunctionId) -> Subject {
+    pub(super) fn of_function(&self, id: &FunctionId) -> Subject {
         Subject::function(self.subject().parent.clone(), id.clone())
     }
 
@@ -224,13 +226,15 @@ impl Planner<'_, '_> {
 
     /// Functions that subdevcfg made and the file does not name any more.
     fn removals(&mut self) {
-        let reason = Reason::forced("subdevcfg made it, and the file does not name it any more");
+        let forgotten = Reason::forced("subdevcfg made it, and the file does not name it any more");
         let present = self.present();
         for function in present {
-            let Some(address) = self.recorded(&function.id) else { continue };
-            if self.desired_function(&function.id).is_some() {
-                continue;
-            }
+            let (address, reason) = match (self.desired_function(&function.id), self.recorded(&function.id)) {
+                // Whoever made it.
+                (Some(named), _) if named.absent => (named.address.clone(), named.wanted.reason.clone()),
+                (None, Some(recorded)) => (recorded, forgotten.clone()),
+                _ => continue,
+            };
             self.delete(&function, &address, &reason, rules::DELETE);
             let found = function.settings();
             let subject = self.of_function(&function.id);
@@ -259,12 +263,20 @@ impl Planner<'_, '_> {
         }
     }
 
+    /// What the file says of the parent's own attributes; others have some of a parent that is there.
+    fn wanted(&self) -> Settings {
+        match self.origin {
+            Some(_) => self.desired.left.ours(self.subject(), &self.desired.wanted.settings),
+            None => self.desired.wanted.settings.clone(),
+        }
+    }
+
     fn params(&mut self) {
         let found = self.now.as_ref().map(Parent::settings).unwrap_or_default();
         let pending = self.draft.input.record.pending.contains(self.subject());
         let mut reload = (pending && self.origin.is_some())
             .then(|| Reason::forced("a parameter was written and never came into force"));
-        let wanted: Vec<Setting> = self.desired.wanted.settings.iter().cloned().collect();
+        let wanted = self.wanted();
         for setting in wanted.into_iter().filter(|setting| matches!(setting, Setting::Param { .. })) {
             if found.has(&setting) {
                 continue;
@@ -292,6 +304,12 @@ impl Planner<'_, '_> {
         let resets = self.catalogue.map(|catalogue| &catalogue.reset_by_reload);
         let reset = |what| resets.is_some_and(|resets| resets.contains(&what));
         let mut undo = vec![(request, None)];
+        if reset(Reset::Rates)
+            && let Some(now) = &mut self.now
+        {
+            let nodes = std::mem::take(&mut now.rate_nodes);
+            undo.extend(rates::restore(&self.desired.subject.parent, &nodes));
+        }
         let functions = self.present();
         let because = Reason::forced("a reload of the parent deletes it");
         let mut left = Vec::new();
@@ -348,7 +366,7 @@ impl Planner<'_, '_> {
             return;
         }
         let found = self.now.as_ref().map(Parent::settings).unwrap_or_default();
-        let wanted: Vec<Setting> = self.desired.wanted.settings.iter().cloned().collect();
+        let wanted = self.wanted();
         for setting in wanted {
             let rule = rules::for_attribute(self.subject(), &setting.attribute(), self.catalogue);
             if rule.stage != Stage::Eswitch || found.has(&setting) {
@@ -362,6 +380,7 @@ impl Planner<'_, '_> {
                     let address = self.address_of(&function.id);
                     self.delete(&function, &address, &because, rules::REPLACE);
                 }
+                self.clear_rate_nodes(&Reason::forced("the eswitch mode changes only without rate nodes"));
             }
             if let (Setting::EswitchMode(mode), Some(now)) = (&setting, &mut self.now) {
                 now.eswitch.mode = Some(*mode);
@@ -400,7 +419,7 @@ impl Planner<'_, '_> {
             self.subject(),
             &self.desired.address,
             found.as_ref(),
-            Some(&wanted.settings),
+            Some(&self.wanted()),
             wanted.reason.clone(),
         );
         if self.lane.parent.iter().any(|step| step.stage == Stage::RemoveParent) {
@@ -421,13 +440,16 @@ impl Planner<'_, '_> {
 
 /// What a reload of the parent leaves of a mediated device: its port is a new one.
 fn reset_by_reload(function: &Function) -> Function {
-    let lost = |rate: Option<Rate>| rate.map(|_| Rate(0));
+    let lost = |rates: &Rates| Rates {
+        tx_priority: rates.tx_priority.map(|_| 0),
+        tx_weight: rates.tx_weight.map(|_| 0),
+        ..Rates::default()
+    };
     Function {
         active: false,
         netdev: None,
         representor: None,
-        tx_share: lost(function.tx_share),
-        tx_max: lost(function.tx_max),
+        rates: function.rates.as_ref().map(lost),
         ..function.clone()
     }
 }

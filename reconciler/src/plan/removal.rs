@@ -8,7 +8,7 @@ use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMo
 
 use super::function::{self, Context};
 use super::lane::{Draft, Lane, Step};
-use super::{Input, NoteKind, Reversible, changes};
+use super::{Input, NoteKind, Reversible, changes, rates};
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
 use crate::resource::{Setting, Subject};
@@ -32,7 +32,9 @@ pub(super) fn destroy(draft: &mut Draft<'_>, scope: Scope) {
         .parents
         .iter()
         .flat_map(|parent| {
-            std::iter::once(&parent.subject).chain(parent.functions.iter().map(|function| &function.subject))
+            let functions = parent.functions.iter().map(|function| &function.subject);
+            let nodes = parent.rate_nodes.iter().map(|node| &node.subject);
+            std::iter::once(&parent.subject).chain(functions).chain(nodes)
         })
         .collect();
     let in_scope = |subject: &Subject| scope == Scope::Everything || named.contains(subject);
@@ -118,6 +120,7 @@ fn destroy_parent(
         }
     }
     put_back(draft, &mut lane, parent, handle, catalogue, in_scope);
+    rates::destroy(draft, &mut lane, handle, in_scope);
     lane
 }
 
@@ -201,7 +204,7 @@ fn put_back(
 
 /// The values found of a subject that is not subdevcfg's, of those that still are what it wrote. All of them are let go
 /// of: the next apply finds what is there then.
-fn found_before(draft: &mut Draft<'_>, subject: &Subject) -> Vec<Setting> {
+pub(super) fn found_before(draft: &mut Draft<'_>, subject: &Subject) -> Vec<Setting> {
     let input = draft.input;
     draft.bookkeeping.let_go.push(subject.clone());
     let Some(observed) = input.state.settings(subject) else { return Vec::new() };
@@ -302,6 +305,7 @@ pub(super) fn restore_parent(
         requests.push((Request::Set { subject: subject.clone(), setting }, None));
     }
     requests.extend(reload);
+    requests.extend(rates::restore(handle, &parent.rate_nodes));
     for function in &parent.functions {
         requests.extend(restore_function(input, handle, function, None, catalogue));
     }

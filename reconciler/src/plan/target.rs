@@ -8,7 +8,7 @@ use super::parent::Planner;
 use super::{Action, NoteKind, changes};
 use crate::desired::DesiredFunction;
 use crate::reason::Reason;
-use crate::resource::{Attribute, Setting, Side};
+use crate::resource::{Attribute, Setting, Settings, Side};
 use crate::rules;
 use crate::state::Function;
 
@@ -17,7 +17,8 @@ impl Planner<'_, '_> {
         let desired = self.desired;
         // SFs first: a mediated device takes a free number, and it must not be one that the file gives to an SF.
         let mdevs_last = |function: &&DesiredFunction| function.id.is_mdev();
-        let mut functions: Vec<&DesiredFunction> = desired.functions.iter().collect();
+        let mut functions: Vec<&DesiredFunction> =
+            desired.functions.iter().filter(|function| !function.absent).collect();
         functions.sort_by_key(mdevs_last);
         for function in functions {
             self.function(function);
@@ -29,19 +30,27 @@ impl Planner<'_, '_> {
         let input = self.draft.input;
         let origin = self.origin.and_then(|parent| parent.function(&desired.id));
         let mut found = self.now.as_ref().and_then(|parent| parent.function(&desired.id)).cloned();
+        // Others have some of a function that is there; a new one begins with all.
+        let wanted = match origin {
+            Some(_) => desired.left.ours(&desired.subject, &desired.wanted.settings),
+            None => desired.wanted.settings.clone(),
+        };
+        let wanted = &wanted;
         let mut target = Target {
             active: true,
             mdev_type: desired.mdev_type.clone(),
             settings: origin.map(Function::settings).unwrap_or_default(),
         };
-        target.settings.extend(desired.wanted.settings.iter().cloned());
+        target.settings.extend(wanted.iter().cloned());
         if function::netdev_is_off(&target.settings, self.catalogue) {
             target.settings.retain(|attribute| attribute.side() != Some(Side::Netdev));
         }
         if self.now.as_ref().is_some_and(|parent| parent.eswitch.mode == Some(EswitchMode::Legacy)) {
             target.settings.retain(|attribute| !is_of_switchdev(attribute));
         }
+        self.leave_what_goes(&mut target.settings, wanted);
         self.check_names(desired, origin);
+        self.check_kernel(desired);
         let retyped = found.as_ref().is_some_and(|found| found.mdev_type != desired.mdev_type);
         if retyped && let Some(present) = found.take() {
             let because = Reason::forced("the type of a mediated device never changes: it is made again");
@@ -49,13 +58,13 @@ impl Planner<'_, '_> {
             self.delete(&present, &desired.address, &because, rules::REPLACE);
         }
         let because = self.gone.get(&desired.id).cloned();
-        if self.netdev_is_hidden(desired, found.as_ref()) {
+        if self.netdev_is_hidden(desired, wanted, found.as_ref()) {
             let text = "its netdev is not visible: in another network namespace, or a parameter was written by hand \
                         and its instance never reloaded; left alone";
             self.draft.note(NoteKind::Withheld, &desired.address, text);
             return;
         }
-        if self.representor_is_hidden(desired, origin, found.as_ref()) {
+        if self.representor_is_hidden(wanted, origin, found.as_ref()) {
             let text = "its representor is not visible, most likely in another network namespace: what the file says \
                         of it is left alone";
             self.draft.note(NoteKind::Withheld, &desired.address, text);
@@ -72,7 +81,7 @@ impl Planner<'_, '_> {
             made_again: found.is_none(),
             pending: input.record.pending.contains(&desired.subject),
             why: &|attribute| {
-                if desired.wanted.settings.get(attribute).is_some() {
+                if wanted.get(attribute).is_some() {
                     desired.wanted.why(attribute).clone()
                 } else {
                     Reason::default()
@@ -87,7 +96,7 @@ impl Planner<'_, '_> {
             &desired.subject,
             &desired.address,
             origin_settings.as_ref(),
-            Some(&desired.wanted.settings),
+            Some(wanted),
             reason,
         );
         if origin.is_some_and(|origin| !origin.active) && change.actions == [Action::NoOp] {
@@ -107,24 +116,29 @@ impl Planner<'_, '_> {
     /// A function of an eswitch in switchdev mode has a representor: one that is not to be seen is elsewhere.
     fn representor_is_hidden(
         &self,
-        desired: &DesiredFunction,
+        wanted: &Settings,
         origin: Option<&Function>,
         found: Option<&Function>,
     ) -> bool {
         let unseen = |function: Option<&Function>| function.is_some_and(|found| found.representor.is_none());
         let switchdev = self.origin.is_some_and(|origin| origin.eswitch.mode == Some(EswitchMode::Switchdev));
-        let wanted = desired.wanted.settings.get(&Attribute::Name(Side::Representor)).is_some();
-        wanted && switchdev && unseen(origin) && unseen(found)
+        let named = wanted.get(&Attribute::Name(Side::Representor)).is_some();
+        named && switchdev && unseen(origin) && unseen(found)
     }
 
     /// The function runs, all that its netdev needs is set, and yet there is none to be seen.
-    fn netdev_is_hidden(&self, desired: &DesiredFunction, found: Option<&Function>) -> bool {
+    fn netdev_is_hidden(
+        &self,
+        desired: &DesiredFunction,
+        wanted: &Settings,
+        found: Option<&Function>,
+    ) -> bool {
         let Some(found) = found.filter(|found| found.active && found.netdev.is_none()) else { return false };
-        let wants_netdev = desired.wanted.settings.get(&Attribute::Name(Side::Netdev)).is_some();
+        let wants_netdev = wanted.get(&Attribute::Name(Side::Netdev)).is_some();
         let settings = found.settings();
         let params = |setting: &&Setting| matches!(setting, Setting::Param { .. });
-        let in_force = desired.wanted.settings.iter().filter(params).all(|setting| settings.has(setting));
-        let mac = desired.wanted.settings.get(&Attribute::Mac);
+        let in_force = wanted.iter().filter(params).all(|setting| settings.has(setting));
+        let mac = wanted.get(&Attribute::Mac);
         let restarts = mac.is_some_and(|mac| !settings.has(mac));
         wants_netdev && in_force && !restarts && !self.draft.input.record.pending.contains(&desired.subject)
     }
@@ -132,5 +146,5 @@ impl Planner<'_, '_> {
 
 /// Attributes of what a function has in switchdev mode only: its representor and its rate leaf.
 fn is_of_switchdev(attribute: &Attribute) -> bool {
-    attribute.side() == Some(Side::Representor) || matches!(attribute, Attribute::TxShare | Attribute::TxMax)
+    attribute.side() == Some(Side::Representor) || attribute.is_rate()
 }

@@ -3,18 +3,16 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use subdevcfg_compiler::values::{
-    DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr, Rate,
-};
+use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr};
 use uuid::Uuid;
 
 use super::params::{self, Params, Values};
 use crate::kernel::Effect;
 use crate::record::Record;
-use crate::resource::{FunctionId, Subject};
+use crate::resource::{Capability, FunctionId, Subject};
 use crate::state::{
     Eswitch, FORMAT_VERSION, Function, FunctionVolatile, HostVolatile, Interface, InterfaceVolatile, Parent,
-    ParentVolatile, SoftSpec, State, Volatile,
+    ParentVolatile, Rates, SoftSpec, State, Volatile,
 };
 
 /// What `create max-subdevices=` is without it (kmod's default).
@@ -75,6 +73,9 @@ pub(super) struct SimulatedParent {
     /// Numbers for functions that none was chosen for start here: `auto_sfnum_min` as it was when the parent was made.
     pub first_automatic: u32,
     pub functions: Vec<SimulatedFunction>,
+    /// Nodes of the tree of rates, by name.
+    #[serde(default)]
+    pub rate_nodes: BTreeMap<String, Rates>,
     pub next_port_index: u32,
 }
 
@@ -86,9 +87,14 @@ pub(super) struct SimulatedFunction {
     /// Set for mediated devices.
     pub mdev: Option<SimulatedMdev>,
     pub mac: MacAddr,
+    /// `roce` and `max_io_eqs`, which kernels before 6.2 and 6.10 do not have.
+    #[serde(default)]
+    pub roce: Option<bool>,
+    #[serde(default)]
+    pub max_io_eqs: Option<u32>,
     /// The rate leaf, while the eswitch is in switchdev mode.
     #[serde(default)]
-    pub leaf: Option<Leaf>,
+    pub leaf: Option<Rates>,
     pub active: bool,
     /// Number of the auxiliary device of an active SF.
     pub aux_id: Option<u32>,
@@ -96,12 +102,6 @@ pub(super) struct SimulatedFunction {
     pub params: Option<Params>,
     pub netdev: Option<SimulatedInterface>,
     pub representor: Option<SimulatedInterface>,
-}
-
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub(super) struct Leaf {
-    pub tx_share: Rate,
-    pub tx_max: Rate,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -136,6 +136,18 @@ impl SimulatedHost {
             permanent: BTreeMap::new(),
             record: Record::default(),
         }
+    }
+
+    /// Whether the kernel that is played is older than this one.
+    pub(super) fn is_before(&self, major: u32, minor: u32) -> bool {
+        let mut parts = self.kernel_release.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) < (major, minor)
+    }
+
+    /// A new rate leaf or node. Priority and weight are told since 6.2 (commits cd502236835b, 6e2d7e84fcfe).
+    pub(super) fn new_rates(&self) -> Rates {
+        let number = (!self.is_before(6, 2)).then_some(0);
+        Rates { tx_priority: number, tx_weight: number, ..Rates::default() }
     }
 
     pub(super) fn interface_names(&self) -> impl Iterator<Item = &str> {
@@ -176,11 +188,11 @@ impl SimulatedHost {
     pub(super) fn shows(&self, subject: &Subject, effect: Effect) -> bool {
         let parent =
             (subject.parent.bus() == "subdev").then(|| self.parents.get(subject.parent.device())).flatten();
-        let function = subject.function.as_ref().and_then(|id| {
+        let function = subject.function_id().and_then(|id| {
             parent.and_then(|parent| parent.functions.iter().find(|function| function.id() == *id))
         });
         match effect {
-            Effect::Gone if subject.function.is_none() => parent.is_none(),
+            Effect::Gone if subject.is_parent() => parent.is_none(),
             Effect::Gone => function.is_none(),
             Effect::Detached => function.is_none_or(|function| !function.active),
             Effect::Instance => function.is_some_and(|function| function.params.is_some()),
@@ -221,6 +233,7 @@ impl SimulatedParent {
             mode: EswitchMode::Legacy,
             params,
             functions: Vec::new(),
+            rate_nodes: BTreeMap::new(),
             // Port 0 is the uplink.
             next_port_index: 1,
         }
@@ -262,6 +275,7 @@ impl SimulatedParent {
             },
             params: self.params.reported(&params::OF_PARENT),
             functions,
+            rate_nodes: self.rate_nodes.clone(),
             volatile: Volatile(ParentVolatile { mdev_types: Some(BTreeMap::from(types)), uplink_up: false }),
         }
     }
@@ -286,8 +300,9 @@ impl SimulatedFunction {
             id: self.id(),
             mdev_type: self.mdev.as_ref().map(|mdev| mdev.mdev_type.clone()),
             mac: Some(self.mac),
-            tx_share: self.leaf.map(|leaf| leaf.tx_share),
-            tx_max: self.leaf.map(|leaf| leaf.tx_max),
+            capabilities: self.roce.map(|roce| (Capability::Roce, roce)).into_iter().collect(),
+            max_io_eqs: self.max_io_eqs,
+            rates: self.leaf.clone(),
             active: self.active,
             params: params.unwrap_or_default(),
             netdev: self.netdev.as_ref().map(SimulatedInterface::state),

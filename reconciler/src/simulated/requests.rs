@@ -3,17 +3,18 @@
 use nix::errno::Errno;
 use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMode, MacAddr, Scalar};
 
-use super::host::{Leaf, SimulatedFunction, SimulatedHost, SimulatedMdev, SimulatedParent, size_of_type};
+use super::host::{SimulatedFunction, SimulatedHost, SimulatedMdev, SimulatedParent, size_of_type};
 use super::params::{self, Params, Values};
+use super::rates;
 use crate::kernel::{Request, RequestError};
-use crate::resource::{FunctionId, Setting, Side, Subject};
+use crate::resource::{Capability, FunctionId, Setting, Side, Subject};
 use crate::state::SoftSpec;
+
+/// The most queues of a function, and so of its `max_io_eqs` (`SD_QUEUES_MAX`, `kmod/subdev.h`).
+const MOST_QUEUES: u32 = 64;
 
 /// The least MTU of an Ethernet device (`ETH_MIN_MTU`, `include/uapi/linux/if_ether.h`).
 const MIN_MTU: u32 = 68;
-
-/// The highest rate in bytes per second (`SD_RATE_MAX`, `kmod/rate.c`).
-const MAX_RATE: u64 = 1_000_000_000_000;
 
 const NO_PLACE: &str = "all places are taken";
 
@@ -43,11 +44,14 @@ pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
         }
         Request::Create { parent, id, mdev_type } => create(host, parent, id, mdev_type.as_deref()),
         Request::Delete { parent, id } => delete(host, parent, id),
+        Request::MakeRateNode { parent, name } => rates::make_node(host, parent, name),
+        Request::DeleteRateNode { parent, name } => rates::delete_node(host, parent, name),
         Request::SetActive { parent, id, active } => set_active(host, parent, id, *active),
         Request::Set { subject, setting } => match setting {
             Setting::Name(side, _) | Setting::Mtu(side, _) | Setting::Up(side, _) => {
                 set_interface(host, subject, *side, setting)
             }
+            _ if setting.attribute().is_rate() => rates::set(host, subject, setting),
             _ => set(host, subject, setting),
         },
         Request::Reload { subject } => reload(host, subject),
@@ -69,7 +73,7 @@ fn check_lower(host: &SimulatedHost, spec: &SoftSpec) -> Answer {
     Ok(())
 }
 
-fn parent<'h>(
+pub(super) fn parent<'h>(
     host: &'h mut SimulatedHost,
     handle: &DevlinkHandle,
 ) -> Result<&'h mut SimulatedParent, RequestError> {
@@ -78,7 +82,7 @@ fn parent<'h>(
     found.ok_or_else(|| refuse(Errno::ENODEV, ""))
 }
 
-fn function<'h>(
+pub(super) fn function<'h>(
     host: &'h mut SimulatedHost,
     handle: &DevlinkHandle,
     id: &FunctionId,
@@ -145,12 +149,17 @@ fn create(
     // As many queues as the type takes places.
     let queues = Values::from([("queues".to_owned(), Scalar::from(size.unwrap_or(1)))]);
     let params = mdev.is_some().then(|| Params::new(&params::OF_FUNCTION, &queues));
+    let leaf = switchdev.then(|| host.new_rates());
+    let (roce, max_io_eqs) =
+        ((!host.is_before(6, 2)).then_some(true), (!host.is_before(6, 10)).then_some(MOST_QUEUES));
     let made = SimulatedFunction {
         sf_number,
         port_index,
         mdev,
         mac,
-        leaf: switchdev.then(Leaf::default),
+        roce,
+        max_io_eqs,
+        leaf,
         active: false,
         aux_id: None,
         params,
@@ -218,9 +227,16 @@ fn probe(host: &mut SimulatedHost, handle: &DevlinkHandle, id: &FunctionId) -> A
 }
 
 fn set(host: &mut SimulatedHost, subject: &Subject, setting: &Setting) -> Answer {
-    match (&subject.function, setting) {
+    if subject.rate_node_name().is_some() {
+        return Err(refuse(Errno::EOPNOTSUPP, ""));
+    }
+    match (subject.function_id(), setting) {
         (None, Setting::EswitchMode(mode)) => {
             let found = parent(host, &subject.parent)?;
+            // Also for the mode that it has (`devlink_rate_nodes_check`, net/devlink/rate.c).
+            if !found.rate_nodes.is_empty() {
+                return Err(refuse(Errno::EBUSY, "Rate node(s) exists."));
+            }
             if found.mode != *mode && !found.functions.is_empty() {
                 return Err(refuse(
                     Errno::EBUSY,
@@ -249,17 +265,24 @@ fn set(host: &mut SimulatedHost, subject: &Subject, setting: &Setting) -> Answer
             found.mac = *mac;
             Ok(())
         }
-        (Some(id), Setting::TxShare(rate) | Setting::TxMax(rate)) => {
+        (Some(id), Setting::Capability(capability, on)) => {
             let found = function(host, &subject.parent, id)?;
-            // Without a leaf the request finds nothing to set (`devlink_rate_leaf_get_from_info`, net/devlink/rate.c).
-            let leaf = found.leaf.as_mut().ok_or_else(|| refuse(Errno::ENODEV, ""))?;
-            if rate.0 > MAX_RATE {
-                return Err(refuse(Errno::EINVAL, "The rate is too high"));
+            // Kernels before 6.2 do not know the attribute, and its nest is parsed strictly (net/devlink/port.c).
+            let roce = found.roce.as_mut().ok_or_else(|| refuse(Errno::EINVAL, "Unknown attribute type"))?;
+            if *capability != Capability::Roce {
+                return Err(refuse(Errno::EOPNOTSUPP, "supported for VFs only"));
             }
-            match setting {
-                Setting::TxShare(_) => leaf.tx_share = *rate,
-                _ => leaf.tx_max = *rate,
+            *roce = *on;
+            Ok(())
+        }
+        (Some(id), Setting::MaxIoEqs(number)) => {
+            let found = function(host, &subject.parent, id)?;
+            let max = found.max_io_eqs.as_mut();
+            let max = max.ok_or_else(|| refuse(Errno::EINVAL, "Unknown attribute type"))?;
+            if !(1..=MOST_QUEUES).contains(number) {
+                return Err(refuse(Errno::EINVAL, "max_io_eqs must be 1 to 64"));
             }
+            *max = *number;
             Ok(())
         }
         (Some(id), Setting::Param { name, cmode, value }) => {
@@ -279,8 +302,9 @@ fn set(host: &mut SimulatedHost, subject: &Subject, setting: &Setting) -> Answer
 
 fn set_interface(host: &mut SimulatedHost, subject: &Subject, side: Side, setting: &Setting) -> Answer {
     let vanished = || RequestError::Vanished(format!("{subject} has no {}", side.as_str()));
-    let id = subject.function.as_ref().ok_or_else(vanished)?;
-    let live_rename = !old_kernel(&host.kernel_release);
+    let id = subject.function_id().ok_or_else(vanished)?;
+    // Interfaces are renamed while they are up since Linux 6.2 (commit bd039b5ea2a9).
+    let live_rename = !host.is_before(6, 2);
     let taken = matches!(setting, Setting::Name(_, name) if host.interface_names().any(|other| other == name.as_str()));
     let found = function(host, &subject.parent, id)?;
     let interface = match side {
@@ -315,31 +339,24 @@ fn set_interface(host: &mut SimulatedHost, subject: &Subject, side: Side, settin
     Ok(())
 }
 
-/// Interfaces are renamed while they are up since Linux 6.2 (commit bd039b5ea2a9).
-fn old_kernel(release: &str) -> bool {
-    let mut parts = release.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-    match (parts.next(), parts.next()) {
-        (Some(major), Some(minor)) => major < 6 || (major == 6 && minor < 2),
-        _ => true,
-    }
-}
-
 fn reload(host: &mut SimulatedHost, subject: &Subject) -> Answer {
-    let Some(id) = &subject.function else {
+    let Some(id) = subject.function_id() else {
         // The parent's: SFs are deleted, mediated devices stay, inactive, with new representors.
         let found = parent(host, &subject.parent)?;
         found.functions.retain(|function| function.mdev.is_some());
+        found.rate_nodes.clear();
         found.params.reload(&params::OF_PARENT);
         let max_mtu = found.max_mtu();
         let switchdev = found.mode == EswitchMode::Switchdev;
         let left = found.functions.len();
         for at in 0..left {
             let representor = switchdev.then(|| host.new_interface(max_mtu));
+            let leaf = switchdev.then(|| host.new_rates());
             let function = &mut parent(host, &subject.parent)?.functions[at];
             function.active = false;
             function.netdev = None;
             function.representor = representor;
-            function.leaf = switchdev.then(Leaf::default);
+            function.leaf = leaf;
         }
         return Ok(());
     };

@@ -10,7 +10,7 @@ use subdevcfg_compiler::source::SourceLoader;
 use subdevcfg_reconciler::apply::{Apply, KeepError, OnError, Outcome, Progress, RecordKeeper, apply};
 use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::kernel::{Effect, Kernel, ObserveError, Request, RequestError};
-use subdevcfg_reconciler::plan::{Input, Operation, Plan, Scope, destroy, plan};
+use subdevcfg_reconciler::plan::{Input, Operation, Plan, Scope, Selection, destroy, plan};
 use subdevcfg_reconciler::record::{Entry, Interrupted, Record};
 use subdevcfg_reconciler::resource::Subject;
 use subdevcfg_reconciler::simulated::SimulatedHost;
@@ -59,6 +59,13 @@ impl Host {
 
     pub fn apply(&mut self, desired: &Desired) -> Outcome {
         self.apply_with_fault(desired, None)
+    }
+
+    /// Applies a part of what is desired.
+    pub fn apply_part(&mut self, desired: &Desired, selection: &Selection) -> Outcome {
+        let planner =
+            |state: &State, record: &Record| plan(Input { desired, state, record }).narrowed(selection);
+        self.carry_out(&planner, None, OnError::Undo)
     }
 
     pub fn destroy(&mut self) -> Outcome {

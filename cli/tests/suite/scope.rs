@@ -1,0 +1,115 @@
+//! What is left to others, what must not be there, and applies of a part of a file.
+
+use crate::run::{Host, host_with, snapshot};
+
+const RATED: &str =
+    "subdevice a { sf 1; rate tx-max=\"5Gbit\"; netdev web mtu=1400 up=#true; MORE }; subdevice b { sf 2; }";
+
+/// The function of that number in the simulated host's file.
+fn function(host: &mut serde_json::Value, number: u64) -> &mut serde_json::Value {
+    let functions = host["parents"]["nic0"]["functions"].as_array_mut().unwrap();
+    functions.iter_mut().find(|function| function["sf_number"] == number).unwrap()
+}
+
+fn limit(host: &mut serde_json::Value, rate: &str) {
+    function(host, 1)["leaf"]["tx_max"] = rate.into();
+}
+
+#[test]
+fn what_is_ignored_is_written_once_and_then_left_to_others() {
+    let host = Host::new();
+    let text = host_with(&RATED.replace("MORE", "ignore \"rate.tx-max\""));
+    host.apply(&text);
+    assert_eq!(host.plan(&text).code, 0);
+    host.edit(|host| limit(host, "1Gbit"));
+    let plan = host.plan(&text);
+    snapshot("cli", "ignored", &plan.all());
+    assert_eq!(plan.code, 0);
+    // Without the word it is drift.
+    let drift = host.plan(&host_with(&RATED.replace("MORE", "")));
+    assert!(drift.stdout.contains("DRIFT") && drift.code == 2, "{}", drift.all());
+}
+
+#[test]
+fn a_netdev_that_a_cni_took_away_is_accepted_and_comes_back_with_a_restart() {
+    let host = Host::new();
+    let handed = |mac: &str| {
+        host_with(&RATED.replace("MORE", &format!("function mac=\"02:00:00:00:00:{mac}\"; hand-over to=cni")))
+    };
+    host.apply(&handed("01"));
+    // As seen from here when it is in another network namespace.
+    host.edit(|host| function(host, 1)["netdev"] = serde_json::Value::Null);
+    let plan = host.plan(&handed("01"));
+    snapshot("cli", "handed-over", &plan.all());
+    assert_eq!(plan.code, 0);
+    // The MAC address is the CNI's as well: another one in the file is for a function that is made anew.
+    assert_eq!(host.plan(&handed("02")).code, 0);
+}
+
+#[test]
+fn what_must_be_absent_is_deleted_whoever_made_it() {
+    let host = Host::new();
+    host.apply(&host_with("subdevice a { sf 1; }; subdevice b { sf 2; }"));
+    host.forget_record();
+    let text = host_with(
+        "subdevice a { sf 1; }; subdevice b absent=#true { sf 2; }; subdevice c absent=#true { sf 3; }",
+    );
+    snapshot("cli", "absent", &host.plan(&text).all());
+    host.apply(&text);
+    assert_eq!(host.config()["parents"]["subdev/nic0"]["functions"].as_array().unwrap().len(), 1);
+    assert_eq!(host.plan(&text).code, 0);
+}
+
+#[test]
+fn a_former_name_keeps_what_was_derived_from_it() {
+    let host = Host::new();
+    let text = |subdevice: &str| {
+        host_with(&format!("sf-numbers from=100 to=199; subdevice {subdevice} {{ sf; }}; subdevice SECOND"))
+    };
+    let with_mdev =
+        |sf: &str, mdev: &str| text(sf).replace("SECOND", &format!("{mdev} {{ mdev type=eth; }}"));
+    host.apply(&with_mdev("old", "disk"));
+    let before = host.config();
+    let renamed = with_mdev("new was=old", "store was=disk");
+    host.apply(&renamed);
+    assert_eq!(host.config(), before);
+    let plan = host.plan(&renamed);
+    assert_eq!(plan.code, 0, "{}", plan.all());
+    // Without it they are other functions.
+    let plan = host.plan(&with_mdev("new", "store"));
+    assert!(plan.stdout.contains("2 to create") && plan.stdout.contains("2 to delete"), "{}", plan.all());
+}
+
+#[test]
+fn only_a_part_of_a_file_is_planned_and_applied() {
+    let host = Host::new();
+    let text = host_with("subdevice a { sf 1; netdev n0; }; subdevice b { sf 2; representor r1; }");
+    host.apply(&host_with(""));
+    host.write("host.kdl", &text);
+    let only = ["--only", "subdev/nic0#a"];
+    let plan = host.run(&[&["plan", "host.kdl", "--detailed-exitcode"][..], &only].concat());
+    snapshot("cli", "only", &plan.all());
+    let run = host.run(&[&["apply", "host.kdl", "--yes"][..], &only].concat());
+    assert_eq!(run.code, 0, "{}", run.all());
+    let rest = host.run(&["plan", "host.kdl", "--detailed-exitcode", "--except", "subdev/nic0#a"]);
+    snapshot("cli", "except", &rest.all());
+    assert_eq!(rest.code, 2, "{}", rest.all());
+}
+
+#[test]
+fn a_part_needs_what_it_stands_on_and_takes_along_what_stands_on_it() {
+    let host = Host::new();
+    host.write(
+        "host.kdl",
+        &host_with("rate-node gold; subdevice a { sf 1; rate parent=gold; }; subdevice b { sf 2; }"),
+    );
+    // The parent that the subdevice needs is not there yet.
+    snapshot("cli", "only-needs-parent", &host.run(&["plan", "host.kdl", "--only", "subdev/nic0#a"]).all());
+    // Without the rate node, not the subdevice below it either.
+    snapshot(
+        "cli",
+        "except-rate-node",
+        &host.run(&["plan", "host.kdl", "--except", "subdev/nic0.rate-node[gold]"]).all(),
+    );
+    snapshot("cli", "only-unknown", &host.run(&["plan", "host.kdl", "--only", "subdev/nic0#c"]).all());
+}

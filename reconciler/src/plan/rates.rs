@@ -1,0 +1,368 @@
+//! The nodes of a parent's tree of rates: made before the functions below them, deleted after these have gone elsewhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use subdevcfg_compiler::catalogue::Impact;
+use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode};
+
+use super::lane::{Draft, Lane, Step};
+use super::parent::Planner;
+use super::{NoteKind, changes};
+use crate::desired::DesiredRateNode;
+use crate::kernel::{Effect, Request};
+use crate::reason::Reason;
+use crate::resource::{Attribute, Child, Setting, Settings, Subject};
+use crate::rules::{self, Stage};
+use crate::state::{Parent, Rates};
+
+/// The requests that make nodes again as they were found, those above first.
+pub(super) fn restore(
+    parent: &DevlinkHandle,
+    nodes: &BTreeMap<String, Rates>,
+) -> Vec<(Request, Option<Effect>)> {
+    let names = downwards(nodes.iter().map(|(name, rates)| (name.as_str(), rates.parent.as_deref())));
+    names.into_iter().flat_map(|name| restore_one(parent, name, &nodes[name])).collect()
+}
+
+fn restore_one(parent: &DevlinkHandle, name: &str, rates: &Rates) -> Vec<(Request, Option<Effect>)> {
+    let subject = Subject::rate_node(parent.clone(), name.to_owned());
+    let fresh = new_settings();
+    let make = Request::MakeRateNode { parent: parent.clone(), name: name.to_owned() };
+    let settings = rates.settings().into_iter().filter(|setting| !fresh.has(setting));
+    let set = settings.map(|setting| Request::Set { subject: subject.clone(), setting });
+    std::iter::once(make).chain(set).map(|request| (request, None)).collect()
+}
+
+/// What a leaf or node that was just made has (`devl_rate_leaf_create`, `devlink_nl_rate_new_doit`).
+pub(super) fn new_settings() -> Settings {
+    Rates { tx_priority: Some(0), tx_weight: Some(0), ..Rates::default() }.settings()
+}
+
+/// Names with the name above each, in an order in which each comes after the one above it. The compiler and the kernel
+/// refuse circles; what would be in one is left out.
+fn downwards<'n>(nodes: impl Iterator<Item = (&'n str, Option<&'n str>)>) -> Vec<&'n str> {
+    let above: BTreeMap<&str, Option<&str>> = nodes.collect();
+    let mut order: Vec<&str> = Vec::new();
+    let mut left: BTreeSet<&str> = above.keys().copied().collect();
+    loop {
+        let is_next = |name: &&str| above[name].is_none_or(|above| !left.contains(above));
+        let next: Vec<&str> = left.iter().copied().filter(is_next).collect();
+        if next.is_empty() {
+            return order;
+        }
+        left.retain(|name| !next.contains(name));
+        order.extend(next);
+    }
+}
+
+fn delete(
+    stage: Stage,
+    parent: &DevlinkHandle,
+    address: &str,
+    (name, found): (&str, &Rates),
+    reason: &Reason,
+) -> Step {
+    let request = Request::DeleteRateNode { parent: parent.clone(), name: name.to_owned() };
+    let mut step = Step::new(stage, address, request, reason.clone());
+    step.undo = restore_one(parent, name, found);
+    step
+}
+
+/// The nodes of a tree, those below first.
+fn upwards(nodes: &BTreeMap<String, Rates>) -> Vec<&str> {
+    let mut names = downwards(nodes.iter().map(|(name, rates)| (name.as_str(), rates.parent.as_deref())));
+    names.reverse();
+    names
+}
+
+/// Takes the nodes away that subdevcfg made, and puts back what it wrote of others.
+pub(super) fn destroy(
+    draft: &mut Draft<'_>,
+    lane: &mut Lane,
+    handle: &DevlinkHandle,
+    in_scope: &dyn Fn(&Subject) -> bool,
+) {
+    let input = draft.input;
+    let Some(parent) = input.state.parents.get(handle) else { return };
+    let made = |subject: &Subject| input.record.made.get(subject).filter(|_| in_scope(subject));
+    let reason = Reason::forced("subdevcfg made it");
+    for name in upwards(&parent.rate_nodes) {
+        let subject = Subject::rate_node(handle.clone(), name.to_owned());
+        let Some(address) = made(&subject) else {
+            put_back(draft, lane, &subject, in_scope);
+            continue;
+        };
+        let found = &parent.rate_nodes[name];
+        for other in below(parent, handle, name) {
+            let written = input.record.settings.get(&(other.clone(), Attribute::RateParent));
+            let moves_back = written.is_some_and(|written| written.before.is_some());
+            if made(&other).is_none() && !(moves_back && in_scope(&other)) {
+                draft.refuse(address, format!("{other} is below it and is not subdevcfg's: move it by hand"));
+            }
+        }
+        lane.tail.push(delete(Stage::RemoveRateNode, handle, address, (name, found), &reason));
+        draft.change(changes::between(&subject, address, Some(&found.settings()), None, reason.clone()));
+    }
+}
+
+/// What subdevcfg wrote of a node that it did not make.
+fn put_back(draft: &mut Draft<'_>, lane: &mut Lane, subject: &Subject, in_scope: &dyn Fn(&Subject) -> bool) {
+    if !in_scope(subject) {
+        return;
+    }
+    let input = draft.input;
+    let address = input.record.adopted.get(subject).cloned().unwrap_or_else(|| subject.to_string());
+    let Some(observed) = input.state.settings(subject) else { return };
+    let mut target = observed.clone();
+    for before in super::removal::found_before(draft, subject) {
+        let set = |setting: Setting| Request::Set { subject: subject.clone(), setting };
+        let reason = Reason::forced("the value that subdevcfg found");
+        let mut step = Step::new(Stage::RateNode, &address, set(before.clone()), reason);
+        step.before = observed.get(&before.attribute()).map(Setting::value);
+        step.impact = Impact::Traffic;
+        step.undo =
+            observed.get(&before.attribute()).map(|found| (set(found.clone()), None)).into_iter().collect();
+        lane.rate_nodes.push(step);
+        target.set(before);
+    }
+    let reason = Reason::forced("the value that subdevcfg found");
+    draft.change(changes::between(subject, &address, Some(&observed), Some(&target), reason));
+}
+
+/// The functions and nodes right below a node.
+fn below(parent: &Parent, handle: &DevlinkHandle, name: &str) -> Vec<Subject> {
+    let is_below = |rates: Option<&Rates>| rates.is_some_and(|rates| rates.parent.as_deref() == Some(name));
+    let functions = parent
+        .functions
+        .iter()
+        .filter(|function| is_below(function.rates.as_ref()))
+        .map(|function| Subject::function(handle.clone(), function.id.clone()));
+    let nodes = parent
+        .rate_nodes
+        .iter()
+        .filter(|(_, rates)| is_below(Some(rates)))
+        .map(|(node, _)| Subject::rate_node(handle.clone(), node.clone()));
+    functions.chain(nodes).collect()
+}
+
+impl Planner<'_, '_> {
+    /// The nodes that the file names, those above first.
+    pub(super) fn rate_nodes(&mut self) {
+        let desired = self.desired;
+        let targets: BTreeMap<&str, (&DesiredRateNode, Settings)> = desired
+            .rate_nodes
+            .iter()
+            .map(|node| (node.name.as_str(), (node, self.target_of(node))))
+            .collect();
+        let places = targets.iter().map(|(&name, (_, target))| (name, target.iter().find_map(above)));
+        for name in downwards(places) {
+            let (node, target) = &targets[name];
+            self.rate_node(node, target);
+        }
+    }
+
+    /// What a node is to have: what the file says, and for the rest what it has.
+    fn target_of(&self, node: &DesiredRateNode) -> Settings {
+        let origin = self.origin.and_then(|parent| parent.rate_nodes.get(&node.name));
+        let mut target = origin.map_or_else(new_settings, Rates::settings);
+        let is_ours =
+            origin.is_none() || self.desired.left.owner(&format!("rate-node[{}]", node.name)).is_none();
+        target.extend(node.wanted.settings.iter().filter(|_| is_ours).cloned());
+        self.leave_what_goes(&mut target, &node.wanted.settings);
+        target
+    }
+
+    fn rate_node(&mut self, desired: &DesiredRateNode, target: &Settings) {
+        let mode = self.now.as_ref().and_then(|parent| parent.eswitch.mode);
+        if mode == Some(EswitchMode::Legacy) {
+            let text =
+                "the kernel has rate nodes in switchdev mode only: write `eswitch mode=switchdev` as well";
+            self.draft.refuse(&desired.address, text);
+            return;
+        }
+        let origin = self.origin.and_then(|parent| parent.rate_nodes.get(&desired.name));
+        let found = self.now.as_ref().and_then(|parent| parent.rate_nodes.get(&desired.name)).cloned();
+        let parent = self.desired.subject.parent.clone();
+        if found.is_none() {
+            let make = Request::MakeRateNode { parent: parent.clone(), name: desired.name.clone() };
+            let mut step = Step::new(Stage::RateNode, &desired.address, make, desired.wanted.reason.clone());
+            step.undo = vec![(Request::DeleteRateNode { parent, name: desired.name.clone() }, None)];
+            self.lane.rate_nodes.push(step);
+        }
+        let now = found.as_ref().map_or_else(new_settings, Rates::settings);
+        for setting in target.iter().filter(|setting| !now.has(setting)).cloned() {
+            let attribute = setting.attribute();
+            let rule = rules::for_attribute(&desired.subject, &attribute, self.catalogue);
+            let between = rules::between_rate_nodes(
+                &self.draft.input.state.volatile.0.kernel_release,
+                now.get(&attribute),
+                &setting,
+            );
+            let set = |setting| Request::Set { subject: desired.subject.clone(), setting };
+            let reason = if desired.wanted.settings.get(&attribute).is_some() {
+                desired.wanted.why(&attribute).clone()
+            } else {
+                Reason::forced("comes back as it was")
+            };
+            let mut step = Step::new(rule.stage, &desired.address, set(setting), reason);
+            if let Some(found) = &found {
+                let before = found.settings().get(&attribute).cloned();
+                step.before = before.as_ref().map(Setting::value);
+                step.impact = if self.is_used(&desired.name) { rule.impact } else { Impact::None };
+                step.undo = before.map(|setting| (set(setting), None)).into_iter().collect();
+            }
+            if let Some(between) = between {
+                let because = Reason::forced(rules::BETWEEN_RATE_NODES);
+                let mut first = Step::new(rule.stage, &desired.address, set(between.clone()), because);
+                first.impact = step.impact;
+                // Undone, it comes by the same way.
+                first.undo = std::mem::replace(&mut step.undo, vec![(set(between), None)]);
+                self.lane.rate_nodes.push(first);
+            }
+            self.lane.rate_nodes.push(step);
+        }
+        let found = origin.map(Rates::settings);
+        let reason = desired.wanted.reason.clone();
+        let change = changes::between(
+            &desired.subject,
+            &desired.address,
+            found.as_ref(),
+            Some(&desired.wanted.settings),
+            reason,
+        );
+        self.draft.change(change);
+    }
+
+    /// Whether an active function is below this node.
+    fn is_used(&self, name: &str) -> bool {
+        let Some(origin) = self.origin else { return false };
+        let active = origin.functions.iter().filter(|function| function.active);
+        active.filter_map(|function| function.rates.as_ref()).any(|leaf| is_below(origin, leaf, name))
+    }
+
+    /// A switch of the eswitch mode is refused as long as there is a node, even if the mode is the same
+    /// (`devlink_rate_nodes_check`, net/devlink/rate.c): those that subdevcfg made go, the lowest first.
+    pub(super) fn clear_rate_nodes(&mut self, because: &Reason) {
+        let Some(now) = &mut self.now else { return };
+        let nodes = std::mem::take(&mut now.rate_nodes);
+        let handle = &self.desired.subject.parent;
+        for name in upwards(&nodes) {
+            let subject = self.of_rate_node(name);
+            let Some(address) = self.address_of_rate_node(&subject) else {
+                let because = because.text.as_deref().unwrap_or_default();
+                let text = format!("{subject} is in the way, and subdevcfg did not make it: {because}");
+                self.draft.refuse(&self.desired.address, text);
+                continue;
+            };
+            let step = delete(Stage::ClearRateNode, handle, &address, (name, &nodes[name]), because);
+            self.lane.parent.push(step);
+        }
+    }
+
+    /// Nodes that subdevcfg made and the file does not name any more go when nothing is below them; what nobody named is
+    /// told of.
+    pub(super) fn rate_nodes_that_go(&mut self) {
+        let reason = Reason::forced("subdevcfg made it, and the file does not name it any more");
+        if let Some(origin) = self.origin {
+            for (name, rates) in &origin.rate_nodes {
+                let subject = self.of_rate_node(name);
+                match self.recorded_child(&subject) {
+                    _ if self.is_named_rate_node(name) => {}
+                    Some(address) => {
+                        let found = rates.settings();
+                        let change = changes::between(&subject, &address, Some(&found), None, reason.clone());
+                        self.draft.change(change);
+                    }
+                    None if self.draft.input.record.address(&subject).is_none() => {
+                        let text = "not made by subdevcfg and in no file: untouched";
+                        self.draft.note(NoteKind::Unmanaged, subject.to_string(), text);
+                    }
+                    None => {}
+                }
+            }
+        }
+        let Some(now) = self.now.clone() else { return };
+        let handle = &self.desired.subject.parent;
+        for name in upwards(&now.rate_nodes) {
+            let goes = self.recorded_child(&self.of_rate_node(name));
+            let Some(address) = goes.filter(|_| !self.is_named_rate_node(name)) else { continue };
+            // Nobody moves what is not subdevcfg's from a node that goes.
+            for subject in below(&now, handle, name) {
+                if !self.is_ours(&subject) {
+                    let text =
+                        format!("{subject} is below it and is not subdevcfg's: name it, or move it by hand");
+                    self.draft.refuse(&address, text);
+                }
+            }
+            let found = (name, &now.rate_nodes[name]);
+            self.lane.tail.push(delete(Stage::RemoveRateNode, handle, &address, found, &reason));
+        }
+    }
+
+    /// Whether the file names it, or subdevcfg made it and takes it away.
+    fn is_ours(&self, subject: &Subject) -> bool {
+        let named = match &subject.child {
+            Some(Child::Function(id)) => self.desired_function(id).is_some(),
+            Some(Child::RateNode(name)) => self.is_named_rate_node(name),
+            None => true,
+        };
+        named || self.recorded_child(subject).is_some()
+    }
+
+    /// A leaf or node below a node that goes, and that the file puts below no other one, comes to the top.
+    pub(super) fn leave_what_goes(&self, target: &mut Settings, wanted: &Settings) {
+        if let Some(Setting::RateParent(Some(above))) = target.get(&Attribute::RateParent)
+            && wanted.get(&Attribute::RateParent).is_none()
+            && self.rate_node_goes(above)
+        {
+            target.set(Setting::RateParent(None));
+        }
+    }
+
+    /// Whether a node that something is below now will not be there at the end.
+    fn rate_node_goes(&self, name: &str) -> bool {
+        let is_there = self.now.as_ref().is_some_and(|now| now.rate_nodes.contains_key(name));
+        let is_made = self.recorded_child(&self.of_rate_node(name)).is_some();
+        !self.is_named_rate_node(name) && (is_made || !is_there)
+    }
+
+    fn is_named_rate_node(&self, name: &str) -> bool {
+        self.desired.rate_nodes.iter().any(|node| node.name == name)
+    }
+
+    fn of_rate_node(&self, name: &str) -> Subject {
+        Subject::rate_node(self.desired.subject.parent.clone(), name.to_owned())
+    }
+
+    fn recorded_child(&self, subject: &Subject) -> Option<String> {
+        self.draft.input.record.made.get(subject).cloned()
+    }
+
+    /// The address of a node that may be deleted: subdevcfg made it.
+    fn address_of_rate_node(&self, subject: &Subject) -> Option<String> {
+        let recorded = self.recorded_child(subject)?;
+        let named = self.desired.rate_nodes.iter().find(|node| node.subject == *subject);
+        Some(named.map_or(recorded, |node| node.address.clone()))
+    }
+}
+
+fn above(setting: &Setting) -> Option<&str> {
+    match setting {
+        Setting::RateParent(above) => above.as_deref(),
+        _ => None,
+    }
+}
+
+/// Whether a leaf or node is below the node of that name, however far.
+fn is_below(parent: &Parent, rates: &Rates, name: &str) -> bool {
+    let mut at = rates.parent.as_deref();
+    // The kernel has no circles, a state from a file might.
+    for _ in 0..=parent.rate_nodes.len() {
+        match at {
+            None => return false,
+            Some(found) if found == name => return true,
+            Some(found) => at = parent.rate_nodes.get(found).and_then(|rates| rates.parent.as_deref()),
+        }
+    }
+    false
+}

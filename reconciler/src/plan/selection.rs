@@ -1,0 +1,216 @@
+//! A part of a plan: some resources only, or all but some. What is chosen brings along what it needs, and what is left out
+//! takes along what needs it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Action, Bookkeeping, Operation, Plan, Refusal, ResourceChange};
+use crate::guard::is_within;
+use crate::kernel::Request;
+use crate::resource::{Setting, Subject};
+
+/// Which resources are meant, by their addresses; with an address all that lies below it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Only these; all if there are none.
+    pub only: Vec<String>,
+    /// Not these.
+    pub except: Vec<String>,
+}
+
+/// An address that names nothing in the plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no `{address}` in this plan")]
+pub struct UnknownAddress {
+    /// What was given.
+    pub address: String,
+    /// The addresses that there are.
+    pub known: Vec<String>,
+}
+
+impl Selection {
+    /// Whether it chooses at all.
+    #[must_use]
+    pub const fn is_everything(&self) -> bool {
+        self.only.is_empty() && self.except.is_empty()
+    }
+
+    /// Checks that each address names a device, a subdevice or a rate node of the plan.
+    ///
+    /// # Errors
+    /// [`UnknownAddress`] for the first that does not.
+    pub fn check(&self, plan: &Plan) -> Result<(), UnknownAddress> {
+        let changes = plan.resource_changes.iter().map(|change| change.address.as_str());
+        let refused = plan.refusals.iter().map(|refusal| refusal.address.as_str());
+        let noted = plan.notes.iter().map(|note| note.about.as_str());
+        let known: BTreeSet<&str> = changes.clone().chain(refused).chain(noted).collect();
+        let mut wanted = self.only.iter().chain(&self.except);
+        match wanted.find(|address| !known.contains(address.as_str())) {
+            None => Ok(()),
+            Some(address) => {
+                Err(UnknownAddress { address: address.clone(), known: changes.map(str::to_owned).collect() })
+            }
+        }
+    }
+
+    /// Whether the address is meant by itself, not for the sake of another one.
+    fn covers(&self, address: &str) -> bool {
+        let among = |scopes: &[String]| scopes.iter().any(|scope| is_within(address, scope));
+        (self.only.is_empty() || among(&self.only)) && !among(&self.except)
+    }
+}
+
+impl Plan {
+    /// The part of the plan that a selection means.
+    #[must_use]
+    pub fn narrowed(mut self, selection: &Selection) -> Self {
+        if selection.is_everything() {
+            return self;
+        }
+        let kept = kept(&self, selection);
+        let refusals = torn(&self, &kept);
+        let number: BTreeMap<usize, usize> =
+            kept.iter().enumerate().map(|(at, &old)| (old, at + 1)).collect();
+        self.operations.retain(|operation| kept.contains(&operation.id));
+        for operation in &mut self.operations {
+            renumber(operation, &number);
+        }
+        let stays = |change: &ResourceChange| match change.operations.as_slice() {
+            [] => selection.covers(&change.address),
+            operations => operations.iter().any(|id| kept.contains(id)),
+        };
+        let (changes, left_out): (Vec<_>, Vec<_>) = self.resource_changes.into_iter().partition(stays);
+        self.resource_changes = changes;
+        for change in &mut self.resource_changes {
+            change.operations = change.operations.iter().filter_map(|id| number.get(id)).copied().collect();
+        }
+        let with_work = left_out.iter().filter(|change| change.actions != [Action::NoOp]);
+        self.left_out = with_work.map(|change| change.address.clone()).collect();
+        let is_out: BTreeSet<&Subject> = left_out.iter().map(|change| &change.subject).collect();
+        self.bookkeeping = narrowed_bookkeeping(self.bookkeeping, |subject| !is_out.contains(subject));
+        self.refusals.retain(|refusal| selection.covers(&refusal.address));
+        self.refusals.extend(refusals);
+        self.drift.retain(|drift| selection.covers(&drift.address));
+        self.impact = self.operations.iter().map(|operation| operation.impact).max().unwrap_or_default();
+        self
+    }
+}
+
+/// The operations that are carried out, by number. A resource is changed whole or not at all.
+fn kept(plan: &Plan, selection: &Selection) -> BTreeSet<usize> {
+    let mut kept: BTreeSet<usize> = BTreeSet::new();
+    if selection.only.is_empty() {
+        // All but what is left out, and what needs that; the operations stand in their order.
+        let mut out: BTreeSet<usize> = BTreeSet::new();
+        for operation in &plan.operations {
+            let needs_it = operation.after.iter().any(|first| out.contains(first));
+            if needs_it || !selection.covers(&operation.address) {
+                out.insert(operation.id);
+            } else {
+                kept.insert(operation.id);
+            }
+        }
+        return whole_resources(plan, kept, |part, all| part.len() == all.len());
+    }
+    let chosen = plan.operations.iter().filter(|operation| selection.covers(&operation.address));
+    let mut open: Vec<usize> = chosen.map(|operation| operation.id).collect();
+    while let Some(id) = open.pop() {
+        if !kept.insert(id) {
+            continue;
+        }
+        let operation = &plan.operations[id - 1];
+        let takes_all = takes_others(&operation.request)
+            && plan.resource_changes.iter().filter(|change| comes_back(change)).any(|change| {
+                change.subject.parent == operation.lane && change.subject != operation.request.subject()
+            });
+        let together = plan.operations.iter().filter(|other| {
+            other.request.subject() == operation.request.subject()
+                || takes_all && other.lane == operation.lane
+        });
+        open.extend(operation.after.iter().copied().chain(together.map(|other| other.id)));
+    }
+    kept
+}
+
+/// Drops the operations of resources of which not all are there.
+fn whole_resources(
+    plan: &Plan,
+    mut kept: BTreeSet<usize>,
+    is_whole: impl Fn(&[usize], &[usize]) -> bool,
+) -> BTreeSet<usize> {
+    let mut by_subject: BTreeMap<Subject, Vec<usize>> = BTreeMap::new();
+    for operation in &plan.operations {
+        by_subject.entry(operation.request.subject()).or_default().push(operation.id);
+    }
+    loop {
+        let before = kept.len();
+        for all in by_subject.values() {
+            let part: Vec<usize> = all.iter().copied().filter(|id| kept.contains(id)).collect();
+            if !is_whole(&part, all) {
+                kept.retain(|id| !part.contains(id));
+            }
+        }
+        // What needs them goes with them.
+        let lost: Vec<usize> = kept
+            .iter()
+            .copied()
+            .filter(|id| plan.operations[id - 1].after.iter().any(|first| !kept.contains(first)))
+            .collect();
+        kept.retain(|id| !lost.contains(id));
+        if kept.len() == before {
+            return kept;
+        }
+    }
+}
+
+/// Whether a request takes away more than its subject: what it took has to come back in the same apply.
+fn takes_others(request: &Request) -> bool {
+    match request {
+        Request::DelParent { .. } => true,
+        Request::Reload { subject } => subject.is_parent(),
+        Request::Set { setting, .. } => matches!(setting, Setting::EswitchMode(_)),
+        _ => false,
+    }
+}
+
+/// What would be taken away and not come back.
+fn torn(plan: &Plan, kept: &BTreeSet<usize>) -> Vec<Refusal> {
+    let takes = |change: &ResourceChange| {
+        plan.operations.iter().find(|operation| {
+            kept.contains(&operation.id)
+                && operation.lane == change.subject.parent
+                && takes_others(&operation.request)
+        })
+    };
+    let is_out = |change: &&ResourceChange| !change.operations.iter().any(|id| kept.contains(id));
+    let changes = plan.resource_changes.iter().filter(|change| comes_back(change)).filter(is_out);
+    changes
+        .filter_map(|change| {
+            let text = format!(
+                "it cannot be left out: operation \"{}\" takes it away, and it has to come back",
+                takes(change)?.request
+            );
+            Some(Refusal { address: change.address.clone(), text })
+        })
+        .collect()
+}
+
+/// Whether a resource is taken away and made again, or passed over and put back.
+fn comes_back(change: &ResourceChange) -> bool {
+    change.actions == [Action::Restore] || change.actions == [Action::Delete, Action::Create]
+}
+
+fn renumber(operation: &mut Operation, number: &BTreeMap<usize, usize>) {
+    operation.id = number[&operation.id];
+    operation.after = operation.after.iter().filter_map(|id| number.get(id)).copied().collect();
+    operation.undo.after_undo_of = operation.undo.after_undo_of.and_then(|id| number.get(&id).copied());
+}
+
+fn narrowed_bookkeeping(all: Bookkeeping, is_in: impl Fn(&Subject) -> bool) -> Bookkeeping {
+    Bookkeeping {
+        adopt: all.adopt.into_iter().filter(|(subject, _)| is_in(subject)).collect(),
+        release: all.release.into_iter().filter(|(subject, _)| is_in(subject)).collect(),
+        forget: all.forget.into_iter().filter(|subject| is_in(subject)).collect(),
+        let_go: all.let_go.into_iter().filter(|subject| is_in(subject)).collect(),
+        readdress: all.readdress.into_iter().filter(|(subject, _)| is_in(subject)).collect(),
+    }
+}

@@ -1,0 +1,315 @@
+//! Attributes of subjects, and settings: attributes with a value. Observed and desired ones are the same type, so that a
+//! difference is a comparison.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use subdevcfg_compiler::address::Part;
+use subdevcfg_compiler::model::Rates;
+use subdevcfg_compiler::values::{
+    Cmode, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr, Rate, Scalar,
+};
+
+/// Which of a function's two network interfaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The function's own netdev.
+    Netdev,
+    /// The representor on the parent.
+    Representor,
+}
+
+impl Side {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Netdev, Self::Representor];
+
+    /// The node of the language that describes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Netdev => "netdev",
+            Self::Representor => "representor",
+        }
+    }
+}
+
+/// Something that a port function can do or not (`DEVLINK_PORT_FN_ATTR_CAPS`, since Linux 6.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Capability {
+    /// RoCE.
+    Roce,
+    /// Live migration; VFs only.
+    Migratable,
+    /// Offload of the cryptography of `IPsec`; VFs only.
+    IpsecCrypto,
+    /// Offload of `IPsec` whole; VFs only.
+    IpsecPacket,
+}
+
+impl Capability {
+    /// All, in the order of their bits (`enum devlink_port_fn_attr_cap`).
+    pub const ALL: [Self; 4] = [Self::Roce, Self::Migratable, Self::IpsecCrypto, Self::IpsecPacket];
+
+    /// The word of the language.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Roce => "roce",
+            Self::Migratable => "migratable",
+            Self::IpsecCrypto => "ipsec-crypto",
+            Self::IpsecPacket => "ipsec-packet",
+        }
+    }
+}
+
+/// The name of an attribute of a subject. The order is that in which plans list them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attribute {
+    /// Eswitch mode of a parent.
+    EswitchMode,
+    /// Eswitch inline mode of a parent.
+    InlineMode,
+    /// Eswitch encap mode of a parent.
+    EncapMode,
+    /// MAC address of a port function.
+    Mac,
+    /// A capability of a port function.
+    Capability(Capability),
+    /// How many event queues for I/O a port function may have.
+    MaxIoEqs,
+    /// The rate node above a rate leaf or node.
+    RateParent,
+    /// Share of a rate leaf or node.
+    TxShare,
+    /// Limit of a rate leaf or node.
+    TxMax,
+    /// Strict priority of a rate leaf or node among its siblings.
+    TxPriority,
+    /// Weight of a rate leaf or node among its siblings of one priority.
+    TxWeight,
+    /// A devlink parameter, of the parent's or the function's instance.
+    Param(String, Cmode),
+    /// Name of an interface.
+    Name(Side),
+    /// MTU of an interface.
+    Mtu(Side),
+    /// Administrative state of an interface.
+    Up(Side),
+}
+
+impl Attribute {
+    /// The interface this is an attribute of, if it is one of an interface.
+    #[must_use]
+    pub const fn side(&self) -> Option<Side> {
+        match self {
+            Self::Name(side) | Self::Mtu(side) | Self::Up(side) => Some(*side),
+            _ => None,
+        }
+    }
+
+    /// Whether it is one of a rate leaf or node.
+    #[must_use]
+    pub const fn is_rate(&self) -> bool {
+        matches!(self, Self::RateParent | Self::TxShare | Self::TxMax | Self::TxPriority | Self::TxWeight)
+    }
+
+    /// The part of an address that names this attribute of a parent or function.
+    #[must_use]
+    pub fn part(&self) -> Part {
+        let interface = |side: Side, attribute| match side {
+            Side::Netdev => Part::Netdev(Some(attribute)),
+            Side::Representor => Part::Representor(Some(attribute)),
+        };
+        match self {
+            Self::EswitchMode => Part::Eswitch(Some("mode")),
+            Self::InlineMode => Part::Eswitch(Some("inline-mode")),
+            Self::EncapMode => Part::Eswitch(Some("encap-mode")),
+            Self::Mac => Part::Function(Some("mac")),
+            Self::Capability(capability) => Part::Function(Some(capability.as_str())),
+            Self::MaxIoEqs => Part::Function(Some("max-io-eqs")),
+            Self::RateParent => Part::Rate(Some("parent")),
+            Self::TxShare => Part::Rate(Some("tx-share")),
+            Self::TxMax => Part::Rate(Some("tx-max")),
+            Self::TxPriority => Part::Rate(Some("tx-priority")),
+            Self::TxWeight => Part::Rate(Some("tx-weight")),
+            Self::Param(name, cmode) => Part::Param(name.clone(), *cmode),
+            Self::Name(side) => interface(*side, "name"),
+            Self::Mtu(side) => interface(*side, "mtu"),
+            Self::Up(side) => interface(*side, "up"),
+        }
+    }
+}
+
+impl fmt::Display for Attribute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // In running text the cmode goes without saying: a parameter's identity stands in its address.
+            Self::Param(name, _) => write!(f, "param {name}"),
+            Self::EswitchMode => f.write_str("eswitch mode"),
+            Self::InlineMode => f.write_str("eswitch inline-mode"),
+            Self::EncapMode => f.write_str("eswitch encap-mode"),
+            Self::Mac => f.write_str("function mac"),
+            Self::Capability(capability) => write!(f, "function {}", capability.as_str()),
+            Self::MaxIoEqs => f.write_str("function max-io-eqs"),
+            Self::RateParent => f.write_str("rate parent"),
+            Self::TxShare => f.write_str("rate tx-share"),
+            Self::TxMax => f.write_str("rate tx-max"),
+            Self::TxPriority => f.write_str("rate tx-priority"),
+            Self::TxWeight => f.write_str("rate tx-weight"),
+            Self::Name(side) => write!(f, "{} name", side.as_str()),
+            Self::Mtu(side) => write!(f, "{} mtu", side.as_str()),
+            Self::Up(side) => write!(f, "{} up", side.as_str()),
+        }
+    }
+}
+
+/// An attribute with a value: what is, or what is to be.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Setting {
+    /// See [`Attribute::EswitchMode`].
+    EswitchMode(EswitchMode),
+    /// See [`Attribute::InlineMode`].
+    InlineMode(InlineMode),
+    /// See [`Attribute::EncapMode`].
+    EncapMode(EncapMode),
+    /// See [`Attribute::Mac`].
+    Mac(MacAddr),
+    /// See [`Attribute::Capability`].
+    Capability(Capability, bool),
+    /// See [`Attribute::MaxIoEqs`].
+    MaxIoEqs(u32),
+    /// See [`Attribute::RateParent`]; `None` is the root of the tree.
+    RateParent(Option<String>),
+    /// See [`Attribute::TxShare`].
+    TxShare(Rate),
+    /// See [`Attribute::TxMax`].
+    TxMax(Rate),
+    /// See [`Attribute::TxPriority`].
+    TxPriority(u32),
+    /// See [`Attribute::TxWeight`].
+    TxWeight(u32),
+    /// See [`Attribute::Param`].
+    Param {
+        /// Name.
+        name: String,
+        /// The cmode it is written with.
+        cmode: Cmode,
+        /// Value.
+        value: Scalar,
+    },
+    /// See [`Attribute::Name`].
+    Name(Side, InterfaceName),
+    /// See [`Attribute::Mtu`].
+    Mtu(Side, u32),
+    /// See [`Attribute::Up`].
+    Up(Side, bool),
+}
+
+impl Setting {
+    /// The attribute this is a value of.
+    #[must_use]
+    pub fn attribute(&self) -> Attribute {
+        match self {
+            Self::EswitchMode(_) => Attribute::EswitchMode,
+            Self::InlineMode(_) => Attribute::InlineMode,
+            Self::EncapMode(_) => Attribute::EncapMode,
+            Self::Mac(_) => Attribute::Mac,
+            Self::Capability(capability, _) => Attribute::Capability(*capability),
+            Self::MaxIoEqs(_) => Attribute::MaxIoEqs,
+            Self::RateParent(_) => Attribute::RateParent,
+            Self::TxShare(_) => Attribute::TxShare,
+            Self::TxMax(_) => Attribute::TxMax,
+            Self::TxPriority(_) => Attribute::TxPriority,
+            Self::TxWeight(_) => Attribute::TxWeight,
+            Self::Param { name, cmode, .. } => Attribute::Param(name.clone(), *cmode),
+            Self::Name(side, _) => Attribute::Name(*side),
+            Self::Mtu(side, _) => Attribute::Mtu(*side),
+            Self::Up(side, _) => Attribute::Up(*side),
+        }
+    }
+
+    /// The value as files, plans and JSON write it.
+    #[must_use]
+    pub fn value(&self) -> Scalar {
+        match self {
+            Self::EswitchMode(mode) => Scalar::Text(mode.to_string()),
+            Self::InlineMode(mode) => Scalar::Text(mode.to_string()),
+            Self::EncapMode(mode) => Scalar::Text(mode.to_string()),
+            Self::Mac(mac) => Scalar::Text(mac.to_string()),
+            Self::RateParent(parent) => Scalar::Text(parent.clone().unwrap_or_else(|| Rates::TOP.to_owned())),
+            Self::TxShare(rate) | Self::TxMax(rate) => Scalar::Text(rate.to_string()),
+            Self::Param { value, .. } => value.clone(),
+            Self::Name(_, name) => Scalar::Text(name.to_string()),
+            Self::Mtu(_, number)
+            | Self::MaxIoEqs(number)
+            | Self::TxPriority(number)
+            | Self::TxWeight(number) => Scalar::from(*number),
+            Self::Up(_, on) | Self::Capability(_, on) => Scalar::Bool(*on),
+        }
+    }
+}
+
+/// The attributes of one subject, each once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings(BTreeMap<Attribute, Setting>);
+
+impl Settings {
+    /// No attributes.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// Sets an attribute, replacing its earlier value.
+    pub fn set(&mut self, setting: Setting) {
+        self.0.insert(setting.attribute(), setting);
+    }
+
+    /// The value of an attribute.
+    #[must_use]
+    pub fn get(&self, attribute: &Attribute) -> Option<&Setting> {
+        self.0.get(attribute)
+    }
+
+    /// Whether this attribute has exactly this value here.
+    #[must_use]
+    pub fn has(&self, setting: &Setting) -> bool {
+        self.get(&setting.attribute()) == Some(setting)
+    }
+
+    /// All of them, in the order of [`Attribute`].
+    pub fn iter(&self) -> impl Iterator<Item = &Setting> {
+        self.0.values()
+    }
+
+    /// Keeps only what `keep` says.
+    pub fn retain(&mut self, keep: impl Fn(&Attribute) -> bool) {
+        self.0.retain(|attribute, _| keep(attribute));
+    }
+}
+
+impl IntoIterator for Settings {
+    type Item = Setting;
+    type IntoIter = std::collections::btree_map::IntoValues<Attribute, Setting>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_values()
+    }
+}
+
+impl FromIterator<Setting> for Settings {
+    fn from_iter<I: IntoIterator<Item = Setting>>(settings: I) -> Self {
+        Self(settings.into_iter().map(|setting| (setting.attribute(), setting)).collect())
+    }
+}
+
+impl Extend<Setting> for Settings {
+    fn extend<I: IntoIterator<Item = Setting>>(&mut self, settings: I) {
+        self.0.extend(settings.into_iter().map(|setting| (setting.attribute(), setting)));
+    }
+}
