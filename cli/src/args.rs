@@ -16,6 +16,9 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// Know the drivers of the catalogues in this directory as well (`*.kdl`, in the form of those that the program has).
+    #[arg(long = "catalog", value_name = "DIR", global = true)]
+    pub catalogs: Vec<Utf8PathBuf>,
 }
 
 const EXIT_CODES: &str = "\
@@ -154,8 +157,11 @@ pub enum Command {
     #[command(after_help = "Examples: subdevcfg explain E0207, subdevcfg explain device.subdevice.netdev")]
     Explain {
         /// A code, names with dots between them, DRIVER or DRIVER.PARAM.
-        #[arg(value_name = "CODE|PATH")]
-        subject: String,
+        #[arg(value_name = "CODE|PATH", required_unless_present = "schema")]
+        subject: Option<String>,
+        /// Print the whole language as JSON instead, for editors that complete words.
+        #[arg(long, conflicts_with = "subject")]
+        schema: bool,
     },
     /// Draw what a host file describes and what must be there before what.
     #[command(after_help = "Example: subdevcfg graph host.kdl --format dot | dot -Tsvg > host.svg")]
@@ -291,4 +297,6 @@ pub enum GraphFormat {
     Dot,
     /// Mermaid, as Markdown renderers draw it.
     Mermaid,
+    /// A picture: subdevices that are alike are one.
+    Svg,
 }

@@ -9,9 +9,11 @@ mod look;
 use crate::args::{Cli, Command};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::sources;
 
 /// Runs the command of a command line.
 pub fn run(cli: &Cli) -> Result<Exit, CliError> {
+    sources::read_catalogues(&cli.catalogs)?;
     match &cli.command {
         Command::Check(options) => check::check(options),
         Command::Plan { file, state, from, machine, part, detailed_exitcode, all, guard, output } => {
@@ -33,7 +35,7 @@ pub fn run(cli: &Cli) -> Result<Exit, CliError> {
         }
         Command::State { machine, output } => look::state(machine, *output),
         Command::Fmt { files, check } => format::format(files, *check),
-        Command::Explain { subject } => explain::explain(subject),
+        Command::Explain { subject, .. } => explain::explain(subject.as_deref()),
         Command::Graph { file, format } => look::graph(file, *format),
     }
 }

@@ -104,7 +104,7 @@ fn compile_for(
             expand::expand(source, document, kernel, loader, &mut sources, &mut diagnostics);
         bounds = conditions.bounds;
         let mut validated = validate::validate(document, Schema::language(), &mut diagnostics);
-        let model = lower::lower(&validated.document, &mut diagnostics);
+        let model = lower::lower(&validated.document, loader.catalogues(), &mut diagnostics);
         check::check(&model, &mut diagnostics);
         if !conditions.places.is_empty() {
             validated.unplanned.insert("when".to_owned(), conditions.places);

@@ -101,6 +101,7 @@ pub fn graph(file: &Utf8Path, format: GraphFormat) -> Result<Exit, CliError> {
     let text = match format {
         GraphFormat::Dot => host.graph.to_dot(),
         GraphFormat::Mermaid => host.graph.to_mermaid(),
+        GraphFormat::Svg => show::picture::svg(&host.graph.folded()),
     };
     show::print(&text)?;
     Ok(Exit::Done)
