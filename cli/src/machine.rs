@@ -151,6 +151,19 @@ fn command_line() -> String {
     std::env::args().collect::<Vec<_>>().join(" ")
 }
 
+/// `uname -r` of the machine that the command line names, before it is opened: host files are compiled for it.
+pub fn kernel_release(machine: &args::Machine) -> String {
+    let Some(path) = &machine.simulate else {
+        // uname(2) fails for a bad address only.
+        return nix::sys::utsname::uname()
+            .map_or_else(|_| String::new(), |names| names.release().to_string_lossy().into_owned());
+    };
+    // What is wrong with the file is told when the machine is opened.
+    let host = std::fs::read_to_string(path).ok();
+    let host: Option<SimulatedHost> = host.and_then(|text| serde_json::from_str(&text).ok());
+    host.map_or_else(|| SIMULATED_RELEASE.to_owned(), |host| host.kernel_release)
+}
+
 /// Reads a state that `subdevcfg state --format json` wrote.
 pub fn read_state(path: &Utf8Path) -> Result<State, CliError> {
     let help = "name a file that `subdevcfg state --format json` wrote";

@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use subdevcfg_compiler::catalogue::Catalogue;
 use subdevcfg_compiler::diagnostic::Severity;
 use subdevcfg_compiler::source::{SourceLoader, SourceMap};
-use subdevcfg_compiler::{Compilation, CompiledHost, compile, render};
+use subdevcfg_compiler::{Compilation, CompiledHost, compile, compile_on, render};
 use subdevcfg_reconciler::desired::Desired;
 
 use crate::error::CliError;
@@ -90,9 +90,12 @@ pub fn desired(file: &Utf8Path, host: &CompiledHost, sources: &SourceMap) -> Res
     Desired::of(host, sources).map_err(|source| CliError::Unplanned { file: file.to_owned(), source })
 }
 
-/// Compiles a host file; its diagnostics go to standard error.
-pub fn compile_host(path: &Utf8Path) -> Result<(CompiledHost, SourceMap), CliError> {
-    let Compilation { sources, diagnostics, host } = compile(path, &Files);
+/// Compiles a host file for a host with this kernel (`uname -r`; of one that cannot be read, the newest); its diagnostics go to standard error.
+pub fn compile_host(path: &Utf8Path, kernel_release: &str) -> Result<(CompiledHost, SourceMap), CliError> {
+    let Compilation { sources, diagnostics, host } = match kernel_release.parse() {
+        Ok(kernel) => compile_on(path, &Files, &kernel),
+        Err(_) => compile(path, &Files),
+    };
     if !diagnostics.is_empty() {
         let text = render::render(&diagnostics, &sources, show::width(), show::color_on_stderr());
         io::stderr().write_all(text.as_bytes())?;

@@ -29,6 +29,8 @@ pub struct Unplanned {
 pub struct Desired {
     /// Its parents, by address.
     pub parents: Vec<DesiredParent>,
+    /// The places of the file that are for hosts with another kernel.
+    pub for_other_kernels: Vec<String>,
 }
 
 /// A parent as it is to be.
@@ -151,7 +153,10 @@ impl Desired {
         }
         let places = Places(sources);
         let devices = host.model.devices.iter();
-        Ok(Self { parents: devices.filter_map(|device| places.parent(device)).collect() })
+        Ok(Self {
+            parents: devices.filter_map(|device| places.parent(device)).collect(),
+            for_other_kernels: host.left_out.iter().map(|&span| sources.cite(span)).collect(),
+        })
     }
 }
 

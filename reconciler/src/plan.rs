@@ -227,6 +227,8 @@ pub enum NoteKind {
     Unmanaged,
     /// Its other side is not there yet.
     Deferred,
+    /// The file has it for hosts with another kernel.
+    OtherKernel,
     /// Nothing may restart or remove it: from now on, or no longer.
     Protected,
     /// Somebody else changed it, and the file leaves it to others.
@@ -266,6 +268,7 @@ pub fn plan(input: Input<'_>) -> Plan {
         parent::plan(&mut draft, desired);
     }
     bookkeeping::release_devices(&mut draft);
+    bookkeeping::tell_of_other_kernels(&mut draft);
     draft.finish()
 }
 

@@ -33,7 +33,7 @@ use std::path::Path;
 
 use camino::Utf8Path;
 use subdevcfg_compiler::source::SourceLoader;
-use subdevcfg_compiler::{Compilation, compile, render};
+use subdevcfg_compiler::{Compilation, compile, compile_on, render};
 use subdevcfg_reconciler::described::described;
 use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::plan::{Input, Plan, plan};
@@ -86,7 +86,10 @@ impl Host {
 
     /// Compiles a host file whose text and includes come from somewhere else.
     pub fn compile(path: &Utf8Path, loader: &dyn SourceLoader) -> Result<Self, HostError> {
-        let Compilation { sources, diagnostics, host } = compile(path, loader);
+        let Compilation { sources, diagnostics, host } = match KERNEL.parse() {
+            Ok(kernel) => compile_on(path, loader, &kernel),
+            Err(_) => compile(path, loader),
+        };
         let host =
             host.ok_or_else(|| HostError::Invalid(render::render(&diagnostics, &sources, WIDTH, false)))?;
         let desired = Desired::of(&host, &sources)

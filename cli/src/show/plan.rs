@@ -246,6 +246,7 @@ fn notes(text: &mut String, plan: &Plan) {
             NoteKind::Released => "RELEASED",
             NoteKind::Unmanaged => "UNMANAGED",
             NoteKind::Deferred => "DEFERRED",
+            NoteKind::OtherKernel => "NOT HERE",
             NoteKind::Protected => "PROTECTED",
             NoteKind::Accepted => "ACCEPTED",
             NoteKind::Withheld => "WITHHELD",

@@ -1,6 +1,6 @@
 //! What is left to others, what must not be there, and applies of a part of a file.
 
-use crate::run::{Host, host_with, snapshot};
+use crate::run::{Host, host_with, run, snapshot};
 
 const RATED: &str =
     "subdevice a { sf 1; rate tx-max=\"5Gbit\"; netdev web mtu=1400 up=#true; MORE }; subdevice b { sf 2; }";
@@ -183,4 +183,23 @@ fn more_than_half_at_once_wants_a_number() {
     assert_eq!(refused.code, 3, "{}", refused.all());
     assert!(refused.stdout.contains("--max-destroy 2"), "{}", refused.all());
     assert_eq!(apply(&["--max-destroy", "2"]).code, 0);
+}
+
+#[test]
+fn what_is_for_other_kernels_is_left_out_and_told() {
+    let host = Host::new();
+    let text = host_with(
+        "subdevice a { sf 1; when kernel=\">=6.10\" { function max-io-eqs=8; }; when kernel=\"<6.10\" { rate tx-max=\"1Gbit\"; }; }",
+    );
+    host.apply(&host_with(""));
+    let newer = host.plan(&text).stdout;
+    assert!(newer.contains("function max-io-eqs 8") && !newer.contains("rate tx-max"), "{newer}");
+    host.edit(|host| host["kernel_release"] = "6.1.0".into());
+    snapshot("cli", "other-kernel", &host.plan(&text).all());
+    host.apply(&text);
+    assert_eq!(host.plan(&text).code, 0);
+    // Without a host the newest kernel that is tested is meant.
+    host.write("base.kdl", &host_with(""));
+    let described = run(&host.path(""), &["plan", "host.kdl", "--from", "base.kdl"]).stdout;
+    assert!(described.contains("function max-io-eqs 8"), "{described}");
 }
