@@ -172,6 +172,25 @@ pub enum Command {
         #[arg(long, default_value = "dot")]
         format: GraphFormat,
     },
+    /// Print what a shell needs to complete the words of command lines.
+    #[command(
+        after_help = "Example: subdevcfg completions bash > /usr/share/bash-completion/completions/subdevcfg"
+    )]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page of a command, or write those of all.
+    #[command(after_help = "Examples: subdevcfg man apply | man -l -\n          \
+        subdevcfg man --into /usr/share/man/man1")]
+    Man {
+        /// The command; without one, subdevcfg itself.
+        #[arg(conflicts_with = "into")]
+        command: Option<String>,
+        /// Write a page for each command into this folder.
+        #[arg(long, value_name = "DIR")]
+        into: Option<Utf8PathBuf>,
+    },
 }
 
 /// Which machine.

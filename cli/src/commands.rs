@@ -5,6 +5,7 @@ mod check;
 mod explain;
 mod format;
 mod look;
+mod manual;
 
 use crate::args::{Cli, Command};
 use crate::error::CliError;
@@ -34,6 +35,9 @@ pub fn run(cli: &Cli) -> Result<Exit, CliError> {
             apply::destroy(file.as_deref(), machine, change, *output)
         }
         Command::State { machine, output } => look::state(machine, *output),
+        Command::Completions { shell } => manual::completions(*shell),
+        Command::Man { command: _, into: Some(folder) } => manual::pages(folder),
+        Command::Man { command, into: None } => manual::page(command.as_deref()),
         Command::Fmt { files, check } => format::format(files, *check),
         Command::Explain { subject, .. } => explain::explain(subject.as_deref()),
         Command::Graph { file, format } => look::graph(file, *format),

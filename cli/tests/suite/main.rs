@@ -8,6 +8,7 @@ mod folding;
 mod gitops;
 mod in_use;
 mod lifecycle;
+mod manual;
 mod ownership;
 mod plans;
 mod run;
