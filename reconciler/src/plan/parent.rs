@@ -209,6 +209,7 @@ impl Planner<'_, '_> {
             }
             self.changes_of_functions_that_go(origin);
             self.take_all_functions(&because);
+            self.take_rate_nodes(&because);
             let mut step = Step::new(Stage::RemoveParent, &self.desired.address, remove.clone(), because);
             step.effect = Some(Effect::Gone);
             step.impact = self.price(rules::PARENT);
@@ -342,10 +343,8 @@ impl Planner<'_, '_> {
         let resets = self.catalogue.map(|catalogue| &catalogue.reset_by_reload);
         let reset = |what| resets.is_some_and(|resets| resets.contains(&what));
         let mut undo = vec![(request, None)];
-        if reset(Reset::Rates)
-            && let Some(now) = &mut self.now
-        {
-            let nodes = std::mem::take(&mut now.rate_nodes);
+        if reset(Reset::Rates) {
+            let nodes = self.take_rate_nodes(&Reason::forced("a reload of the parent deletes it"));
             undo.extend(rates::restore(&self.desired.subject.parent, &nodes));
         }
         let functions = self.present();
