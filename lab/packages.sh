@@ -3,7 +3,7 @@
 # The Debian packages that the lab and the checks use. Sourced by lab/test.
 
 lab_packages=(
-	bash bc binutils busybox-static cpio dash e2fsprogs ethtool gcc gcc-12 iproute2 iputils-ping jq kmod libc6-dev libelf1
+	bash bc binutils busybox-static cpio dash e2fsprogs ethtool g++ gcc gcc-12 iproute2 iputils-ping jq kmod libc6-dev libelf1
 	make mmdebstrap perl python3 qemu-system-x86 shellcheck sparse util-linux xz-utils zstd
 )
 

@@ -16,6 +16,9 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// Know the drivers of the catalogues in this directory as well (`*.kdl`, in the form of those that the program has).
+    #[arg(long = "catalog", value_name = "DIR", global = true)]
+    pub catalogs: Vec<Utf8PathBuf>,
 }
 
 const EXIT_CODES: &str = "\
@@ -154,8 +157,11 @@ pub enum Command {
     #[command(after_help = "Examples: subdevcfg explain E0207, subdevcfg explain device.subdevice.netdev")]
     Explain {
         /// A code, names with dots between them, DRIVER or DRIVER.PARAM.
-        #[arg(value_name = "CODE|PATH")]
-        subject: String,
+        #[arg(value_name = "CODE|PATH", required_unless_present = "schema")]
+        subject: Option<String>,
+        /// Print the whole language as JSON instead, for editors that complete words.
+        #[arg(long, conflicts_with = "subject")]
+        schema: bool,
     },
     /// Draw what a host file describes and what must be there before what.
     #[command(after_help = "Example: subdevcfg graph host.kdl --format dot | dot -Tsvg > host.svg")]
@@ -165,6 +171,25 @@ pub enum Command {
         /// The notation.
         #[arg(long, default_value = "dot")]
         format: GraphFormat,
+    },
+    /// Print what a shell needs to complete the words of command lines.
+    #[command(
+        after_help = "Example: subdevcfg completions bash > /usr/share/bash-completion/completions/subdevcfg"
+    )]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page of a command, or write those of all.
+    #[command(after_help = "Examples: subdevcfg man apply | man -l -\n          \
+        subdevcfg man --into /usr/share/man/man1")]
+    Man {
+        /// The command; without one, subdevcfg itself.
+        #[arg(conflicts_with = "into")]
+        command: Option<String>,
+        /// Write a page for each command into this folder.
+        #[arg(long, value_name = "DIR")]
+        into: Option<Utf8PathBuf>,
     },
 }
 
@@ -191,12 +216,21 @@ pub struct Guard {
     /// Disturb what is at this address although the host is reached over it.
     #[arg(long, value_name = "ADDRESS")]
     pub allow_lifeline: Vec<String>,
+    /// Let `exclusive` take away up to so many functions of a device that nobody named, not eight and half of them at the
+    /// most.
+    #[arg(long, value_name = "N")]
+    pub max_destroy: Option<usize>,
 }
 
 impl Guard {
     /// What is allowed.
     pub fn permissions(&self) -> Permissions<'_> {
-        Permissions { allow: &self.allow, in_use: &self.allow_in_use, lifeline: &self.allow_lifeline }
+        Permissions {
+            allow: &self.allow,
+            in_use: &self.allow_in_use,
+            lifeline: &self.allow_lifeline,
+            max_destroy: self.max_destroy,
+        }
     }
 }
 
@@ -282,4 +316,6 @@ pub enum GraphFormat {
     Dot,
     /// Mermaid, as Markdown renderers draw it.
     Mermaid,
+    /// A picture: subdevices that are alike are one.
+    Svg,
 }

@@ -5,13 +5,16 @@ mod check;
 mod explain;
 mod format;
 mod look;
+mod manual;
 
 use crate::args::{Cli, Command};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::sources;
 
 /// Runs the command of a command line.
 pub fn run(cli: &Cli) -> Result<Exit, CliError> {
+    sources::read_catalogues(&cli.catalogs)?;
     match &cli.command {
         Command::Check(options) => check::check(options),
         Command::Plan { file, state, from, machine, part, detailed_exitcode, all, guard, output } => {
@@ -32,8 +35,11 @@ pub fn run(cli: &Cli) -> Result<Exit, CliError> {
             apply::destroy(file.as_deref(), machine, change, *output)
         }
         Command::State { machine, output } => look::state(machine, *output),
+        Command::Completions { shell } => manual::completions(*shell),
+        Command::Man { command: _, into: Some(folder) } => manual::pages(folder),
+        Command::Man { command, into: None } => manual::page(command.as_deref()),
         Command::Fmt { files, check } => format::format(files, *check),
-        Command::Explain { subject } => explain::explain(subject),
+        Command::Explain { subject, .. } => explain::explain(subject.as_deref()),
         Command::Graph { file, format } => look::graph(file, *format),
     }
 }

@@ -95,6 +95,15 @@ pub enum CliError {
     #[error(transparent)]
     #[diagnostic(help("{}", known_addresses(.0)))]
     Address(#[from] UnknownAddress),
+    /// There is no such command.
+    #[error("there is no command `{name}`")]
+    #[diagnostic(help("the commands: {}", known.join(", ")))]
+    NoCommand {
+        /// What was given.
+        name: String,
+        /// The commands.
+        known: Vec<String>,
+    },
     /// There is nobody to ask.
     #[error("nobody can be asked: standard input is no terminal")]
     #[diagnostic(help("--yes answers the question beforehand"))]

@@ -24,6 +24,9 @@ use crate::error::CliError;
 /// Where lock and record are: what they tell dies with the kernel, and so does this folder.
 const RUN: &str = "/run/subdevcfg";
 
+/// Where what is protected is kept, over a boot.
+const LASTING: &str = "/var/lib/subdevcfg";
+
 /// How long a second run waits for the first.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -133,7 +136,7 @@ fn open_live(access: Access) -> Result<Machine, CliError> {
     if let Some(peer) = session_peer() {
         kernel.keep_reachable(peer);
     }
-    let mut keeper = FileKeeper::new(RUN, kernel.boot_id()?);
+    let mut keeper = FileKeeper::new(RUN, kernel.boot_id()?).lasting_in(LASTING);
     let record = keeper.load()?;
     Ok(Machine { kernel: Box::new(kernel), record, keeper: Box::new(keeper), _lock: lock })
 }
@@ -146,6 +149,19 @@ fn session_peer() -> Option<IpAddr> {
 
 fn command_line() -> String {
     std::env::args().collect::<Vec<_>>().join(" ")
+}
+
+/// `uname -r` of the machine that the command line names, before it is opened: host files are compiled for it.
+pub fn kernel_release(machine: &args::Machine) -> String {
+    let Some(path) = &machine.simulate else {
+        // uname(2) fails for a bad address only.
+        return nix::sys::utsname::uname()
+            .map_or_else(|_| String::new(), |names| names.release().to_string_lossy().into_owned());
+    };
+    // What is wrong with the file is told when the machine is opened.
+    let host = std::fs::read_to_string(path).ok();
+    let host: Option<SimulatedHost> = host.and_then(|text| serde_json::from_str(&text).ok());
+    host.map_or_else(|| SIMULATED_RELEASE.to_owned(), |host| host.kernel_release)
 }
 
 /// Reads a state that `subdevcfg state --format json` wrote.

@@ -1,6 +1,7 @@
 //! What is known of a driver, as data: one file a driver in `schemas/drivers/`. The compiler checks host files against
 //! it, the reconciler takes orders and prices from it. No code asks for a driver by name.
 
+mod own;
 mod page;
 mod read;
 
@@ -10,6 +11,9 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::values::{Cmode, EswitchMode, ParamType, Scalar};
+
+pub(crate) use own::Known;
+pub use own::Unreadable;
 
 /// One driver's catalogue.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -6,12 +6,13 @@ mod duplicates;
 mod eswitch;
 mod numbers;
 mod rates;
+mod reserved;
 mod vfs;
 mod words;
 
 use std::collections::BTreeMap;
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, any_error};
 use crate::model::{Device, HostModel, Lifecycle, Subdevice};
 use crate::nearest::listed;
 use crate::source::Span;
@@ -20,6 +21,7 @@ use crate::source::Span;
 pub(crate) fn check(host: &HostModel, diagnostics: &mut Vec<Diagnostic>) {
     duplicates::check(host, diagnostics);
     bridges::check(host, diagnostics);
+    reserved::check(host, diagnostics);
     for device in &host.devices {
         eswitch::check(device, diagnostics);
         numbers::check(device, diagnostics);
@@ -27,7 +29,9 @@ pub(crate) fn check(host: &HostModel, diagnostics: &mut Vec<Diagnostic>) {
         vfs::check(device, diagnostics);
         words::check(device, diagnostics);
         driver::check(device, diagnostics);
-        diagnostics.extend(pool(device));
+        // What is wrong with a subdevice keeps it out of the model.
+        let all = !any_error(diagnostics);
+        diagnostics.extend(pool(device, all));
         diagnostics.extend(any_host(host, device));
     }
 }
@@ -48,8 +52,8 @@ pub(crate) fn unplanned(words: BTreeMap<String, Vec<Span>>) -> Option<Diagnostic
     Some(diagnostic.help("`check` takes the file; `plan` and `apply` refuse it and do nothing by halves"))
 }
 
-/// More subdevices than the pool of a soft parent.
-fn pool(device: &Device) -> Option<Diagnostic> {
+/// More subdevices than the pool of a soft parent; whether these are all.
+fn pool(device: &Device, all: bool) -> Option<Diagnostic> {
     let room = device.create.as_ref()?.max_subdevices.as_ref()?;
     let most = usize::try_from(room.value).unwrap_or(usize::MAX);
     // VFs do not come out of the pool, and what is absent needs no room.
@@ -62,7 +66,8 @@ fn pool(device: &Device) -> Option<Diagnostic> {
     names.sort_by_key(|name| name.span);
     let over = names.get(most)?;
     let (count, handle) = (names.len(), &device.name.value);
-    let message = format!("`{handle}` has room for {most} subdevices, and {count} are described");
+    let at_least = if all { "" } else { "at least " };
+    let message = format!("`{handle}` has room for {most} subdevices, and {at_least}{count} are described");
     Some(
         Diagnostic::new(Code::PoolTooSmall, message, room.span, "the size of the pool")
             .and(over.span, "the first without room")

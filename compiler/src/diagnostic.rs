@@ -101,7 +101,7 @@ impl Diagnostic {
         Self {
             code,
             severity: code.severity(),
-            message: message.into(),
+            message: on_one_line(message.into()),
             primary: Label { span, text: label.into() },
             secondary: Vec::new(),
             help: None,
@@ -135,6 +135,16 @@ impl Diagnostic {
         self.help = Some(text.into());
         self
     }
+}
+
+/// A sentence with the control characters of what it quotes as escapes.
+fn on_one_line(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let escaped =
+        text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() });
+    escaped.collect()
 }
 
 /// Puts messages in the order in which they are shown: by place, then by code.
@@ -351,6 +361,7 @@ codes! {
     NoSuchAttribute = "E0511", Error, "an attribute of functions that the driver does not take";
     RoundedRate = "E0512", Error, "a rate that the driver would round or refuse";
     UnknownDefault = "E0515", Error, "a default that the catalogue does not know";
+    UnknownDriver = "E0516", Warning, "a driver that is probably misspelt";
     Unincluded = "E0601", Error, "an included file that cannot be read";
     HostInFragment = "E0602", Error, "an included file with a host of its own";
     Circular = "E0603", Error, "a file, a template or a name that needs itself";

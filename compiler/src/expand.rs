@@ -47,8 +47,8 @@ pub(crate) struct Conditions {
     kernel: Kernel,
     /// The versions that they compare with.
     pub bounds: BTreeSet<Version>,
-    /// Where they stand.
-    pub places: Vec<Span>,
+    /// Where those stand that do not hold.
+    pub left_out: Vec<Span>,
 }
 
 /// Expands the host file `entry`, which has been parsed to `document`.
@@ -78,7 +78,7 @@ pub(crate) fn expand(
         declarations: Declarations::default(),
         overrides: Vec::new(),
         optional: Vec::new(),
-        conditions: Conditions { kernel, bounds: BTreeSet::new(), places: Vec::new() },
+        conditions: Conditions { kernel, bounds: BTreeSet::new(), left_out: Vec::new() },
     };
     let file = File { source: entry, document, bindings: None, origin: Origin::WRITTEN, is_host, depth: 0 };
     let whole = expander.file(&file);

@@ -1,8 +1,9 @@
 //! Explanations: the page of a code, and what the schema says of a node or property.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Known};
 use crate::diagnostic::Code;
 use crate::nearest::{listed, nearest};
 use crate::schema::{ANY, FILE, NodeSpec, Schema, value_reference};
@@ -20,6 +21,11 @@ pub struct Unexplained {
 /// Explains a code (`E0207`), a path of the language (`device.subdevice.netdev`, `netdev.mtu`), a driver (`mlx5_core`) or
 /// one of its parameters (`mlx5_core.enable_eth`), in Markdown.
 pub fn explain(subject: &str) -> Result<String, Unexplained> {
+    explain_with(subject, &[])
+}
+
+/// The same, with catalogues of one's own beside those of the program.
+pub fn explain_with(subject: &str, catalogues: &[Arc<Catalogue>]) -> Result<String, Unexplained> {
     let asked = subject.to_uppercase();
     if let Some(code) = Code::ALL.iter().find(|code| code.as_str() == asked) {
         return Ok(code.page().to_owned());
@@ -34,10 +40,11 @@ pub fn explain(subject: &str) -> Result<String, Unexplained> {
     }
     let (first, rest) =
         subject.split_once('.').map_or((subject, None), |(driver, param)| (driver, Some(param)));
-    if let Some(catalogue) = Catalogue::of_driver(first) {
+    let known = Known(catalogues);
+    if let Some(catalogue) = known.of_driver(first) {
         return catalogue_page(&catalogue, rest, subject);
     }
-    path(Schema::language(), subject)
+    path(Schema::language(), subject, known)
 }
 
 fn catalogue_page(catalogue: &Catalogue, param: Option<&str>, subject: &str) -> Result<String, Unexplained> {
@@ -55,7 +62,7 @@ fn catalogue_page(catalogue: &Catalogue, param: Option<&str>, subject: &str) -> 
     })
 }
 
-fn path(schema: &Schema, subject: &str) -> Result<String, Unexplained> {
+fn path(schema: &Schema, subject: &str, known_drivers: Known<'_>) -> Result<String, Unexplained> {
     let mut at: Option<&NodeSpec> = None;
     let mut words = subject.split('.').peekable();
     while let Some(word) = words.next() {
@@ -76,7 +83,7 @@ fn path(schema: &Schema, subject: &str) -> Result<String, Unexplained> {
         }
         let properties = at.into_iter().flat_map(|node| &node.properties).map(|value| value.name.as_str());
         let candidates: Vec<&str> = known().map(|node| node.name.as_str()).chain(properties).collect();
-        let drivers = if at.is_none() { Catalogue::drivers() } else { Vec::new() };
+        let drivers = if at.is_none() { known_drivers.drivers() } else { Vec::new() };
         let help = match nearest(word, candidates.iter().copied().chain(drivers)) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("possible here: {}", listed(candidates)),
@@ -90,6 +97,34 @@ fn path(schema: &Schema, subject: &str) -> Result<String, Unexplained> {
 #[cfg(test)]
 mod tests {
     use super::explain;
+    use crate::schema::{ANY, FILE, Schema};
+
+    /// The path to a node from the top of a file, by the first place that it can stand in.
+    fn path_to(name: &str, parent: &str) -> String {
+        if [FILE, ANY].contains(&parent) {
+            return name.to_owned();
+        }
+        let above = Schema::language().node(parent).and_then(|node| node.parents.first()).expect("a parent");
+        format!("{}.{name}", path_to(parent, above))
+    }
+
+    #[test]
+    fn every_node_and_property_has_an_explanation_at_every_place() {
+        let mut count = 0;
+        for node in &Schema::language().nodes {
+            for parent in &node.parents {
+                let path = path_to(&node.name, parent);
+                let page = explain(&path).unwrap_or_else(|error| panic!("{path}: {}", error.help));
+                assert!(page.contains(&node.doc), "{path}");
+                for property in &node.properties {
+                    let path = format!("{path}.{}", property.name);
+                    assert!(explain(&path).is_ok_and(|text| text.contains(&property.doc)), "{path}");
+                    count += 1;
+                }
+            }
+        }
+        assert!(count > 80, "{count}");
+    }
 
     #[test]
     fn codes_nodes_and_properties_have_an_explanation() {

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::catalogue::Catalogue;
 use crate::diagnostic::{Applicability, Code, Edit, Fix, Severity};
 use crate::source::{SourceId, SourceLoader};
 use crate::{Compilation, compile};
@@ -116,6 +118,10 @@ struct Overlay<'a> {
 impl SourceLoader for Overlay<'_> {
     fn load(&self, path: &Utf8Path) -> io::Result<String> {
         self.files.get(path).map_or_else(|| self.under.load(path), |text| Ok(text.clone()))
+    }
+
+    fn catalogues(&self) -> &[Arc<Catalogue>] {
+        self.under.catalogues()
     }
 
     fn join(&self, from: &Utf8Path, path: &str) -> Utf8PathBuf {

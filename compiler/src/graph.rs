@@ -2,6 +2,7 @@
 
 mod build;
 mod draw;
+mod fold;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,6 +12,8 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
 use crate::address::Address;
+
+pub use fold::Folded;
 
 /// Why one resource must be there before another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -34,7 +34,7 @@ use crate::expand::Kernel;
 use crate::graph::ResourceGraph;
 use crate::model::HostModel;
 use crate::schema::Schema;
-use crate::source::{SourceLoader, SourceMap};
+use crate::source::{SourceLoader, SourceMap, Span};
 use crate::values::Version;
 
 /// What the compiler made of a file.
@@ -57,14 +57,30 @@ pub struct CompiledHost {
     pub graph: ResourceGraph,
     /// The words in the file that are checked, but that plans of this version refuse.
     pub unplanned: Vec<String>,
+    /// The `when` nodes that do not hold: what they would put into the host is not in it.
+    pub left_out: Vec<Span>,
 }
 
 /// Compiles the host file at `entry`, for a kernel above all that its `when` nodes name; what is wrong with another kernel
 /// is reported as well.
 pub fn compile(entry: &Utf8Path, loader: &dyn SourceLoader) -> Compilation {
-    let (mut compilation, bounds) = compile_for(entry, loader, Kernel::Newest);
-    for (kernel, words) in below(&bounds) {
-        let (other, _) = compile_for(entry, loader, Kernel::Release(kernel));
+    compile_with(entry, loader, Kernel::Newest)
+}
+
+/// Compiles the host file at `entry` for a host with this kernel (`uname -r`); what is wrong with another kernel is
+/// reported as well.
+pub fn compile_on(entry: &Utf8Path, loader: &dyn SourceLoader, kernel: &Version) -> Compilation {
+    compile_with(entry, loader, Kernel::Release(kernel.clone()))
+}
+
+fn compile_with(entry: &Utf8Path, loader: &dyn SourceLoader, kernel: Kernel) -> Compilation {
+    let is_newest = kernel == Kernel::Newest;
+    let (mut compilation, bounds) = compile_for(entry, loader, kernel);
+    let mut others: Vec<(Kernel, String)> =
+        below(&bounds).into_iter().map(|(kernel, words)| (Kernel::Release(kernel), words)).collect();
+    others.extend(bounds.last().filter(|_| !is_newest).map(|last| (Kernel::Newest, format!("above {last}"))));
+    for (kernel, words) in others {
+        let (other, _) = compile_for(entry, loader, kernel);
         let what = format!("with a kernel {words}");
         diagnostic::add_new(&mut compilation.diagnostics, &mut compilation.sources, &other, &what);
     }
@@ -103,23 +119,21 @@ fn compile_for(
         let (document, conditions) =
             expand::expand(source, document, kernel, loader, &mut sources, &mut diagnostics);
         bounds = conditions.bounds;
-        let mut validated = validate::validate(document, Schema::language(), &mut diagnostics);
-        let model = lower::lower(&validated.document, &mut diagnostics);
+        let left_out = conditions.left_out;
+        let validated = validate::validate(document, Schema::language(), &mut diagnostics);
+        let model = lower::lower(&validated.document, loader.catalogues(), &mut diagnostics);
         check::check(&model, &mut diagnostics);
-        if !conditions.places.is_empty() {
-            validated.unplanned.insert("when".to_owned(), conditions.places);
-        }
         let unplanned: Vec<String> = validated.unplanned.keys().cloned().collect();
         if !any_error(&diagnostics) {
             diagnostics.extend(check::unplanned(validated.unplanned));
         }
-        (model, unplanned)
+        (model, unplanned, left_out)
     });
 
     let diagnostics = diagnostic::with_trails(diagnostics, &sources);
-    let host = model.filter(|_| !any_error(&diagnostics)).map(|(model, unplanned)| {
+    let host = model.filter(|_| !any_error(&diagnostics)).map(|(model, unplanned, left_out)| {
         let graph = ResourceGraph::build(&model);
-        CompiledHost { model, graph, unplanned }
+        CompiledHost { model, graph, unplanned, left_out }
     });
     (Compilation { sources, diagnostics, host }, bounds)
 }

@@ -9,7 +9,9 @@ mod subdevice;
 pub(crate) mod value;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use crate::catalogue::{Catalogue, Known};
 use crate::diagnostic::Diagnostic;
 use crate::model::{HostModel, Sourced};
 use crate::source::Span;
@@ -22,7 +24,11 @@ pub(crate) struct HostIdentity<'a> {
 }
 
 /// Lowers a document. The model is whole only if nothing was reported, here or before.
-pub(crate) fn lower(document: &Document, diagnostics: &mut Vec<Diagnostic>) -> HostModel {
+pub(crate) fn lower(
+    document: &Document,
+    catalogues: &[Arc<Catalogue>],
+    diagnostics: &mut Vec<Diagnostic>,
+) -> HostModel {
     let node = document.all("host").next();
     // A file without a host has been refused; its devices are lowered all the same, for what is wrong in them.
     let name = node
@@ -31,8 +37,11 @@ pub(crate) fn lower(document: &Document, diagnostics: &mut Vec<Diagnostic>) -> H
         .unwrap_or_else(|| written(String::new(), document.span));
     let seed = node.and_then(|node| node.property("uuid-seed")).and_then(value::text);
     let identity = HostIdentity { seed: &seed.as_ref().unwrap_or(&name).value, name: &name };
-    let mut devices: Vec<_> =
-        document.all("device").filter_map(|node| device::device(node, &identity, diagnostics)).collect();
+    let known = Known(catalogues);
+    let mut devices: Vec<_> = document
+        .all("device")
+        .filter_map(|node| device::device(node, &identity, known, diagnostics))
+        .collect();
     devices.sort_by(|a, b| a.name.value.cmp(&b.name.value));
     let mut bridges: Vec<_> =
         document.all("bridge").filter_map(|node| parent::bridge(node, diagnostics)).collect();

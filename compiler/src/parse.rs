@@ -20,6 +20,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{SourceId, Span};
 use crate::syntax::Document;
 
+use lexer::Kind;
 use pieces::Piece;
 
 /// Largest file, in bytes. A host with ten thousand subdevices needs about one mebibyte.
@@ -43,6 +44,13 @@ pub(crate) fn parse(source: SourceId, text: &str, diagnostics: &mut Vec<Diagnost
     }
     let mut found = Vec::new();
     let mut tokens = lexer::tokens(source, text, &mut found);
+    if let Some(brace) =
+        tokens.iter().find(|token| token.kind != Kind::End).filter(|first| first.kind == Kind::Open)
+    {
+        diagnostics.push(other_notation(Span::new(source, brace.start, brace.end)));
+        document.incomplete = true;
+        return document;
+    }
     // A string or comment without an end may have swallowed braces: then only what is certain is said of them.
     let whole = found.iter().all(|diagnostic| diagnostic.code != Code::Unterminated);
     characters::check(source, text, &mut found);
@@ -80,6 +88,14 @@ pub(crate) fn parse(source: SourceId, text: &str, diagnostics: &mut Vec<Diagnost
     document.nodes = nodes;
     document.incomplete |= !all;
     document
+}
+
+/// A file that begins with a block: whatever else is wrong with it follows from that.
+fn other_notation(span: Span) -> Diagnostic {
+    let message = "a file begins with a node, not with a block";
+    Diagnostic::new(Code::Syntax, message, span, "no node before it").help(
+        "host files are KDL and no JSON: a line is the name of a node and its values, then perhaps a block",
+    )
 }
 
 /// What a file is, by the nodes at its top.

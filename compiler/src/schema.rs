@@ -6,6 +6,8 @@ mod reference;
 
 use std::sync::LazyLock;
 
+use serde::Serialize;
+
 pub use read::SchemaError;
 pub(crate) use reference::value_reference;
 
@@ -15,15 +17,16 @@ pub const FILE: &str = "file";
 /// The parent of nodes that may stand in any block.
 pub const ANY: &str = "any";
 
-/// A language.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// A language. What it serializes to is what an editor needs to complete words: which nodes stand where, what they take,
+/// and a sentence on each.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Schema {
     /// Its nodes, in the order of the schema file.
     pub nodes: Vec<NodeSpec>,
 }
 
 /// A node of the language.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the schema file, and they are independent"
@@ -54,7 +57,8 @@ pub struct NodeSpec {
 }
 
 /// What is counted for `once` and `required`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Scope {
     /// The block that the node stands in, included files and all.
     Block,
@@ -63,7 +67,7 @@ pub enum Scope {
 }
 
 /// An argument or property.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ValueSpec {
     /// Its name; arguments have one for messages.
     pub name: String,
@@ -82,7 +86,8 @@ pub struct ValueSpec {
 }
 
 /// What a value can be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// Any text.
     Text,

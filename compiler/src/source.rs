@@ -2,8 +2,11 @@
 
 use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+
+use crate::catalogue::Catalogue;
 
 /// The number of a source in its [`SourceMap`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,6 +66,11 @@ pub trait SourceLoader {
     /// # Errors
     /// Whatever reading it said; [`io::ErrorKind::InvalidData`] when it is not UTF-8.
     fn load(&self, path: &Utf8Path) -> io::Result<String>;
+
+    /// Catalogues of drivers beside those that are part of the program. Of one driver or bus, these are asked first.
+    fn catalogues(&self) -> &[Arc<Catalogue>] {
+        &[]
+    }
 
     /// The path of a file that the file at `from` includes as `path`: from the directory of the including file, with
     /// `.` and `..` taken out, so that one file has one path.

@@ -2,15 +2,16 @@
 //! error. What is refused is taken out of the document, and the node it stood in is marked, so that the stages after
 //! this one neither trip over it nor report its absence.
 
+mod form;
 mod values;
 
 use std::collections::BTreeMap;
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Fix};
 use crate::nearest::{listed, nearest};
 use crate::schema::{ANY, FILE, NodeSpec, Schema, Scope};
 use crate::source::Span;
-use crate::syntax::{Datum, Document, Node, Property, Value};
+use crate::syntax::{Datum, Document, Node, Property};
 
 /// A document without what is refused.
 pub(crate) struct Validated {
@@ -43,8 +44,8 @@ pub(crate) fn validate(
 /// refused. Such a node has a block exactly if nodes may stand in one of its kind.
 pub(crate) fn head(spec: &NodeSpec, node: &mut Node, schema: &Schema, diagnostics: &mut Vec<Diagnostic>) {
     let mut validator = Validator::new(schema, diagnostics);
-    validator.arguments(spec, node);
-    validator.properties(spec, node);
+    let meant = validator.arguments(spec, node);
+    validator.properties(spec, node, &meant);
     if let Some(child) = node.children.first().filter(|_| !spec.block) {
         let block = Block { name: &spec.name, head: node.span, spec: Some(spec) };
         validator.report(unexpected_block(&block, child));
@@ -149,8 +150,8 @@ impl<'a> Validator<'a> {
             self.not_planned(spec.name.clone(), node.name.span);
         }
         if !node.broken {
-            self.arguments(spec, node);
-            self.properties(spec, node);
+            let meant = self.arguments(spec, node);
+            self.properties(spec, node, &meant);
         }
         let unread = node.incomplete;
         let block = Block { name: &spec.name, head: node.span, spec: Some(spec) };
@@ -160,8 +161,10 @@ impl<'a> Validator<'a> {
         }
     }
 
-    fn arguments(&mut self, spec: &NodeSpec, node: &mut Node) {
-        let name = &node.name.text;
+    /// Checks the arguments. Returns the properties that some of them were most likely meant for.
+    fn arguments<'b>(&mut self, spec: &'b NodeSpec, node: &mut Node) -> Vec<&'b str> {
+        let mut meant = Vec::new();
+        let name = node.name.text.clone();
         let given = node.arguments.len();
         if let Some(extra) = node.arguments.get(spec.arguments.len()) {
             let message = match spec.arguments.len() {
@@ -170,9 +173,12 @@ impl<'a> Validator<'a> {
                 most => format!("`{name}` takes {most} arguments"),
             };
             let mut diagnostic = Diagnostic::new(Code::ExtraArgument, message, extra.span, "one too many");
-            if let Some(help) = help_for_extra(self.schema, spec, extra) {
+            let form::Extra { help, meant: properties } =
+                form::extra(self.schema, spec, node, &node.arguments[spec.arguments.len()..]);
+            if let Some(help) = help {
                 diagnostic = diagnostic.help(help);
             }
+            meant = properties;
             self.report(diagnostic);
             node.incomplete = true;
             node.arguments.truncate(spec.arguments.len());
@@ -190,15 +196,21 @@ impl<'a> Validator<'a> {
         }
         if let Some(missing) = spec.arguments.iter().skip(given).find(|argument| argument.required) {
             let message = format!("`{name}` needs its {}", missing.name);
-            self.diagnostics.push(
+            let help = match form::named_arguments(spec, node) {
+                Some(written) => format!("it has no name before it: write `{written}`"),
+                None => format!("write `{}`", values::node_example(spec)),
+            };
+            self.report(
                 Diagnostic::new(Code::MissingArgument, message, node.span, format!("no {}", missing.name))
-                    .help(format!("write `{}`", values::node_example(spec))),
+                    .help(help),
             );
             node.incomplete = true;
         }
+        meant
     }
 
-    fn properties(&mut self, spec: &NodeSpec, node: &mut Node) {
+    /// Checks the properties. Nothing is said of the absence of those that arguments were meant for.
+    fn properties(&mut self, spec: &NodeSpec, node: &mut Node, meant: &[&str]) {
         let mut kept: Vec<Property> = Vec::with_capacity(node.properties.len());
         let mut refused: Vec<String> = Vec::new();
         for property in std::mem::take(&mut node.properties) {
@@ -234,7 +246,8 @@ impl<'a> Validator<'a> {
         node.properties = kept;
         for missing in spec.properties.iter().filter(|property| property.required) {
             // A misspelt one is most likely the one that is missing.
-            if node.property(&missing.name).is_some()
+            if meant.contains(&missing.name.as_str())
+                || node.property(&missing.name).is_some()
                 || refused.iter().any(|name| nearest(name, [missing.name.as_str()]).is_some())
             {
                 continue;
@@ -305,15 +318,20 @@ fn repeated(block: &str, node: &Node, first: Span) -> Diagnostic {
 fn misplaced(schema: &Schema, block: &str, node: &Node) -> Diagnostic {
     let name = &node.name.text;
     let here = if block == FILE { "at the top of a file".to_owned() } else { format!("in `{block}`") };
-    let forms = || schema.nodes.iter().filter(|spec| spec.name == *name).flat_map(|spec| &spec.parents);
-    let places = listed(forms().map(String::as_str).filter(|&parent| parent != FILE));
-    let help = match (forms().any(|parent| parent == FILE), places.is_empty()) {
-        (_, true) => format!("`{name}` stands at the top of a file"),
-        (true, false) => format!("`{name}` stands at the top of a file and in {places}"),
-        (false, false) => format!("`{name}` stands in {places}"),
-    };
     let message = format!("`{name}` cannot stand {here}");
-    Diagnostic::new(Code::MisplacedNode, message, node.name.span, "not here").help(help)
+    Diagnostic::new(Code::MisplacedNode, message, node.name.span, "not here")
+        .help(format!("`{name}` stands {}", places(schema, name)))
+}
+
+/// Where a node may stand.
+fn places(schema: &Schema, name: &str) -> String {
+    let forms = || schema.nodes.iter().filter(|spec| spec.name == *name).flat_map(|spec| &spec.parents);
+    let blocks = listed(forms().map(String::as_str).filter(|&parent| parent != FILE));
+    match (forms().any(|parent| parent == FILE), blocks.is_empty()) {
+        (_, true) => "at the top of a file".to_owned(),
+        (true, false) => format!("at the top of a file and in {blocks}"),
+        (false, false) => format!("in {blocks}"),
+    }
 }
 
 fn unexpected_block(block: &Block<'_>, child: &Node) -> Diagnostic {
@@ -332,12 +350,17 @@ fn unexpected_block(block: &Block<'_>, child: &Node) -> Diagnostic {
 }
 
 fn unknown_node(schema: &Schema, block: &Block<'_>, node: &Node) -> Diagnostic {
-    let name = node.name.text.as_str();
+    let written = node.name.text.as_str();
+    // Other notations have a colon there.
+    let name = written.trim_end_matches(':');
     let here: Vec<&str> = schema.children(block.name).map(|spec| spec.name.as_str()).collect();
     let anywhere = schema.children(ANY).map(|spec| spec.name.as_str());
-    let message = format!("there is no node `{name}`");
+    let message = format!("there is no node `{written}`");
     let diagnostic = Diagnostic::new(Code::UnknownNode, message, node.name.span, "unknown");
-    let help = if block.spec.is_some_and(|spec| spec.properties.iter().any(|known| known.name == name)) {
+    let help = if name != written && schema.child(block.name, name).is_some() {
+        let fix = Fix::write(node.name.span, name);
+        return diagnostic.help(format!("write `{name}` and a space, without the colon")).fix(fix);
+    } else if block.spec.is_some_and(|spec| spec.properties.iter().any(|known| known.name == name)) {
         format!("`{name}` is a property of `{}`: write `{name}=VALUE` on its line", block.name)
     } else if let Some(meant) = nearest(name, here.iter().copied().chain(anywhere)) {
         return diagnostic.meant(node.name.span, meant);
@@ -365,19 +388,12 @@ fn unknown_property(schema: &Schema, spec: &NodeSpec, property: &Property) -> Di
         return diagnostic.meant(property.name.span, meant);
     } else if schema.children(node).any(|child| child.name == name) {
         format!("`{name}` is a node of its own: write it into the block of `{node}`")
+    } else if schema.node(name).is_some() {
+        format!("`{name}` is a node of its own: it stands {}", places(schema, name))
     } else if known.is_empty() {
         format!("`{node}` has no properties")
     } else {
         format!("`{node}` has {}", listed(known))
     };
     diagnostic.help(help)
-}
-
-fn help_for_extra(schema: &Schema, spec: &NodeSpec, extra: &Value) -> Option<String> {
-    let text = extra.text()?;
-    if spec.property(text).is_some_and(|known| known.name == text) {
-        return Some(format!("`{text}` is a property: write `{text}=VALUE`"));
-    }
-    let is_node = schema.node(text).is_some();
-    is_node.then(|| format!("if `{text}` begins the next node, a `;` or a new line is missing before it"))
 }

@@ -165,7 +165,10 @@ impl FromStr for InterfaceName {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        if text.is_empty() || text == "." || text == ".." {
+        if text.is_empty() {
+            return Err(ValueError("the name of a network interface has at least one byte".to_owned()));
+        }
+        if text == "." || text == ".." {
             return Err(ValueError(format!("`{text}` cannot be the name of a network interface")));
         }
         if text.len() > 15 {

@@ -187,6 +187,9 @@ fn note_bookkeeping(record: &mut Record, plan: &Plan) {
     for (subject, address) in &plan.bookkeeping.readdress {
         record.readdress(subject, address);
     }
+    for (subject, address) in &plan.bookkeeping.protect {
+        record.protected.insert(subject.clone(), address.clone());
+    }
 }
 
 /// What the record lets go of once everything is done.
@@ -196,6 +199,9 @@ fn note_release(record: &mut Record, plan: &Plan) {
     }
     for subject in &plan.bookkeeping.let_go {
         record.let_go(subject);
+    }
+    for subject in &plan.bookkeeping.unprotect {
+        record.protected.remove(subject);
     }
 }
 

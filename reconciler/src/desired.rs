@@ -29,6 +29,8 @@ pub struct Unplanned {
 pub struct Desired {
     /// Its parents, by address.
     pub parents: Vec<DesiredParent>,
+    /// The places of the file that are for hosts with another kernel.
+    pub for_other_kernels: Vec<String>,
 }
 
 /// A parent as it is to be.
@@ -44,6 +46,8 @@ pub struct DesiredParent {
     pub driver: Option<String>,
     /// Whether the host is reached over it, where the file says.
     pub lifeline: Option<bool>,
+    /// Numbers of subfunctions of which none stays that no file names, both ends among them.
+    pub exclusive: Option<(u32, u32)>,
     /// How to make it, if it is made in software.
     pub create: Option<SoftSpec>,
     /// What others may change of a parent that is there.
@@ -82,6 +86,8 @@ pub struct DesiredFunction {
     pub mdev_type: Option<String>,
     /// It must not be there, and none of what follows counts.
     pub absent: bool,
+    /// Nothing may restart or remove it.
+    pub protect: bool,
     /// What others may change once it is there.
     pub left: LeftToOthers,
     /// Its attributes.
@@ -147,7 +153,10 @@ impl Desired {
         }
         let places = Places(sources);
         let devices = host.model.devices.iter();
-        Ok(Self { parents: devices.filter_map(|device| places.parent(device)).collect() })
+        Ok(Self {
+            parents: devices.filter_map(|device| places.parent(device)).collect(),
+            for_other_kernels: host.left_out.iter().map(|&span| sources.cite(span)).collect(),
+        })
     }
 }
 
@@ -202,6 +211,7 @@ impl Places<'_> {
             address: device.address().to_string(),
             catalogue: device.catalogue.clone(),
             driver: device.driver.as_ref().map(|driver| driver.value.clone()),
+            exclusive: device.exclusive.as_ref().map(|range| (range.value.from, range.value.to)),
             lifeline: device.lifeline.as_ref().map(|lifeline| lifeline.value),
             create,
             left: left_to_others(&device.ignored, None),
@@ -253,6 +263,7 @@ impl Places<'_> {
                 _ => None,
             },
             absent: subdevice.is_absent(),
+            protect: subdevice.protect.as_ref().is_some_and(|protect| protect.value),
             left: left_to_others(&subdevice.ignored, subdevice.hand_over.as_ref()),
             wanted,
         })

@@ -6,7 +6,7 @@ use serde::Serialize;
 use subdevcfg_compiler::catalogue::Impact;
 
 use crate::kernel::Request;
-use crate::plan::{Operation, Plan};
+use crate::plan::{Operation, Plan, Swept};
 use crate::resource::Attribute;
 
 /// What `--allow` allows when it is not given.
@@ -113,7 +113,7 @@ impl Allowance {
 
 /// Whether an address is `scope` or lies below it.
 pub(crate) fn is_within(address: &str, scope: &str) -> bool {
-    address.strip_prefix(scope).is_some_and(|rest| rest.is_empty() || rest.starts_with(['#', '.']))
+    address.strip_prefix(scope).is_some_and(|rest| rest.is_empty() || rest.starts_with(['#', '.', ' ']))
 }
 
 /// What a person has allowed, by the command line.
@@ -125,7 +125,12 @@ pub struct Permissions<'a> {
     pub in_use: &'a [String],
     /// `--allow-lifeline`: addresses of what may be disturbed although the host is reached over it.
     pub lifeline: &'a [String],
+    /// `--max-destroy`: how many functions an `exclusive` may take away.
+    pub max_destroy: Option<usize>,
 }
+
+/// How many functions an `exclusive` takes away without a word, and not more than half of those that there are.
+pub const MAX_DESTROY: usize = 8;
 
 /// The flags that would allow what is not allowed; empty when all is. Each thing in use, and each lifeline, is named.
 #[must_use]
@@ -147,6 +152,12 @@ pub fn unnamed(plan: &Plan, permissions: Permissions<'_>) -> Vec<String> {
             flags.push(format!("--allow-lifeline {}", quoted(&found.address)));
         }
     }
+    let too_many = |swept: &&Swept| match permissions.max_destroy {
+        Some(most) => swept.functions > most,
+        None => swept.functions > MAX_DESTROY || 2 * swept.functions > swept.of,
+    };
+    let most = plan.swept.values().filter(too_many).map(|swept| swept.functions).max();
+    flags.extend(most.map(|most| format!("--max-destroy {most}")));
     flags
 }
 

@@ -11,6 +11,7 @@ mod in_use;
 mod lane;
 mod parent;
 mod places;
+mod protection;
 mod rates;
 mod removal;
 mod selection;
@@ -51,6 +52,9 @@ pub struct Plan {
     pub drift: Vec<Drift>,
     /// The requests to the kernel, in order.
     pub operations: Vec<Operation>,
+    /// How many functions that nobody named a device's `exclusive` takes away, by the device's address.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub swept: BTreeMap<String, Swept>,
     /// What is in use, or what the host is reached over, and that operations disturb.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub in_use: Vec<InUse>,
@@ -83,6 +87,10 @@ pub struct Bookkeeping {
     pub let_go: Vec<Subject>,
     /// Subjects that the file names by another address than the record does.
     pub readdress: Vec<(Subject, String)>,
+    /// Subjects that are protected from now on, with their addresses.
+    pub protect: Vec<(Subject, String)>,
+    /// Subjects that are not protected any more.
+    pub unprotect: Vec<Subject>,
 }
 
 /// What happens to one resource.
@@ -187,6 +195,15 @@ pub struct Drift {
     pub found: Option<Scalar>,
 }
 
+/// What an `exclusive` takes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Swept {
+    /// How many functions go.
+    pub functions: usize,
+    /// How many there are on the device.
+    pub of: usize,
+}
+
 /// Something worth knowing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Note {
@@ -210,6 +227,10 @@ pub enum NoteKind {
     Unmanaged,
     /// Its other side is not there yet.
     Deferred,
+    /// The file has it for hosts with another kernel.
+    OtherKernel,
+    /// Nothing may restart or remove it: from now on, or no longer.
+    Protected,
     /// Somebody else changed it, and the file leaves it to others.
     Accepted,
     /// It could not be read, so it is left alone.
@@ -247,6 +268,7 @@ pub fn plan(input: Input<'_>) -> Plan {
         parent::plan(&mut draft, desired);
     }
     bookkeeping::release_devices(&mut draft);
+    bookkeeping::tell_of_other_kernels(&mut draft);
     draft.finish()
 }
 

@@ -23,6 +23,9 @@ pub struct Record {
     pub settings: BTreeMap<(Subject, Attribute), Written>,
     /// Instances with a driverinit parameter written since their last reload: the kernel has no flag for it.
     pub pending: BTreeSet<Subject>,
+    /// Subjects that nothing may restart or remove, with the addresses under which that was asked for. It ends neither with
+    /// the subject nor with the boot.
+    pub protected: BTreeMap<Subject, String>,
     /// Where the last apply was when it was killed, if it was.
     pub interrupted: Option<Interrupted>,
 }
@@ -190,6 +193,24 @@ struct RecordFile {
     settings: Vec<SettingEntry>,
     #[serde(default)]
     pending: BTreeSet<Subject>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    protected: Vec<SubjectEntry>,
+}
+
+/// Reads subjects with their addresses, as [`protection`] writes them.
+///
+/// # Errors
+/// When the text is no such list.
+pub(crate) fn read_protection(text: &str) -> serde_json::Result<BTreeMap<Subject, String>> {
+    serde_json::from_str(text).map(subjects)
+}
+
+/// The protected subjects as JSON.
+///
+/// # Errors
+/// When they cannot be written as JSON; a defect of this program.
+pub(crate) fn protection(protected: &BTreeMap<Subject, String>) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec_pretty(&entries(protected.clone()))
 }
 
 #[derive(Serialize, Deserialize)]
@@ -224,6 +245,7 @@ impl From<RecordFile> for Record {
                 .map(|entry| ((entry.subject, entry.written.applied.attribute()), entry.written))
                 .collect(),
             pending: file.pending,
+            protected: subjects(file.protected),
             interrupted: None,
         }
     }
@@ -241,6 +263,7 @@ impl From<Record> for RecordFile {
                 .map(|((subject, _), written)| SettingEntry { subject, written })
                 .collect(),
             pending: record.pending,
+            protected: entries(record.protected),
         }
     }
 }

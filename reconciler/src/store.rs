@@ -2,6 +2,7 @@
 //! is the caller's business. Nothing here follows a link out of it.
 #![expect(clippy::disallowed_types, reason = "this is the room of the record's and the lock's files")]
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -13,16 +14,22 @@ use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 
 use crate::apply::{KeepError, RecordKeeper};
-use crate::record::{Entry, FORMAT_VERSION, Interrupted, Record};
+use crate::record::{self, Entry, FORMAT_VERSION, Interrupted, Record};
+use crate::resource::Subject;
 
 /// How often a lock that somebody holds is tried again.
 const TRY_AGAIN: Duration = Duration::from_millis(50);
 
-/// Keeps the record of this boot in a folder: whole in `record.json`, and what changed since in `record.log`, a line a
-/// change, so that an apply of many operations does not write the whole record after each.
+/// Keeps the record: of this boot in a folder, whole in `record.json`, and what changed since in `record.log`, a line a
+/// change, so that an apply of many operations does not write the whole record after each. What is protected is kept apart
+/// in `protected.json`, in a folder that outlives the boot.
 #[derive(Debug)]
 pub struct FileKeeper {
     folder: Utf8PathBuf,
+    /// Where protection is kept; without one, with the record.
+    lasting: Option<Utf8PathBuf>,
+    /// What is protected, as it lies on the disk.
+    protected: BTreeMap<Subject, String>,
     boot_id: String,
     /// The log that continues the record, once something was noted.
     log: Option<File>,
@@ -84,7 +91,21 @@ pub enum LoadError {
 impl FileKeeper {
     /// Keeps the record in this folder, for the boot of that id. The folder is made when it is first written to.
     pub fn new(folder: impl Into<Utf8PathBuf>, boot_id: impl Into<String>) -> Self {
-        Self { folder: folder.into(), boot_id: boot_id.into(), log: None, generation: 0 }
+        Self {
+            folder: folder.into(),
+            lasting: None,
+            protected: BTreeMap::new(),
+            boot_id: boot_id.into(),
+            log: None,
+            generation: 0,
+        }
+    }
+
+    /// Keeps what is protected in this folder, which outlives the boot.
+    #[must_use]
+    pub fn lasting_in(mut self, folder: impl Into<Utf8PathBuf>) -> Self {
+        self.lasting = Some(folder.into());
+        self
     }
 
     /// The file.
@@ -103,8 +124,17 @@ impl FileKeeper {
     /// # Errors
     /// [`LoadError`].
     pub fn load(&mut self) -> Result<Record, LoadError> {
+        let mut record = self.load_of_boot()?;
+        if let Some(folder) = self.lasting.clone() {
+            self.protected = load_protected(&folder)?;
+            record.protected.clone_from(&self.protected);
+        }
+        Ok(record)
+    }
+
+    fn load_of_boot(&mut self) -> Result<Record, LoadError> {
         let path = self.path();
-        let text = match self.read(&path) {
+        let text = match read(&self.folder, &path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Record::default()),
             Err(source) => return Err(LoadError::File { path, source }),
@@ -131,7 +161,7 @@ impl FileKeeper {
     /// operation had not begun: the one before it is the last that counts.
     fn replay(&self, record: &mut Record) -> Result<(), LoadError> {
         let path = self.log_path();
-        let text = match self.read(&path) {
+        let text = match read(&self.folder, &path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(source) => return Err(LoadError::File { path, source }),
@@ -151,14 +181,6 @@ impl FileKeeper {
         Ok(())
     }
 
-    fn read(&self, path: &Utf8Path) -> io::Result<String> {
-        check_folder(&self.folder)?;
-        let mut text = String::new();
-        let options = OpenOptions::new().read(true).custom_flags(OFlag::O_NOFOLLOW.bits()).clone();
-        options.open(path)?.read_to_string(&mut text)?;
-        Ok(text)
-    }
-
     fn append(&mut self, entry: &Entry) -> io::Result<()> {
         let path = self.log_path();
         let log = match &mut self.log {
@@ -176,18 +198,13 @@ impl FileKeeper {
     }
 
     fn write(&mut self, record: &Record) -> io::Result<()> {
+        self.write_protected(record)?;
         make_folder(&self.folder)?;
         let generation = self.generation + 1;
         let kept = Kept { boot_id: self.boot_id.clone(), generation, record };
         let mut text = serde_json::to_vec_pretty(&kept)?;
         text.push(b'\n');
-        let mut file = tempfile::Builder::new().prefix(".record.").tempfile_in(&self.folder)?;
-        file.write_all(&text)?;
-        file.as_file().set_permissions(Permissions::from_mode(0o644))?;
-        file.as_file().sync_all()?;
-        file.persist(self.path())?;
-        // The new name is on disk only when the folder is.
-        File::open(&self.folder)?.sync_all()?;
+        write_whole(&self.folder, &self.path(), &text)?;
         self.generation = generation;
         self.log = None;
         // From here on the log is of another generation: it says nothing any more, and may as well go.
@@ -196,6 +213,52 @@ impl FileKeeper {
             _ => Ok(()),
         }
     }
+}
+
+impl FileKeeper {
+    fn write_protected(&mut self, record: &Record) -> io::Result<()> {
+        let Some(folder) = self.lasting.as_ref().filter(|_| record.protected != self.protected) else {
+            return Ok(());
+        };
+        make_folder(folder)?;
+        let mut text = record::protection(&record.protected)?;
+        text.push(b'\n');
+        write_whole(folder, &folder.join(PROTECTED), &text)?;
+        self.protected.clone_from(&record.protected);
+        Ok(())
+    }
+}
+
+/// The file of what is protected.
+const PROTECTED: &str = "protected.json";
+
+fn load_protected(folder: &Utf8Path) -> Result<BTreeMap<Subject, String>, LoadError> {
+    let path = folder.join(PROTECTED);
+    let text = match read(folder, &path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(source) => return Err(LoadError::File { path, source }),
+    };
+    record::read_protection(&text).map_err(|error| LoadError::Malformed { path, why: error.to_string() })
+}
+
+fn read(folder: &Utf8Path, path: &Utf8Path) -> io::Result<String> {
+    check_folder(folder)?;
+    let mut text = String::new();
+    let options = OpenOptions::new().read(true).custom_flags(OFlag::O_NOFOLLOW.bits()).clone();
+    options.open(path)?.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Puts a file in its place whole, so that it is on the disk afterwards.
+fn write_whole(folder: &Utf8Path, path: &Utf8Path, text: &[u8]) -> io::Result<()> {
+    let mut file = tempfile::Builder::new().prefix(".record.").tempfile_in(folder)?;
+    file.write_all(text)?;
+    file.as_file().set_permissions(Permissions::from_mode(0o644))?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    // The new name is on disk only when the folder is.
+    File::open(folder)?.sync_all()
 }
 
 impl RecordKeeper for FileKeeper {
@@ -326,7 +389,6 @@ mod tests {
 
     use super::*;
     use crate::record::RecordChange;
-    use crate::resource::Subject;
 
     fn folder() -> (TempDir, Utf8PathBuf) {
         let outer = tempfile::tempdir().unwrap();
@@ -454,5 +516,25 @@ mod tests {
         std::thread::sleep(Duration::from_millis(30));
         drop(again);
         waiting.join().unwrap().unwrap();
+    }
+
+    #[test]
+    fn protection_outlives_the_boot_and_the_rest_does_not() {
+        let (_guard, folder) = folder();
+        fs::create_dir(&folder).unwrap();
+        let keeper = |boot: &str| FileKeeper::new(folder.join("run"), boot).lasting_in(folder.join("lib"));
+        let mut wanted = record();
+        wanted.protected = wanted.made.clone();
+        assert!(!wanted.protected.is_empty());
+        keeper("one").keep(&wanted).unwrap();
+        assert_eq!(keeper("one").load().unwrap(), wanted);
+        let after = keeper("two").load().unwrap();
+        assert_eq!(after, Record { protected: wanted.protected.clone(), ..Record::default() });
+        let mut lifted = keeper("two");
+        lifted.load().unwrap();
+        lifted.keep(&Record::default()).unwrap();
+        assert_eq!(keeper("two").load().unwrap(), Record::default());
+        fs::write(folder.join("lib/protected.json"), "[{").unwrap();
+        assert!(matches!(keeper("two").load(), Err(LoadError::Malformed { .. })));
     }
 }

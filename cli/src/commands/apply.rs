@@ -34,7 +34,7 @@ pub fn apply(
     change: &Change,
     output: Output,
 ) -> Result<Exit, CliError> {
-    let (host, sources) = sources::compile_host(file)?;
+    let (host, sources) = sources::compile_host(file, &machine::kernel_release(options))?;
     machine::check_host(&host.model, file, options)?;
     let machine = machine::open(options, Access::Change)?;
     let desired = sources::desired(file, &host, &sources)?;
@@ -57,7 +57,8 @@ pub fn destroy(
     change: &Change,
     output: Output,
 ) -> Result<Exit, CliError> {
-    let compiled = file.map(sources::compile_host).transpose()?;
+    let release = machine::kernel_release(options);
+    let compiled = file.map(|file| sources::compile_host(file, &release)).transpose()?;
     if let (Some(file), Some((host, _))) = (file, &compiled) {
         machine::check_host(&host.model, file, options)?;
     }

@@ -39,11 +39,17 @@ pub struct PlanOptions<'a> {
 
 /// Shows what an apply would do.
 pub fn plan(file: &Utf8Path, options: &PlanOptions<'_>) -> Result<Exit, CliError> {
-    let (host, sources) = sources::compile_host(file)?;
-    let (state, record, words) = if let Some(path) = options.state {
-        (machine::read_state(path)?, Record::default(), format!("the state in {path}"))
+    let recorded = options.state.map(machine::read_state).transpose()?;
+    let release = match (&recorded, options.from) {
+        (Some(state), _) => state.volatile.0.kernel_release.clone(),
+        (None, Some(_)) => NO_KERNEL.to_owned(),
+        (None, None) => machine::kernel_release(options.machine),
+    };
+    let (host, sources) = sources::compile_host(file, &release)?;
+    let (state, record, words) = if let (Some(path), Some(state)) = (options.state, recorded) {
+        (state, Record::default(), format!("the state in {path}"))
     } else if let Some(base) = options.from {
-        let (described_by, base_sources) = sources::compile_host(base)?;
+        let (described_by, base_sources) = sources::compile_host(base, &release)?;
         let (state, record) = described(&sources::desired(base, &described_by, &base_sources)?, NO_KERNEL);
         (state, record, format!("a host as {base} describes it"))
     } else {
@@ -97,10 +103,11 @@ pub fn state(options: &args::Machine, output: Output) -> Result<Exit, CliError> 
 
 /// Draws the dependency graph.
 pub fn graph(file: &Utf8Path, format: GraphFormat) -> Result<Exit, CliError> {
-    let (host, _) = sources::compile_host(file)?;
+    let (host, _) = sources::compile_host(file, NO_KERNEL)?;
     let text = match format {
         GraphFormat::Dot => host.graph.to_dot(),
         GraphFormat::Mermaid => host.graph.to_mermaid(),
+        GraphFormat::Svg => show::picture::svg(&host.graph.folded()),
     };
     show::print(&text)?;
     Ok(Exit::Done)

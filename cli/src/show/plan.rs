@@ -246,6 +246,8 @@ fn notes(text: &mut String, plan: &Plan) {
             NoteKind::Released => "RELEASED",
             NoteKind::Unmanaged => "UNMANAGED",
             NoteKind::Deferred => "DEFERRED",
+            NoteKind::OtherKernel => "NOT HERE",
+            NoteKind::Protected => "PROTECTED",
             NoteKind::Accepted => "ACCEPTED",
             NoteKind::Withheld => "WITHHELD",
             NoteKind::Interrupted => "KILLED",
@@ -307,6 +309,7 @@ fn verdict(text: &mut String, plan: &Plan, heading: &Heading<'_>, permissions: P
         (above, "impact above what is allowed"),
         (missing.iter().any(|flag| flag.starts_with("--allow-in-use")), "in use"),
         (missing.iter().any(|flag| flag.starts_with("--allow-lifeline")), "lifeline"),
+        (missing.iter().any(|flag| flag.starts_with("--max-destroy")), "too many to delete at once"),
     ];
     let kinds: Vec<&str> = kinds.into_iter().filter(|(is_so, _)| *is_so).map(|(_, words)| words).collect();
     if !kinds.is_empty() {

@@ -1,12 +1,14 @@
 //! Tests of the command line as a user meets it: arguments in, text and exit code out.
 #![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
 
+mod catalogues;
 mod checking;
 mod diagnostics;
 mod folding;
 mod gitops;
 mod in_use;
 mod lifecycle;
+mod manual;
 mod operations;
 mod ownership;
 mod plans;

@@ -91,3 +91,32 @@ fn a_subdevice_with_another_name_keeps_its_function_and_gets_its_new_address() {
         gone.all()
     );
 }
+
+#[test]
+fn a_rate_node_that_somebody_made_is_not_taken_along() {
+    let host = Host::new();
+    host.apply(&host_with("rate-node gold; subdevice a { sf 1; rate parent=gold; }"));
+    host.edit(|host| {
+        host["parents"]["nic0"]["rate_nodes"]["foreign"] =
+            serde_json::json!({ "tx_share": "none", "tx_max": "1Gbit" });
+    });
+    let text = host_with("rate-node gold; subdevice a { sf 1; rate parent=gold; }");
+    let plan = host.plan(&text);
+    assert!(
+        plan.code == 0 && plan.stdout.contains("UNMANAGED  subdev/nic0 rate node foreign"),
+        "{}",
+        plan.all()
+    );
+    // Neither with a reload, nor with another mode, nor with the parent.
+    let reload = host_with("param max_queues 32; rate-node gold; subdevice a { sf 1; rate parent=gold; }");
+    let legacy = "subdevcfg version=1\nhost \"*\"\ndevice \"subdev/nic0\" { create max-subdevices=4; eswitch mode=legacy; }\n";
+    let other = text.replace("max-subdevices=4", "max-subdevices=5");
+    for text in [reload.as_str(), legacy, &other] {
+        let plan = host.plan(text).stdout;
+        assert!(plan.contains("rate node foreign is in the way"), "{plan}");
+    }
+    let destroy = host.run(&["destroy", "--yes", "--allow", "parent-wide"]);
+    assert_eq!(destroy.code, 3);
+    assert!(destroy.stdout.contains("rate node foreign is on it"), "{}", destroy.all());
+    assert!(destroy.stdout.contains("3 to delete"), "{}", destroy.all());
+}

@@ -1,6 +1,6 @@
 //! What is left to others, what must not be there, and applies of a part of a file.
 
-use crate::run::{Host, host_with, snapshot};
+use crate::run::{Host, host_with, run, snapshot};
 
 const RATED: &str =
     "subdevice a { sf 1; rate tx-max=\"5Gbit\"; netdev web mtu=1400 up=#true; MORE }; subdevice b { sf 2; }";
@@ -112,4 +112,94 @@ fn a_part_needs_what_it_stands_on_and_takes_along_what_stands_on_it() {
         &host.run(&["plan", "host.kdl", "--except", "subdev/nic0.rate-node[gold]"]).all(),
     );
     snapshot("cli", "only-unknown", &host.run(&["plan", "host.kdl", "--only", "subdev/nic0#c"]).all());
+}
+
+#[test]
+fn what_is_protected_stays_until_an_apply_that_does_nothing_else() {
+    let host = Host::new();
+    let text = |word: &str, mac: &str| {
+        host_with(&format!(
+            "subdevice a {word} {{ sf 1; function mac=\"02:00:00:00:00:{mac}\"; }}; subdevice b {{ sf 2; }}"
+        ))
+    };
+    let allowed = |host: &Host| host.run(&["apply", "host.kdl", "--yes", "--allow", "parent-wide"]);
+    host.apply(&text("protect=#true", "01"));
+    // Neither changed, nor deleted with its block, nor taken along with its parent, nor by a destroy.
+    snapshot("cli", "protected", &host.plan(&text("protect=#true", "02")).all());
+    for other in
+        [text("protect=#false", "02"), host_with("subdevice b { sf 2; }"), host_with("param max_queues 32")]
+    {
+        host.write("host.kdl", &other);
+        let run = allowed(&host);
+        assert_eq!(run.code, 3, "{}", run.all());
+    }
+    assert_eq!(host.run(&["destroy", "--yes", "--allow", "parent-wide"]).code, 3);
+    // What disturbs it not is done.
+    host.apply(&text("protect=#true", "01").replace("sf 2;", "sf 2; representor b_r;"));
+    let lifted = text("", "01");
+    snapshot("cli", "protection-ends", &host.plan(&lifted).all());
+    host.apply(&lifted);
+    host.apply(&text("", "02"));
+}
+
+#[test]
+fn what_nobody_named_goes_where_the_file_is_exclusive() {
+    let host = Host::new();
+    let one = |number: u32| format!("subdevice s{number} {{ sf {number}; representor r{number}; }}; ");
+    let many = [10, 11, 12].map(one).concat();
+    host.apply(&host_with(
+        &format!("subdevice a {{ sf 1; }}; {many}").replace("max-subdevices=4", "max-subdevices=8"),
+    ));
+    host.forget_record();
+    // Somebody uses one of them.
+    host.edit(|host| {
+        function(host, 11)["representor"]["users"] =
+            serde_json::json!([{ "upper": { "kind": "bridge", "name": "br0" } }]);
+    });
+    let text = host_with("exclusive sf=\"10..19\"; subdevice a { sf 1; }");
+    snapshot("cli", "exclusive", &host.plan(&text).all());
+    let apply = |flags: &[&str]| {
+        host.run(&[&["apply", "host.kdl", "--yes", "--allow", "subdevice-delete"][..], flags].concat())
+    };
+    let run = apply(&[]);
+    assert_eq!(run.code, 0, "{}", run.all());
+    let left: Vec<_> = host.config()["parents"]["subdev/nic0"]["functions"].as_array().unwrap().clone();
+    assert_eq!(
+        left.iter().map(|function| function["id"]["sf"]["number"].as_u64().unwrap()).collect::<Vec<_>>(),
+        [1, 11]
+    );
+}
+
+#[test]
+fn more_than_half_at_once_wants_a_number() {
+    let host = Host::new();
+    host.apply(&host_with("subdevice a { sf 1; }; subdevice b { sf 10; }; subdevice c { sf 11; }"));
+    host.forget_record();
+    host.write("host.kdl", &host_with("exclusive sf=\"10..19\"; subdevice a { sf 1; }"));
+    let apply = |flags: &[&str]| {
+        host.run(&[&["apply", "host.kdl", "--yes", "--allow", "subdevice-delete"][..], flags].concat())
+    };
+    let refused = apply(&[]);
+    assert_eq!(refused.code, 3, "{}", refused.all());
+    assert!(refused.stdout.contains("--max-destroy 2"), "{}", refused.all());
+    assert_eq!(apply(&["--max-destroy", "2"]).code, 0);
+}
+
+#[test]
+fn what_is_for_other_kernels_is_left_out_and_told() {
+    let host = Host::new();
+    let text = host_with(
+        "subdevice a { sf 1; when kernel=\">=6.10\" { function max-io-eqs=8; }; when kernel=\"<6.10\" { rate tx-max=\"1Gbit\"; }; }",
+    );
+    host.apply(&host_with(""));
+    let newer = host.plan(&text).stdout;
+    assert!(newer.contains("function max-io-eqs 8") && !newer.contains("rate tx-max"), "{newer}");
+    host.edit(|host| host["kernel_release"] = "6.1.0".into());
+    snapshot("cli", "other-kernel", &host.plan(&text).all());
+    host.apply(&text);
+    assert_eq!(host.plan(&text).code, 0);
+    // Without a host the newest kernel that is tested is meant.
+    host.write("base.kdl", &host_with(""));
+    let described = run(&host.path(""), &["plan", "host.kdl", "--from", "base.kdl"]).stdout;
+    assert!(described.contains("function max-io-eqs 8"), "{described}");
 }

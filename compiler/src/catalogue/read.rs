@@ -9,7 +9,7 @@ use super::{
 use crate::diagnostic::{Diagnostic, any_error};
 use crate::parse::parse;
 use crate::schema::Schema;
-use crate::source::SourceMap;
+use crate::source::{SourceId, SourceMap};
 use crate::syntax::{Document, Node, Value};
 use crate::validate::{header, validate};
 use crate::values::{Cmode, ParamType, Scalar};
@@ -87,7 +87,11 @@ impl Catalogue {
 
     /// Reads the text of a catalogue file; what is not understood is an error.
     pub fn read(text: &str) -> Result<Self, Vec<Diagnostic>> {
-        let source = SourceMap::default().add("catalogue", String::new());
+        Self::read_as(SourceMap::default().add("catalogue", String::new()), text)
+    }
+
+    /// Reads the text of that source.
+    pub(super) fn read_as(source: SourceId, text: &str) -> Result<Self, Vec<Diagnostic>> {
         let mut diagnostics = Vec::new();
         let document = parse(source, text, &mut diagnostics);
         header(&document, Schema::catalogue(), &mut diagnostics);

@@ -40,7 +40,7 @@ fn undeclared(host: &HostModel, port: &BridgePort) -> Diagnostic {
 
 /// The words of one kind of bridge on a port of the other.
 fn other_kind(bridge: &Bridge, port: &BridgePort) -> Option<Diagnostic> {
-    let vlan = port.vlans.first().map(|vlan| ("vlan", vlan.vlans.span));
+    let vlan = port.vlans.iter().map(|vlan| vlan.vlans.span).min().map(|span| ("vlan", span));
     let ovs = port.tag.as_ref().map(|tag| ("tag=", tag.span));
     let ovs = ovs.or(port.trunks.as_ref().map(|trunks| ("trunks=", trunks.span)));
     let (found, help) = match bridge.kind.value {

@@ -1,6 +1,6 @@
 //! What must be unique: devices and subdevices by name, functions by their identity, MAC addresses, interface names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::HostModel;
@@ -33,23 +33,31 @@ impl<K: Ord> Unique<K> {
                 first.insert(key, *span);
                 continue;
             };
+            // One text that stands for several things.
+            let help = if span.is_same_place(earlier) {
+                "one line makes both: let the counter or a parameter tell them apart, as in \"web${i}\""
+            } else {
+                self.help
+            };
             diagnostics.push(
                 Diagnostic::new(self.code, (self.message)(key), *span, "given again")
                     .and(earlier, "first given here")
-                    .help(self.help),
+                    .help(help),
             );
         }
     }
 }
 
+const REPEATED_SUBDEVICE: &str =
+    "give one of them another name; a host file changes what a fragment says of one in `override { ... }`";
+
 pub(super) fn check(host: &HostModel, diagnostics: &mut Vec<Diagnostic>) {
     let mut devices = Unique::new(Code::RepeatedDevice, "put what they say into one block", |handle| {
         format!("`{handle}` is described twice")
     });
-    let mut names =
-        Unique::new(Code::RepeatedSubdevice, "give one of them another name", |(device, name)| {
-            format!("`{device}` has two subdevices `{name}`")
-        });
+    let mut names = Unique::new(Code::RepeatedSubdevice, REPEATED_SUBDEVICE, |(device, name)| {
+        format!("`{device}` has two subdevices `{name}`")
+    });
     let mut macs = Unique::new(Code::RepeatedMac, "give each function an address of its own", |mac| {
         format!("two functions have the MAC address {mac}")
     });
@@ -77,8 +85,13 @@ pub(super) fn check(host: &HostModel, diagnostics: &mut Vec<Diagnostic>) {
         for node in &device.rate_nodes {
             rate_nodes.add(node.name.span, (&device.name.value, &node.name.value));
         }
+        let mut seen = BTreeSet::new();
         for subdevice in &device.subdevices {
             names.add(subdevice.name.span, (&device.name.value, &subdevice.name.value));
+            // The same one described again repeats all that it has.
+            if !seen.insert(&subdevice.name.value) {
+                continue;
+            }
             if let Some(mdev) = subdevice.lifecycle.value.mdev() {
                 uuids.add(subdevice.lifecycle.span, mdev.uuid);
             }

@@ -24,7 +24,10 @@ impl Numbered<'_> {
 
 pub(super) fn check(device: &Device, diagnostics: &mut Vec<Diagnostic>) {
     let mut spaces: BTreeMap<(u32, u32), Vec<Numbered<'_>>> = BTreeMap::new();
-    for Subdevice { name, lifecycle, .. } in &device.subdevices {
+    let mut named = BTreeSet::new();
+    // One that is described twice is reported as that.
+    let subdevices = device.subdevices.iter().filter(|subdevice| named.insert(&subdevice.name.value));
+    for Subdevice { name, lifecycle, .. } in subdevices {
         if let Lifecycle::Sf { controller, pf, number } = lifecycle.value {
             let derived = lifecycle.implied.is_some();
             let found = Numbered { span: lifecycle.span, name: &name.value, number, derived };
@@ -50,9 +53,14 @@ pub(super) fn check(device: &Device, diagnostics: &mut Vec<Diagnostic>) {
 fn repeated(device: &Device, first: Numbered<'_>, found: Numbered<'_>) -> Diagnostic {
     let (handle, number) = (&device.name.value, found.number);
     let message = format!("two subfunctions of `{handle}` have the number {number}");
+    let help = if found.span.is_same_place(first.span) {
+        "one line makes both: let the counter or a parameter tell them apart, as in `sf $i`"
+    } else {
+        "the number is unique within device, controller and PF: choose another"
+    };
     Diagnostic::new(Code::RepeatedSfNumber, message, found.span, "given again")
         .and(first.span, "first given here")
-        .help("the number is unique within device, controller and PF: choose another")
+        .help(help)
 }
 
 fn collision(

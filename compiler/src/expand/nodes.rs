@@ -206,7 +206,6 @@ impl Expander<'_> {
             return None;
         }
         self.conditions.bounds.extend(kernels.bounds().cloned());
-        self.conditions.places.push(line.name.span);
         if !self.budget.node(&line, self.diagnostics) {
             return None;
         }
@@ -215,6 +214,7 @@ impl Expander<'_> {
             Kernel::Release(release) => kernels.contains(release),
         };
         if !holds {
+            self.conditions.left_out.push(line.name.span);
             return Some(Expanded { nodes: Vec::new(), complete: true });
         }
         let origin = self.sources.bring_in(line.span, "by this `when`");

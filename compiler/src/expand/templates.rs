@@ -9,7 +9,7 @@ use super::names::{Binding, Names, is_name};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::nearest::{listed, nearest};
 use crate::source::{Origin, Span};
-use crate::syntax::{Datum, Name, Node, Value, Written};
+use crate::syntax::{Datum, Name, Node, Property, Value, Written};
 
 /// A template, in the file that it stands in.
 #[derive(Debug)]
@@ -160,7 +160,13 @@ impl Expander<'_> {
                 (Some(value), _) => value.clone(),
                 (None, Some(default)) => self.value(default, names, origin),
                 (None, None) => {
-                    if !given.incomplete {
+                    // A misspelt one is most likely the one that is missing.
+                    let misspelt = |given: &Property| {
+                        let written = given.name.text.as_str();
+                        !callee.parameters.iter().any(|other| other.name.text == written)
+                            && nearest(written, [name.text.as_str()]).is_some()
+                    };
+                    if !given.incomplete && !given.properties.iter().any(misspelt) {
                         let diagnostic = missing(callee, name, given.span, origin);
                         self.report(diagnostic);
                     }

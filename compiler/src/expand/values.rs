@@ -103,9 +103,20 @@ fn unknown_name<'a>(name: &str, known: impl Iterator<Item = &'a str>, span: Span
             Some("$") => diagnostic.meant(span, &format!("${meant}")),
             _ => diagnostic.help(format!("did you mean `{meant}`?")),
         },
+        // `$i-r`: the name goes on over a hyphen.
+        None if name.rmatch_indices('-').any(|(at, _)| known.contains(&name[..at])) => {
+            diagnostic.help(format!("a hyphen belongs to the name: write `\"{}\"`", split(name, &known)))
+        }
         None if known.is_empty() => {
             diagnostic.help("a name is given by `let`, by `parameter` or by `repeat`; `$$` is a dollar sign")
         }
         None => diagnostic.help(format!("known here: {}", listed(known.iter().copied()))),
     }
+}
+
+/// A name with a hyphen as the longest known name that it begins with, and text.
+fn split(name: &str, known: &BTreeSet<&str>) -> String {
+    let at = name.rmatch_indices('-').map(|(at, _)| at).find(|&at| known.contains(&name[..at]));
+    let (name, text) = name.split_at(at.unwrap_or(name.len()));
+    format!("${{{name}}}{text}")
 }

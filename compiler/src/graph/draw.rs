@@ -76,6 +76,8 @@ impl ResourceGraph {
 fn label(address: &Address) -> String {
     let part = address.part_name().map(ToString::to_string);
     match (address.subdevice_name(), part) {
+        // No device has a bracket in its name.
+        (None, None) if address.device_name().ends_with(']') => "bridge".to_owned(),
         (None, None) => "device".to_owned(),
         (None, Some(part)) => part,
         (Some(subdevice), None) => subdevice.to_owned(),

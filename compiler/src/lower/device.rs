@@ -3,10 +3,10 @@
 use super::param::{ParamContext, params};
 use super::subdevice::{SubdeviceContext, subdevice};
 use super::{HostIdentity, parent, value};
-use crate::catalogue::{Catalogue, ParamOwner};
+use crate::catalogue::{Catalogue, Known, ParamOwner};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{Device, Place, SoftParent, Sourced};
-use crate::nearest::listed;
+use crate::nearest::{listed, nearest};
 use crate::syntax::{Node, Value};
 use crate::values::DevlinkHandle;
 
@@ -14,15 +14,16 @@ use crate::values::DevlinkHandle;
 pub(super) fn device(
     node: &Node,
     host: &HostIdentity<'_>,
+    known: Known<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Device> {
     let name = node.argument(0).and_then(value::text);
     let place = name.as_ref().and_then(|name| parent::place(node, name, diagnostics));
     let handle = place.as_ref().and_then(Place::handle).zip(name.as_ref());
-    let soft = handle.and_then(|(handle, _)| Catalogue::of_soft_bus(handle.bus()));
-    let by_bus = handle.and_then(|(handle, _)| Catalogue::of_bus(handle.bus()));
-    let driver = driver(node, handle, by_bus.as_deref(), diagnostics);
-    let catalogue = by_bus.or_else(|| Catalogue::of_driver(&driver.as_ref()?.value));
+    let soft = handle.and_then(|(handle, _)| known.of_soft_bus(handle.bus()));
+    let by_bus = handle.and_then(|(handle, _)| known.of_bus(handle.bus()));
+    let driver = driver(node, handle, by_bus.as_deref(), known, diagnostics);
+    let catalogue = by_bus.or_else(|| known.of_driver(&driver.as_ref()?.value));
     let create = node.child("create").map(|create| parent::soft_parent(create, diagnostics));
     if let (Some(create), Some(name), None) = (&create, &name, &soft) {
         diagnostics.extend(place.is_some().then(|| not_soft(create, handle.map(|(handle, _)| handle), name)));
@@ -74,10 +75,14 @@ fn driver(
     node: &Node,
     handle: Option<(&DevlinkHandle, &Sourced<String>)>,
     by_bus: Option<&Catalogue>,
+    known: Known<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Sourced<String>> {
     let given = node.property("driver").and_then(value::text);
-    let (Some(by_bus), Some((handle, name))) = (by_bus, handle) else { return given };
+    let (Some(by_bus), Some((handle, name))) = (by_bus, handle) else {
+        diagnostics.extend(given.as_ref().and_then(|given| misspelt_driver(given, known)));
+        return given;
+    };
     let (bus, maker) = (handle.bus(), by_bus.driver.as_str());
     match given {
         Some(given) if given.value == maker => Some(given),
@@ -97,6 +102,21 @@ fn driver(
             implied: Some(format!("the driver of the bus {bus}")),
         }),
     }
+}
+
+/// A driver without a catalogue whose name is near to that of one with a catalogue.
+fn misspelt_driver(given: &Sourced<String>, known: Known<'_>) -> Option<Diagnostic> {
+    let drivers = known.drivers();
+    if drivers.contains(&given.value.as_str()) {
+        return None;
+    }
+    let meant = nearest(&given.value, drivers)?;
+    let message =
+        format!("nothing is known of a driver `{}`, so its parameters cannot be checked", given.value);
+    Some(
+        Diagnostic::new(Code::UnknownDriver, message, given.span, "without a catalogue")
+            .meant(given.span, meant),
+    )
 }
 
 /// The range that numbers are chosen from, both ends among them.

@@ -51,7 +51,8 @@ pub(super) fn legacy(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> LegacyVf
 /// The `bridge` node of a representor.
 pub(super) fn bridge_port(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<BridgePort> {
     let bridge = value::formed(node.argument(0)?, diagnostics);
-    let vlans = node.all("vlan").filter_map(|node| port_vlan(node, diagnostics)).collect();
+    let mut vlans: Vec<_> = node.all("vlan").filter_map(|node| port_vlan(node, diagnostics)).collect();
+    vlans.sort_by_key(|vlan| vlan.vlans.value);
     let trunks = node.property("trunks").and_then(|value| value::formed(value, diagnostics));
     Some(BridgePort { bridge: bridge?, vlans, tag: node.property("tag").and_then(value::number), trunks })
 }

@@ -58,7 +58,7 @@ impl Form for Rate {
     const CODE: Code = Code::MalformedRate;
     const LABEL: &'static str = "not a usable rate";
     const HELP: &'static str = "a number and a unit of bit, kbit, Mbit, Gbit, Tbit, or Bps, kBps, MBps, GBps, TBps, \
-                                all per second and decimal";
+                                all per second and decimal; or `none`";
 }
 
 impl Form for DevlinkHandle {
@@ -113,6 +113,9 @@ impl FromStr for GivenName {
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        if text.is_empty() {
+            return Err(ValueError("a name has at least one character".to_owned()));
+        }
         if !text.starts_with(|c: char| c.is_ascii_alphanumeric()) || !text.chars().all(fits) {
             return Err(ValueError(format!("`{text}` cannot be a name")));
         }

@@ -28,6 +28,8 @@ pub(super) fn check(
     let mut too_deep = false;
     let mut stray = false;
     let mut suspect: Option<Token> = None;
+    // The first block that ends further to the right than it begins: its end.
+    let mut early: Option<Token> = None;
     for &token in tokens {
         match token.kind {
             Kind::Open => {
@@ -46,22 +48,18 @@ pub(super) fn check(
                 match open.pop() {
                     None => {
                         stray = true;
-                        let message = "this `}` closes no block";
-                        diagnostics.push(
-                            Diagnostic::new(
-                                Code::UnbalancedBlock,
-                                message,
-                                span(token),
-                                "no `{` is open here",
-                            )
-                            .help("remove it, or look above for a block that ends too early"),
-                        );
+                        diagnostics.push(closes_nothing(span(token), early.take().map(span)));
                     }
                     // A block that ends further to the left than it begins lacks its own `}`: this one was meant for a
                     // block around it.
                     Some((brace, begun)) if lines.start + indent == token.start && indent < begun => {
                         suspect = suspect.or(Some(brace));
                     }
+                    Some((_, begun)) if lines.start + indent == token.start && indent > begun => {
+                        early = early.or(Some(token));
+                    }
+                    // A block at the margin that ends there: what is in it is balanced.
+                    Some((_, 0)) if open.is_empty() && indent == 0 => early = None,
                     Some(_) => {}
                 }
             }
@@ -77,6 +75,18 @@ pub(super) fn check(
         );
     }
     Braces { unclosed, stray }
+}
+
+/// A `}` without a partner, and the one before it that was probably too many.
+fn closes_nothing(span: Span, early: Option<Span>) -> Diagnostic {
+    let message = "this `}` closes no block";
+    let diagnostic = Diagnostic::new(Code::UnbalancedBlock, message, span, "no `{` is open here");
+    match early {
+        Some(early) => diagnostic
+            .and(early, "ends a block that begins further to the left")
+            .help("by its indent, the `}` above is the one too many"),
+        None => diagnostic.help("remove it, or look above for a block that ends too early"),
+    }
 }
 
 /// The tokens with an end for the block that has none, so that what stands after it is understood all the same: before

@@ -145,8 +145,9 @@ impl Wrong {
             ),
             Self::NoKey => (
                 "this `=` has no name of a property before it",
-                "which property?",
-                "a property is NAME=VALUE and stands after the name of a node",
+                "a property of which node?",
+                "a line begins with the name of a node, and its value follows without `=`; a property, NAME=VALUE, stands on \
+                 the line of its node, which a `\\` at its end continues",
             ),
             Self::NotAName => (
                 "this cannot be the name of a node",

@@ -198,10 +198,13 @@ impl Lexer<'_> {
         let span = Span::new(self.source, start, end);
         let place = if many { "the file" } else { "the line" };
         let message = format!("this {what} has no end: {place} is over before a `{closing}`");
-        self.diagnostics.push(
-            Diagnostic::new(Code::Unterminated, message, span, "begins here")
-                .help(format!("write `{closing}` where it ends")),
-        );
+        let escaped = what == "string" && self.text[end..self.at].contains("\\\"");
+        let help = if escaped {
+            "`\\\"` is a quote within the text and does not end it: a backslash is written `\\\\`".to_owned()
+        } else {
+            format!("write `{closing}` where it ends")
+        };
+        self.diagnostics.push(Diagnostic::new(Code::Unterminated, message, span, "begins here").help(help));
     }
 
     fn skip_line(&mut self) {
@@ -241,18 +244,33 @@ impl Lexer<'_> {
         }
     }
 
-    /// A backslash joins the next line: the line end after it is no token.
+    /// A backslash joins the next line: the line end after it is no token. White space and comments may stand between.
     fn skip_escaped_line(&mut self) {
+        let backslash = self.at;
         self.at += 1;
         let blank = |c: char| c.is_whitespace() && !is_newline(c);
-        self.at += self.rest().find(|c| !blank(c)).unwrap_or(self.rest().len());
+        loop {
+            self.at += self.rest().find(|c| !blank(c)).unwrap_or(self.rest().len());
+            if !self.rest().starts_with("/*") {
+                break;
+            }
+            self.skip_comment();
+        }
         if self.rest().starts_with("//") {
             self.skip_line();
         }
-        if self.rest().starts_with("\r\n") {
-            self.at += 2;
-        } else if let Some(c) = self.rest().chars().next().filter(|&c| is_newline(c)) {
-            self.at += c.len_utf8();
+        match self.rest().chars().next() {
+            Some('\r') if self.rest().starts_with("\r\n") => self.at += 2,
+            Some(c) if is_newline(c) => self.at += c.len_utf8(),
+            Some(_) => {
+                let span = Span::new(self.source, backslash, backslash + 1);
+                let message = "a `\\` joins the next line to this one, and this line is not over";
+                self.diagnostics.push(
+                    Diagnostic::new(Code::Syntax, message, span, "not at the end of the line")
+                        .help("remove it; a text that holds a `\\` needs quotes, and two of them there"),
+                );
+            }
+            None => {}
         }
     }
 }

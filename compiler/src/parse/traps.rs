@@ -76,8 +76,46 @@ impl Traps<'_> {
             Some(meant) => {
                 diagnostic.help(format!("write `{meant}`")).fix(Fix::write(self.span(token), meant))
             }
-            None => diagnostic
-                .help("after `#` there can be `true` or `false`; a text that begins with `#` needs quotes"),
+            None if word == "#" => diagnostic.help("a comment begins with `//`"),
+            None => diagnostic.help(
+                "after `#` there can be `true` or `false`; a comment begins with `//`, and a text that begins with `#` needs quotes",
+            ),
+        })
+    }
+
+    /// What other notations write, and KDL reads as a part of the word.
+    fn other_language(&self, index: usize, word: &str) -> Option<Diagnostic> {
+        let token = self.tokens[index];
+        if let Some(before) = word.strip_suffix(',') {
+            let comma = Span::new(self.source, token.end - 1, token.end);
+            let message = format!("`{before}` has a comma after it: KDL separates values by spaces");
+            return Some(
+                Diagnostic::new(Code::Syntax, message, comma, "no comma here")
+                    .help("remove it; a text that ends with a comma needs quotes")
+                    .fix(Fix::write(comma, "")),
+            );
+        }
+        if let Some(quote) = word.chars().find(|c| QUOTES.contains(c)).filter(|&c| word.starts_with(c)) {
+            let text = word.trim_matches(QUOTES);
+            let whole = word.chars().count() > 1 && word.ends_with(QUOTES);
+            let message = format!("`{quote}` is no quote of KDL, but a part of the word");
+            let diagnostic =
+                Diagnostic::new(Code::NeedsQuotes, message, self.span(token), "not a quoted text");
+            return Some(if whole {
+                diagnostic
+                    .help(format!("write \"{text}\""))
+                    .fix(Fix::write(self.span(token), format!("\"{text}\"")))
+            } else {
+                diagnostic.help("texts stand between `\"` and `\"`")
+            });
+        }
+        let next =
+            self.tokens.get(index + 1).filter(|next| next.kind == Kind::Quoted && next.start == token.end)?;
+        (word == "r").then(|| {
+            let message = "raw strings have no `r` in KDL 2";
+            Diagnostic::new(Code::Syntax, message, self.span(token), "KDL 1 had it")
+                .and(self.span(*next), "the text")
+                .help("write #\"...\"#, or quotes alone if the text has no `\\`")
         })
     }
 
@@ -85,6 +123,9 @@ impl Traps<'_> {
         let token = self.tokens[index];
         let is_key = self.tokens.get(index + 1).is_some_and(|next| next.kind == Kind::Equals);
         let word = &self.text[token.start..token.end];
+        if let Some(diagnostic) = self.other_language(index, word) {
+            return Some(diagnostic);
+        }
         if matches!(word, "true" | "false" | "null") {
             let message = format!("`{word}` needs a `#` in front: KDL 2 writes `#{word}`");
             let help = format!("write `#{word}`, or \"{word}\" if the text is meant");
@@ -95,7 +136,10 @@ impl Traps<'_> {
             );
         }
         if let Some(at) = word.find("${").or_else(|| word.ends_with('$').then(|| word.len() - 1)) {
-            let touches = self.tokens.get(index + 1).is_some_and(|next| next.start == token.end);
+            let touches = self
+                .tokens
+                .get(index + 1)
+                .is_some_and(|next| next.kind == Kind::Open && next.start == token.end);
             if touches || word[at..].starts_with("${") {
                 let message = format!("`{word}` needs quotes: without them `{{` begins a block");
                 let diagnostic =
@@ -124,6 +168,10 @@ impl Traps<'_> {
         Some(diagnostic.help(help).fix(fix))
     }
 }
+
+/// What word processors and other notations have for quotes.
+const QUOTES: [char; 10] =
+    ['\'', '`', '\u{2018}', '\u{2019}', '\u{201a}', '\u{201c}', '\u{201d}', '\u{201e}', '\u{ab}', '\u{bb}'];
 
 fn looks_numeric(word: &str) -> bool {
     word.strip_prefix(['+', '-']).unwrap_or(word).starts_with(|c: char| c.is_ascii_digit())

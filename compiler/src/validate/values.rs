@@ -84,7 +84,7 @@ fn wrong_type(subject: &str, spec: &ValueSpec, value: &Value) -> Diagnostic {
         Kind::Uuid => "a UUID in quotes",
         Kind::Rate => "a rate with its unit in quotes",
         Kind::Device => "a devlink handle in quotes or a name",
-        Kind::Version => "versions in quotes",
+        Kind::Version => "a comparison of versions in quotes",
         Kind::Range => "two numbers in quotes",
         Kind::Interface => "the name of a network interface",
         Kind::Name => "a name",
@@ -111,6 +111,12 @@ fn wrong_type(subject: &str, spec: &ValueSpec, value: &Value) -> Diagnostic {
         (Kind::Integer(..), Datum::Text(text)) if !computed && text.parse::<u64>().is_ok() => {
             write(text.clone(), format!("write it without quotes: {text}"))
         }
+        (Kind::Integer(..), Datum::Text(text)) if text.parse::<u64>().is_ok() => {
+            diagnostic.help("its quotes make it text: write the number without them where it is given")
+        }
+        (Kind::Integer(min, max), Datum::Text(_) | Datum::Bool(_)) => {
+            diagnostic.help(whole_number(*min, *max, spec))
+        }
         (Kind::Text | Kind::Name | Kind::Interface, Datum::Integer(number)) => {
             write(format!("\"{number}\""), format!("write it in quotes: \"{number}\""))
         }
@@ -119,6 +125,17 @@ fn wrong_type(subject: &str, spec: &ValueSpec, value: &Value) -> Diagnostic {
         }
         _ => diagnostic.help(format!("for example: {}", example(spec))),
     }
+}
+
+/// What number is wanted; a unit belongs to the property, not to the value.
+fn whole_number(min: u32, max: u32, spec: &ValueSpec) -> String {
+    let unit = spec.unit.as_ref().map_or_else(String::new, |unit| format!(" of {unit}"));
+    let range = match (min, max) {
+        (0, u32::MAX) => String::new(),
+        (min, u32::MAX) => format!(" from {min}"),
+        (min, max) => format!(" from {min} to {max}"),
+    };
+    format!("write a whole number{unit}{range}, without quotes")
 }
 
 /// The boolean that somebody wrote in another language.
@@ -138,16 +155,16 @@ fn truth(datum: &Datum) -> Option<&'static str> {
 pub(super) fn example(spec: &ValueSpec) -> String {
     match &spec.kind {
         Kind::Boolean => "#true".to_owned(),
-        Kind::Integer(min, _) => min.to_string(),
+        Kind::Integer(min, max) if min == max => min.to_string(),
         Kind::Word(words) => words.first().cloned().unwrap_or_default(),
         Kind::Mac => "\"02:00:00:00:00:58\"".to_owned(),
         Kind::Uuid => "\"6c0f5d8e-3f0a-4d53-9a53-0d3c1f6a7b21\"".to_owned(),
         Kind::Rate => "\"10Gbit\"".to_owned(),
         Kind::Device => "\"pci/0000:08:00.0\"".to_owned(),
-        Kind::Version => "\">=22.39\"".to_owned(),
+        Kind::Version => "\">=6.12\"".to_owned(),
         Kind::Range => "\"100..199\"".to_owned(),
         Kind::Interface | Kind::Name => "web0".to_owned(),
-        Kind::Text | Kind::Scalar => spec.name.to_uppercase(),
+        Kind::Integer(..) | Kind::Text | Kind::Scalar => spec.name.to_uppercase(),
     }
 }
 

@@ -16,10 +16,27 @@ use crate::common::{QUICKSTART, compile, without_spans};
 /// Long enough for a slow machine under load, far below what an exponential parser needs.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Files with every word of the language in them, and with every way to say a thing elsewhere.
+const ORDERED: &[&str] = &[
+    QUICKSTART,
+    include_str!("../broken/unplanned-words.kdl"),
+    "subdevcfg version=1\nhost node-17 uuid-seed=x { label role=edge; }\nlet mtu=\"${small * 2}\" small=1000\n\
+     template pair { parameter n; parameter rate default=\"1Gbit\"\n  subdevice \"a${n}\" { sf; netdev \"a${n}\" mtu=$mtu; rate tx-max=$rate; }\n  \
+     subdevice \"b${n}\" { mdev type=eth; function mac=auto; netdev \"b${n}\"; param queues 2; }\n}\n\
+     device \"subdev/nic0\" {\n  create\n  eswitch mode=switchdev\n  sf-numbers from=100 to=999\n  \
+     repeat 3 as=i { use pair n=$i; }\n  use pair n=9 rate=\"2Gbit\"\n}\n\
+     override { device \"subdev/nic0\" { subdevice b9 { netdev mtu=1400; }; }; }\n",
+];
+
+/// What a node is sorted by: `attr` lines are written in the order given, and keep it.
+fn key(node: &KdlNode, keys: &mut impl Iterator<Item = u32>) -> u32 {
+    if node.name().value() == "attr" { 0 } else { keys.next().unwrap_or_default() }
+}
+
 /// Puts the nodes of every block into another order, which `keys` choose.
 fn shuffle(document: &mut KdlDocument, keys: &mut impl Iterator<Item = u32>) {
     let mut nodes: Vec<(u32, KdlNode)> =
-        document.nodes_mut().drain(..).map(|node| (keys.next().unwrap_or_default(), node)).collect();
+        document.nodes_mut().drain(..).map(|node| (key(&node, keys), node)).collect();
     nodes.sort_by_key(|&(key, ref node)| (node.name().value() != "subdevcfg", key));
     for (_, mut node) in nodes {
         if let Some(children) = node.children_mut() {
@@ -83,9 +100,10 @@ fn host_file(subdevices: &[u8], parent_param: bool) -> String {
 
 proptest! {
     #[test]
-    fn the_order_of_nodes_never_matters(keys in vec(any::<u32>(), 64)) {
-        let straight = compile("a.kdl", QUICKSTART).host.expect("a host");
-        let mut document = KdlDocument::parse_v2(QUICKSTART).expect("KDL");
+    fn the_order_of_nodes_never_matters(keys in vec(any::<u32>(), 96), which in 0..ORDERED.len()) {
+        let text = ORDERED[which];
+        let straight = compile("a.kdl", text).host.expect("a host");
+        let mut document = KdlDocument::parse_v2(text).expect("KDL");
         shuffle(&mut document, &mut keys.into_iter());
         let shuffled = compile("b.kdl", &document.to_string()).host.expect("a host");
         prop_assert_eq!(
@@ -93,6 +111,33 @@ proptest! {
             without_spans(&format!("{:#?}", shuffled.model))
         );
         prop_assert_eq!(straight.graph.to_dot(), shuffled.graph.to_dot());
+    }
+
+    /// Whatever is asked for how often, and by which names: the same text is the same host, and in its form still.
+    #[test]
+    fn what_is_expanded_is_always_the_same(
+        count in 0_u32..40,
+        from in 0_u32..1_000,
+        step in 1_u32..5,
+        width in 1_usize..5,
+        mtu in 68_u32..9_000,
+    ) {
+        let text = format!(
+            "subdevcfg version=1\nhost h\nlet mtu={mtu} base=\"02:00:00:00:00:00\"\ntemplate tenant {{ parameter n; parameter m default=$mtu\n  \
+             subdevice \"t${{n:0{width}d}}\" {{ sf $n; function mac=\"${{base}}+${{n}}\"; netdev \"t${{n}}\" mtu=$m; representor \"r${{n}}\"; }}\n}}\n\
+             device \"subdev/nic0\" {{ eswitch mode=switchdev; repeat {count} as=i from={from} step={step} {{ use tenant n=$i; }}; }}\n"
+        );
+        let once = compile("a.kdl", &text).host.expect("a host");
+        prop_assert_eq!(once.model.devices[0].subdevices.len(), usize::try_from(count).expect("a count"));
+        let again = compile("a.kdl", &text).host.expect("a host");
+        prop_assert_eq!(format!("{:?}", &once.model), format!("{:?}", &again.model));
+        let formed = format("a.kdl".into(), &text).expect("a form");
+        let formed = compile("a.kdl", &formed).host.expect("a host");
+        prop_assert_eq!(
+            without_spans(&format!("{:#?}", once.model)),
+            without_spans(&format!("{:#?}", formed.model))
+        );
+        prop_assert_eq!(once.graph.to_dot(), formed.graph.to_dot());
     }
 
     #[test]

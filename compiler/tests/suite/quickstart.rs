@@ -1,5 +1,7 @@
 //! The example file: its model and its graph, in full.
 
+use std::fmt::Write as _;
+
 use crate::common::{QUICKSTART, compile, snapshots, without_spans};
 
 #[test]
@@ -34,4 +36,27 @@ fn the_graph_of_what_is_not_planned_yet() {
         .map(|edge| format!("{} -> {}: {}", edge.from, edge.to, edge.reason))
         .collect();
     snapshots("compiler/tests/snapshots").bind(|| insta::assert_snapshot!("whole.edges", edges.join("\n")));
+}
+
+/// Fifty tenants, of which one is different: the picture has two.
+#[test]
+fn subdevices_that_are_alike_are_drawn_as_one() {
+    let mut text = "subdevcfg version=1\nhost node-17\ndevice \"pci/0000:08:00.0\" driver=mlx5_core {\n    eswitch mode=switchdev\n    \
+                    param enable_roce #true\n"
+        .to_owned();
+    for number in 0..50 {
+        let rate = if number == 7 { "rate tx-max=\"1Gbit\"; " } else { "" };
+        let _ = writeln!(
+            text,
+            "    subdevice web{number} {{ sf {number}; {rate}netdev web{number}; representor r{number}; }}"
+        );
+    }
+    let host = compile("host.kdl", &(text + "}\n")).host.expect("a host without errors");
+    assert!(host.graph.nodes().count() > 200);
+    let folded = host.graph.folded();
+    let nodes = folded.nodes.iter().map(|lines| lines.join(" of "));
+    let edges = folded.edges.iter().map(|(from, to, reason)| format!("{from} -> {to}: {reason}"));
+    let lines: Vec<_> =
+        nodes.enumerate().map(|(number, node)| format!("{number} {node}")).chain(edges).collect();
+    snapshots("compiler/tests/snapshots").bind(|| insta::assert_snapshot!("folded", lines.join("\n")));
 }

@@ -40,6 +40,16 @@ pub(super) fn tell_of_interruption(draft: &mut Draft<'_>) {
     }
 }
 
+/// What the file has for other kernels than this one.
+pub(super) fn tell_of_other_kernels(draft: &mut Draft<'_>) {
+    let input = draft.input;
+    let release = &input.state.volatile.0.kernel_release;
+    for place in &input.desired.for_other_kernels {
+        let text = format!("this `when` does not hold on kernel {release}: what is in it is left out");
+        draft.note(NoteKind::OtherKernel, place.clone(), text);
+    }
+}
+
 /// A subject as the file has it.
 struct Named<'d> {
     address: &'d str,

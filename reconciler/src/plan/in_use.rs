@@ -93,12 +93,12 @@ fn lifeline(desired: &Desired, state: &State, subject: &Subject) -> Option<Strin
         _ => {}
     }
     let parent = state.parents.get(&subject.parent)?;
-    let names = match subject.function_id() {
+    let interfaces = match subject.function_id() {
         Some(id) => interface_names(parent.function(id)?),
         None => uplink_name(parent),
     };
     let lifelines = &state.volatile.0.lifelines;
-    lifelines.iter().find(|lifeline| names.contains(&lifeline.interface.as_str())).map(words)
+    lifelines.iter().find(|lifeline| interfaces.contains(&lifeline.interface.as_str())).map(words)
 }
 
 fn words(lifeline: &Lifeline) -> String {

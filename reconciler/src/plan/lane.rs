@@ -1,14 +1,16 @@
 //! The draft of a plan: operations are collected lane by lane, one lane a parent, then ordered and numbered.
 
+use std::collections::BTreeMap;
+
 use subdevcfg_compiler::catalogue::Impact;
 use subdevcfg_compiler::values::{DevlinkHandle, Scalar};
 
 use super::places::{self, Place};
 use super::{
     Bookkeeping, Drift, FORMAT_VERSION, Input, Note, NoteKind, Operation, Plan, Refusal, ResourceChange,
-    Reversible, Undo,
+    Reversible, Swept, Undo,
 };
-use super::{changes, in_use};
+use super::{changes, in_use, protection};
 use crate::guard::Cause;
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
@@ -72,6 +74,7 @@ pub(super) struct Draft<'a> {
     drift: Vec<Drift>,
     notes: Vec<Note>,
     refusals: Vec<Refusal>,
+    swept: BTreeMap<String, Swept>,
     pub bookkeeping: Bookkeeping,
 }
 
@@ -96,6 +99,7 @@ impl<'a> Draft<'a> {
             drift: Vec::new(),
             notes: Vec::new(),
             refusals: Vec::new(),
+            swept: BTreeMap::new(),
             bookkeeping: Bookkeeping::default(),
         }
     }
@@ -106,6 +110,10 @@ impl<'a> Draft<'a> {
 
     pub fn refuse(&mut self, address: &str, text: impl Into<String>) {
         self.refusals.push(Refusal { address: address.to_owned(), text: text.into() });
+    }
+
+    pub fn sweeps(&mut self, address: &str, swept: Swept) {
+        self.swept.insert(address.to_owned(), swept);
     }
 
     pub fn drifted(&mut self, drift: Drift) {
@@ -181,6 +189,9 @@ impl<'a> Draft<'a> {
 
     pub fn finish(mut self) -> Plan {
         places::settle(&mut self.operations, &self.frees, self.input.state, &mut self.refusals);
+        let operations = std::mem::take(&mut self.operations);
+        protection::settle(&mut self, &operations);
+        self.operations = operations;
         let impact = self.operations.iter().map(|operation| operation.impact).max().unwrap_or_default();
         // What is a device's own before its functions.
         let place =
@@ -198,6 +209,7 @@ impl<'a> Draft<'a> {
             resource_changes: self.changes,
             drift: self.drift,
             operations: self.operations,
+            swept: self.swept,
             in_use,
             notes: self.notes,
             refusals: self.refusals,

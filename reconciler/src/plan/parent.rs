@@ -9,7 +9,7 @@ use subdevcfg_compiler::values::{EswitchMode, Scalar};
 use super::function::{self, Context};
 use super::lane::{Draft, Lane, Step};
 use super::places::{self, Place};
-use super::{Action, NoteKind, Reversible, bookkeeping, changes, rates};
+use super::{Action, NoteKind, Reversible, Swept, bookkeeping, changes, rates};
 use crate::desired::{DesiredFunction, DesiredParent};
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
@@ -51,6 +51,7 @@ pub(super) fn plan(draft: &mut Draft<'_>, desired: &DesiredParent) {
     planner.unmanaged();
     planner.soft_parent();
     planner.removals();
+    planner.sweep();
     planner.params();
     planner.eswitch();
     planner.parent_change();
@@ -122,15 +123,52 @@ impl Planner<'_, '_> {
         if self.origin.is_some_and(used) { impact } else { Impact::None }
     }
 
+    /// Whether the device's `exclusive` covers a function.
+    fn is_exclusive(&self, id: &FunctionId) -> bool {
+        let Some((first, last)) = self.desired.exclusive else { return false };
+        matches!(id, FunctionId::Sf { controller: 0, number, .. } if (first..=last).contains(number))
+    }
+
+    /// Whether a function goes because nobody named it. What is in use stays.
+    fn is_swept(&self, function: &Function) -> bool {
+        let in_use = !function.volatile.0.users.is_empty();
+        self.is_exclusive(&function.id) && self.is_unmanaged(&function.id) && !in_use
+    }
+
+    /// Takes away what an `exclusive` covers and nobody named.
+    fn sweep(&mut self) {
+        let swept: Vec<Function> =
+            self.present().into_iter().filter(|function| self.is_swept(function)).collect();
+        if swept.is_empty() {
+            return;
+        }
+        let reason = Reason::forced("nobody named it, and `exclusive` lets no such stay");
+        let of = self.present().len();
+        self.draft.sweeps(&self.desired.address, Swept { functions: swept.len(), of });
+        for function in swept {
+            let subject = self.of_function(&function.id);
+            let address = subject.to_string();
+            self.delete(&function, &address, &reason, rules::DELETE);
+            let found = function.settings();
+            self.draft.change(changes::between(&subject, &address, Some(&found), None, reason.clone()));
+        }
+    }
+
     fn unmanaged(&mut self) {
         for function in self.origin_functions().to_vec() {
-            if self.is_unmanaged(&function.id) {
+            if self.is_unmanaged(&function.id) && !self.is_swept(&function) {
                 let about = self.of_function(&function.id).to_string();
-                self.draft.note(
-                    NoteKind::Unmanaged,
-                    about,
-                    "not made by subdevcfg and in no file: untouched",
-                );
+                let text = match function.volatile.0.users.first() {
+                    Some(user) if self.is_exclusive(&function.id) => {
+                        format!(
+                            "kept although `exclusive` covers it, for it is in use ({}: {})",
+                            user.side.as_str(),
+                            user.user
+                        )
+                    }
+                    _ => "not made by subdevcfg and in no file: untouched".to_owned(),
+                };
+                self.draft.note(NoteKind::Unmanaged, about, text);
             }
         }
     }
@@ -171,6 +209,7 @@ impl Planner<'_, '_> {
             }
             self.changes_of_functions_that_go(origin);
             self.take_all_functions(&because);
+            self.take_rate_nodes(&because);
             let mut step = Step::new(Stage::RemoveParent, &self.desired.address, remove.clone(), because);
             step.effect = Some(Effect::Gone);
             step.impact = self.price(rules::PARENT);
@@ -304,10 +343,8 @@ impl Planner<'_, '_> {
         let resets = self.catalogue.map(|catalogue| &catalogue.reset_by_reload);
         let reset = |what| resets.is_some_and(|resets| resets.contains(&what));
         let mut undo = vec![(request, None)];
-        if reset(Reset::Rates)
-            && let Some(now) = &mut self.now
-        {
-            let nodes = std::mem::take(&mut now.rate_nodes);
+        if reset(Reset::Rates) {
+            let nodes = self.take_rate_nodes(&Reason::forced("a reload of the parent deletes it"));
             undo.extend(rates::restore(&self.desired.subject.parent, &nodes));
         }
         let functions = self.present();

@@ -249,14 +249,31 @@ impl Planner<'_, '_> {
         for name in upwards(&nodes) {
             let subject = self.of_rate_node(name);
             let Some(address) = self.address_of_rate_node(&subject) else {
-                let because = because.text.as_deref().unwrap_or_default();
-                let text = format!("{subject} is in the way, and subdevcfg did not make it: {because}");
-                self.draft.refuse(&self.desired.address, text);
+                self.refuse_to_take(&subject, because);
                 continue;
             };
             let step = delete(Stage::ClearRateNode, handle, &address, (name, &nodes[name]), because);
             self.lane.parent.push(step);
         }
+    }
+
+    /// Notes that a step takes all nodes; those that nobody may take are a refusal.
+    pub(super) fn take_rate_nodes(&mut self, because: &Reason) -> BTreeMap<String, Rates> {
+        let Some(now) = &mut self.now else { return BTreeMap::new() };
+        let nodes = std::mem::take(&mut now.rate_nodes);
+        for name in nodes.keys() {
+            let subject = self.of_rate_node(name);
+            if self.address_of_rate_node(&subject).is_none() {
+                self.refuse_to_take(&subject, because);
+            }
+        }
+        nodes
+    }
+
+    fn refuse_to_take(&mut self, subject: &Subject, because: &Reason) {
+        let because = because.text.as_deref().unwrap_or_default();
+        let text = format!("{subject} is in the way, and subdevcfg did not make it: {because}");
+        self.draft.refuse(&self.desired.address, text);
     }
 
     /// Nodes that subdevcfg made and the file does not name any more go when nothing is below them; what nobody named is

@@ -86,6 +86,19 @@ fn destroy_parent(
                 None => draft.refuse(address, format!("{of_function} is on it and is not subdevcfg's")),
             }
         }
+        for (name, rates) in &parent.rate_nodes {
+            let node = Subject::rate_node(handle.clone(), name.clone());
+            match input.record.made.get(&node) {
+                Some(_) if !in_scope(&node) => {
+                    draft.refuse(address, format!("{node} is on it, and the file does not name it"));
+                }
+                Some(of_node) => {
+                    let reason = Reason::forced("it goes with its parent");
+                    draft.change(changes::between(&node, of_node, Some(&rates.settings()), None, reason));
+                }
+                None => draft.refuse(address, format!("{node} is on it and is not subdevcfg's")),
+            }
+        }
         let mut step = Step::new(
             Stage::RemoveParent,
             address,

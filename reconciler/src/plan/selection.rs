@@ -167,7 +167,7 @@ fn whole_resources(
 }
 
 /// Whether a request takes away more than its subject: what it took has to come back in the same apply.
-fn takes_others(request: &Request) -> bool {
+pub(super) fn takes_others(request: &Request) -> bool {
     match request {
         Request::DelParent { .. } => true,
         Request::Reload { subject } => subject.is_parent(),
@@ -215,6 +215,8 @@ fn narrowed_bookkeeping(all: Bookkeeping, is_in: impl Fn(&Subject) -> bool) -> B
         release: all.release.into_iter().filter(|(subject, _)| is_in(subject)).collect(),
         forget: all.forget.into_iter().filter(|subject| is_in(subject)).collect(),
         let_go: all.let_go.into_iter().filter(|subject| is_in(subject)).collect(),
+        protect: all.protect.into_iter().filter(|(subject, _)| is_in(subject)).collect(),
+        unprotect: all.unprotect.into_iter().filter(|subject| is_in(subject)).collect(),
         readdress: all.readdress.into_iter().filter(|(subject, _)| is_in(subject)).collect(),
     }
 }

@@ -1,0 +1,56 @@
+//! What is made from the command line's own definitions: manual pages and completions of shells.
+
+use std::io;
+
+use camino::Utf8Path;
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+use clap_mangen::Man;
+
+use crate::args::Cli;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::show;
+
+const NAME: &str = "subdevcfg";
+
+/// Prints completions for a shell.
+pub fn completions(shell: Shell) -> Result<Exit, CliError> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), NAME, &mut text);
+    show::print(&String::from_utf8_lossy(&text))?;
+    Ok(Exit::Done)
+}
+
+/// Prints the manual page of a command, or of the program.
+pub fn page(name: Option<&str>) -> Result<Exit, CliError> {
+    let program = program();
+    let command = match name {
+        None => program.clone(),
+        Some(name) => program.find_subcommand(name).cloned().ok_or_else(|| CliError::NoCommand {
+            name: name.to_owned(),
+            known: program.get_subcommands().map(|known| known.get_name().to_owned()).collect(),
+        })?,
+    };
+    let mut text = Vec::new();
+    Man::new(command).render(&mut text)?;
+    show::print(&String::from_utf8_lossy(&text))?;
+    Ok(Exit::Done)
+}
+
+/// Writes the pages of all commands.
+pub fn pages(folder: &Utf8Path) -> Result<Exit, CliError> {
+    let write = || -> io::Result<()> {
+        std::fs::create_dir_all(folder)?;
+        clap_mangen::generate_to(Cli::command(), folder)
+    };
+    write().map_err(|source| CliError::Unwritable { path: folder.to_owned(), source })?;
+    Ok(Exit::Done)
+}
+
+/// The definitions, each command under the name that its page has.
+fn program() -> clap::Command {
+    let mut program = Cli::command();
+    program.build();
+    program
+}

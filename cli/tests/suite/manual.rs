@@ -1,0 +1,38 @@
+//! Manual pages and completions, made from the definitions of the command line.
+
+use std::process::{Command, Stdio};
+
+use crate::run::{Host, root, run};
+
+#[test]
+fn every_shell_gets_completions_that_it_can_read() {
+    for shell in ["bash", "zsh", "fish"] {
+        let made = run(&root(), &["completions", shell]);
+        assert_eq!((made.code, made.stderr.as_str()), (0, ""));
+        for word in ["apply", "allow-in-use", "on-error"] {
+            assert!(made.stdout.contains(word), "{shell}: {word}");
+        }
+    }
+    let host = Host::new();
+    host.write("completions", &run(&root(), &["completions", "bash"]).stdout);
+    let mut bash = Command::new("bash");
+    let read = bash.arg("-n").arg(host.path("completions")).stdin(Stdio::null()).output().unwrap();
+    assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+}
+
+#[test]
+fn every_command_has_a_page() {
+    let host = Host::new();
+    let folder = host.path("man");
+    let made = run(&root(), &["man", "--into", folder.to_str().unwrap()]);
+    assert_eq!((made.code, made.stderr.as_str()), (0, ""));
+    for command in ["plan", "apply", "destroy", "check", "state", "explain"] {
+        let page = std::fs::read_to_string(folder.join(format!("subdevcfg-{command}.1"))).unwrap();
+        assert!(page.contains(".TH ") && page.contains("subdevcfg"), "{page}");
+        let printed = run(&root(), &["man", command]);
+        assert!(printed.code == 0 && printed.stdout.contains(".TH "), "{}", printed.all());
+    }
+    assert!(run(&root(), &["man"]).stdout.contains("Exit codes"));
+    let unknown = run(&root(), &["man", "aply"]);
+    assert!(unknown.code == 1 && unknown.stderr.contains("apply"), "{}", unknown.all());
+}
