@@ -203,3 +203,17 @@ fn what_is_for_other_kernels_is_left_out_and_told() {
     let described = run(&host.path(""), &["plan", "host.kdl", "--from", "base.kdl"]).stdout;
     assert!(described.contains("function max-io-eqs 8"), "{described}");
 }
+
+#[test]
+fn a_new_subdevice_alone_takes_along_no_removal() {
+    let host = Host::new();
+    host.apply(&host_with("subdevice old { sf 1; }"));
+    host.write("host.kdl", &host_with("subdevice new { sf 2; }"));
+    let plan = host.run(&["plan", "host.kdl", "--only", "subdev/nic0#new"]).stdout;
+    assert!(plan.contains("1 to create") && plan.contains("0 to delete"), "{plan}");
+    // Unless it takes the place of what goes.
+    host.apply(&host_with("subdevice old { sf 1; representor r; }"));
+    host.write("host.kdl", &host_with("subdevice new { sf 2; representor r; }"));
+    let plan = host.run(&["plan", "host.kdl", "--only", "subdev/nic0#new"]).stdout;
+    assert!(plan.contains("1 to create") && plan.contains("1 to delete"), "{plan}");
+}

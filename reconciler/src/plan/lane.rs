@@ -125,8 +125,8 @@ impl<'a> Draft<'a> {
     }
 
     /// Numbers the steps of a lane. Within a subject each step needs the one before it; the parent's steps need all
-    /// removals, and the functions' first steps need the parent's last; of those that move in the tree of rates, the
-    /// tree's last. The tail needs the latter.
+    /// removals, and the functions' first steps need the parent's last, if it has any; of those that move in the tree of
+    /// rates, the tree's last. The tail needs the latter and all removals.
     pub fn add_lane(&mut self, handle: &DevlinkHandle, mut lane: Lane) {
         // SFs go last, so that an undo makes them first: a mediated device takes a free number, and it must not be one
         // that an SF has.
@@ -141,10 +141,12 @@ impl<'a> Draft<'a> {
             removed.extend(self.add_chain(handle, chain, &[]));
         }
         let parent_done = self.add_chain(handle, lane.parent, &removed);
-        let first_needs = if parent_done.is_some() { parent_done.into_iter().collect() } else { removed };
+        // Removals come first by their numbers; a function that needs the place of one waits for it (`places`).
+        let first_needs: Vec<usize> = parent_done.into_iter().collect();
         let tree_done = self.add_chain(handle, lane.rate_nodes, &first_needs);
         let tree_needs = tree_done.map_or_else(|| first_needs.clone(), |id| vec![id]);
-        let mut tail_needs = tree_needs.clone();
+        // What goes was below a node perhaps.
+        let mut tail_needs = [tree_needs.clone(), removed].concat();
         for chain in lane.functions {
             let moves = chain.iter().any(|step| step.sets(&Attribute::RateParent));
             let last = self.add_chain(handle, chain, if moves { &tree_needs } else { &first_needs });
