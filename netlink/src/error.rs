@@ -5,6 +5,12 @@ use std::io;
 
 use nix::errno::Errno;
 
+/// An error number in words. `EOPNOTSUPP` is named for sockets, and here it is an answer of drivers.
+#[must_use]
+pub fn errno_words(errno: Errno) -> &'static str {
+    if errno == Errno::EOPNOTSUPP { "Operation not supported" } else { errno.desc() }
+}
+
 /// The kernel's answer was an error: its own words, nothing added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KernelRefusal {
@@ -19,7 +25,7 @@ pub struct KernelRefusal {
 
 impl fmt::Display for KernelRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} ({})", self.errno, self.errno.desc())?;
+        write!(f, "{:?} ({})", self.errno, errno_words(self.errno))?;
         if let Some(message) = &self.message {
             write!(f, ": {}", message.trim_end_matches(['.', '\n']))?;
         }

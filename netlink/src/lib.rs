@@ -15,4 +15,4 @@ pub mod route;
 pub mod socket;
 mod uapi;
 
-pub use error::{KernelRefusal, NetlinkError};
+pub use error::{KernelRefusal, NetlinkError, errno_words};

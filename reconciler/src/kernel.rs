@@ -7,6 +7,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::DevlinkHandle;
+use subdevcfg_netlink::errno_words;
 
 use crate::resource::{FunctionId, Setting, Subject};
 use crate::state::{SoftSpec, State};
@@ -148,7 +149,7 @@ impl fmt::Display for Effect {
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
     /// The kernel refused: its errno and its own words.
-    #[error("{errno:?} ({})", errno.desc())]
+    #[error("{errno:?} ({})", errno_words(*errno))]
     Refused {
         /// The error number.
         errno: Errno,

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use subdevcfg_compiler::values::DevlinkHandle;
+
 use super::{Action, Bookkeeping, Operation, Plan, Refusal, ResourceChange};
 use crate::guard::is_within;
 use crate::kernel::Request;
@@ -101,69 +103,60 @@ impl Plan {
 
 /// The operations that are carried out, by number. A resource is changed whole or not at all.
 fn kept(plan: &Plan, selection: &Selection) -> BTreeSet<usize> {
-    let mut kept: BTreeSet<usize> = BTreeSet::new();
-    if selection.only.is_empty() {
-        // All but what is left out, and what needs that; the operations stand in their order.
-        let mut out: BTreeSet<usize> = BTreeSet::new();
-        for operation in &plan.operations {
-            let needs_it = operation.after.iter().any(|first| out.contains(first));
-            if needs_it || !selection.covers(&operation.address) {
-                out.insert(operation.id);
-            } else {
-                kept.insert(operation.id);
-            }
+    let covered = plan.operations.iter().filter(|operation| selection.covers(&operation.address));
+    let covered: BTreeSet<usize> = covered.map(|operation| operation.id).collect();
+    if selection.only.is_empty() { without_the_torn(plan, covered) } else { with_the_needed(plan, covered) }
+}
+
+/// Without resources of which not all operations are there, and without what needs these.
+fn without_the_torn(plan: &Plan, mut kept: BTreeSet<usize>) -> BTreeSet<usize> {
+    loop {
+        let out = plan.operations.iter().filter(|operation| !kept.contains(&operation.id));
+        let torn: BTreeSet<Subject> = out.map(|operation| operation.request.subject()).collect();
+        let stays = |operation: &&Operation| {
+            kept.contains(&operation.id)
+                && !torn.contains(&operation.request.subject())
+                && operation.after.iter().all(|first| kept.contains(first))
+        };
+        let next: BTreeSet<usize> =
+            plan.operations.iter().filter(stays).map(|operation| operation.id).collect();
+        if next.len() == kept.len() {
+            return kept;
         }
-        return whole_resources(plan, kept, |part, all| part.len() == all.len());
+        kept = next;
     }
-    let chosen = plan.operations.iter().filter(|operation| selection.covers(&operation.address));
-    let mut open: Vec<usize> = chosen.map(|operation| operation.id).collect();
+}
+
+/// With what these operations need, with the rest of the same resources, and, where one takes others away that come back,
+/// with all on its parent.
+fn with_the_needed(plan: &Plan, chosen: BTreeSet<usize>) -> BTreeSet<usize> {
+    let mut of_subject: BTreeMap<Subject, Vec<usize>> = BTreeMap::new();
+    let mut of_lane: BTreeMap<&DevlinkHandle, Vec<usize>> = BTreeMap::new();
+    for operation in &plan.operations {
+        of_subject.entry(operation.request.subject()).or_default().push(operation.id);
+        of_lane.entry(&operation.lane).or_default().push(operation.id);
+    }
+    let returning = plan.resource_changes.iter().filter(|change| comes_back(change));
+    let returning: BTreeSet<&Subject> = returning.map(|change| &change.subject).collect();
+    let takes_some = |operation: &Operation| {
+        let subject = operation.request.subject();
+        takes_others(&operation.request)
+            && returning.iter().any(|other| other.parent == operation.lane && **other != subject)
+    };
+    let mut kept = BTreeSet::new();
+    let mut open: Vec<usize> = chosen.into_iter().collect();
     while let Some(id) = open.pop() {
         if !kept.insert(id) {
             continue;
         }
         let operation = &plan.operations[id - 1];
-        let takes_all = takes_others(&operation.request)
-            && plan.resource_changes.iter().filter(|change| comes_back(change)).any(|change| {
-                change.subject.parent == operation.lane && change.subject != operation.request.subject()
-            });
-        let together = plan.operations.iter().filter(|other| {
-            other.request.subject() == operation.request.subject()
-                || takes_all && other.lane == operation.lane
-        });
-        open.extend(operation.after.iter().copied().chain(together.map(|other| other.id)));
+        open.extend(&operation.after);
+        open.extend(of_subject[&operation.request.subject()].iter().filter(|id| !kept.contains(id)));
+        if takes_some(operation) {
+            open.extend(&of_lane[&operation.lane]);
+        }
     }
     kept
-}
-
-/// Drops the operations of resources of which not all are there.
-fn whole_resources(
-    plan: &Plan,
-    mut kept: BTreeSet<usize>,
-    is_whole: impl Fn(&[usize], &[usize]) -> bool,
-) -> BTreeSet<usize> {
-    let mut by_subject: BTreeMap<Subject, Vec<usize>> = BTreeMap::new();
-    for operation in &plan.operations {
-        by_subject.entry(operation.request.subject()).or_default().push(operation.id);
-    }
-    loop {
-        let before = kept.len();
-        for all in by_subject.values() {
-            let part: Vec<usize> = all.iter().copied().filter(|id| kept.contains(id)).collect();
-            if !is_whole(&part, all) {
-                kept.retain(|id| !part.contains(id));
-            }
-        }
-        // What needs them goes with them.
-        let lost: Vec<usize> = kept
-            .iter()
-            .copied()
-            .filter(|id| plan.operations[id - 1].after.iter().any(|first| !kept.contains(first)))
-            .collect();
-        kept.retain(|id| !lost.contains(id));
-        if kept.len() == before {
-            return kept;
-        }
-    }
 }
 
 /// Whether a request takes away more than its subject: what it took has to come back in the same apply.
