@@ -16,15 +16,27 @@ use crate::resource::{Child, FunctionId, Side, Subject};
 pub(super) struct Mirror {
     instances: BTreeSet<Handle>,
     ports: BTreeMap<(Handle, u32), Port>,
+    /// The indexes of subfunction ports by what they are called: a search for each function would be quadratic.
+    numbered: BTreeMap<(Handle, SfName), u32>,
     mdevs: BTreeMap<Uuid, Mdev>,
     /// The mediated device that a port belongs to, where the device says so.
     mdev_ports: BTreeMap<(Handle, u32), Uuid>,
     /// The device that an auxiliary instance is on.
     above: BTreeMap<Handle, Handle>,
+    /// The same the other way round.
+    below: BTreeMap<Handle, BTreeSet<Handle>>,
     /// The instance of a subfunction, by parent and number, from the auxiliary device. Kernels before 6.7 do not say
     /// it in the port (`DEVLINK_PORT_FN_ATTR_DEVLINK`).
     owners: BTreeMap<(Handle, u32), Handle>,
     types: BTreeMap<TypeKey, ParamType>,
+}
+
+/// Controller, PF and number of a subfunction port.
+type SfName = (u32, u32, u32);
+
+fn sf_name(port: &Port) -> Option<SfName> {
+    let is_sf = port.flavour == Some(Flavour::PciSf);
+    is_sf.then(|| Some((port.controller.unwrap_or(0), port.pf?.into(), port.sf?))).flatten()
 }
 
 /// Parameters of one name have one wire type on all instances that one driver makes below one parent.
@@ -51,7 +63,9 @@ impl Mirror {
         for instance in instances {
             self.appeared(instance.handle, sysfs);
         }
-        self.ports = ports.into_iter().map(|port| ((port.handle.clone(), port.index), port)).collect();
+        for port in ports {
+            self.insert_port(port);
+        }
     }
 
     /// Takes a notification in. False when notifications were lost, and only a refill helps.
@@ -70,15 +84,33 @@ impl Mirror {
                 self.vanished(&handle);
             }
             Event::Port(port) => {
-                self.ports.insert((port.handle.clone(), port.index), *port);
+                self.remove_port(&port.handle, port.index);
+                self.insert_port(*port);
             }
             Event::PortGone(handle, index) => {
-                self.ports.remove(&(handle, index));
+                self.remove_port(&handle, index);
             }
             Event::Other => {}
             Event::Lost => return false,
         }
         true
+    }
+
+    fn insert_port(&mut self, port: Port) {
+        if let Some(name) = sf_name(&port) {
+            self.numbered.insert((port.handle.clone(), name), port.index);
+        }
+        self.ports.insert((port.handle.clone(), port.index), port);
+    }
+
+    fn remove_port(&mut self, handle: &Handle, index: u32) {
+        let Some(port) = self.ports.remove(&(handle.clone(), index)) else { return };
+        let Some(name) = sf_name(&port) else { return };
+        // A new port of that name may have been told of before the old one's end.
+        let key = (port.handle, name);
+        if self.numbered.get(&key) == Some(&index) {
+            self.numbered.remove(&key);
+        }
     }
 
     fn appeared(&mut self, handle: Handle, sysfs: &Sysfs) {
@@ -89,6 +121,7 @@ impl Mirror {
             if let Some(number) = place.sf_number {
                 self.owners.insert((parent.clone(), number), handle.clone());
             }
+            self.below.entry(parent.clone()).or_default().insert(handle.clone());
             self.above.insert(handle.clone(), parent);
         }
         self.instances.insert(handle);
@@ -97,7 +130,10 @@ impl Mirror {
     fn vanished(&mut self, handle: &Handle) {
         self.instances.remove(handle);
         self.ports.retain(|(instance, _), _| instance != handle);
-        self.above.remove(handle);
+        self.numbered.retain(|(instance, _), _| instance != handle);
+        if let Some(siblings) = self.above.remove(handle).and_then(|above| self.below.get_mut(&above)) {
+            siblings.remove(handle);
+        }
         self.owners.retain(|_, owner| owner != handle);
     }
 
@@ -199,12 +235,9 @@ impl Mirror {
 
     /// The port that has this SF number, whatever function it belongs to.
     fn port_of_number(&self, parent: Handle, controller: u32, pf: u32, number: u32) -> Option<&Port> {
-        self.ports.range((parent.clone(), 0)..=(parent, u32::MAX)).map(|(_, port)| port).find(|port| {
-            port.flavour == Some(Flavour::PciSf)
-                && port.sf == Some(number)
-                && port.pf.map(u32::from) == Some(pf)
-                && port.controller.unwrap_or(0) == controller
-        })
+        let key = (parent, (controller, pf, number));
+        let index = *self.numbered.get(&key)?;
+        self.ports.get(&(key.0, index))
     }
 
     /// Whether the subject is there. Rate nodes are not in the mirror: nothing waits for one.
@@ -275,8 +308,7 @@ impl Mirror {
         match side {
             Side::Representor => self.port(subject).is_some_and(is_hidden),
             Side::Netdev => self.instance(subject).is_some_and(|instance| {
-                let below = self.above.iter().filter(|(_, above)| **above == instance);
-                let mut handles = below.map(|(handle, _)| handle).chain([&instance]);
+                let mut handles = self.below.get(&instance).into_iter().flatten().chain([&instance]);
                 handles.any(|handle| self.ports_of(handle).any(is_hidden))
             }),
         }
@@ -288,8 +320,8 @@ impl Mirror {
         let netdev = |handle: &Handle| {
             self.ports_of(handle).filter(|port| wanted(port)).find_map(|port| port.netdev_ifindex)
         };
-        let below = self.above.iter().filter(|(_, above)| *above == instance).map(|(handle, _)| handle);
-        netdev(instance).or_else(|| below.into_iter().find_map(netdev))
+        let below = self.below.get(instance);
+        netdev(instance).or_else(|| below.into_iter().flatten().find_map(netdev))
     }
 
     /// The wire type of a parameter, where it is known.

@@ -1,6 +1,6 @@
 //! The whole state: a constant number of dumps, one eswitch request a parent, and what only sysfs tells.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -202,7 +202,8 @@ impl<D: Datagrams> LiveKernel<D> {
                 dumps,
             ));
         }
-        let seen = |uuid| ports.iter().any(|(id, _)| *id == FunctionId::Mdev { uuid });
+        let with_port: BTreeSet<&FunctionId> = ports.iter().map(|(id, _)| id).collect();
+        let seen = |uuid| with_port.contains(&FunctionId::Mdev { uuid });
         let portless: Vec<_> = self
             .mirror
             .mdevs_of(&name)
