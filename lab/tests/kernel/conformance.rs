@@ -213,11 +213,15 @@ impl Reached {
     }
 }
 
+/// An empty host, also of permanent parameters: these are kept until the module goes.
+fn forget_everything() {
+    fresh();
+    sh("modprobe -r subdev && modprobe subdev");
+}
+
 /// Sends requests to both kernels, on an empty host; the first difference, if there is one.
 fn compare(requests: &[Request], reached: &mut Reached) -> Result<(), String> {
-    fresh();
-    // Permanent parameters are kept until the module goes.
-    sh("modprobe -r subdev && modprobe subdev");
+    forget_everything();
     let mut live = LiveKernel::open().unwrap();
     let mut simulated = SimulatedHost::new(sh("uname -r"));
     for (at, request) in requests.iter().enumerate() {
@@ -299,5 +303,6 @@ fn the_simulated_kernel_answers_as_the_real_one() {
         println!("  {request}: {answers:?}");
     }
     assert!(pairs >= PAIRS || rows < ROWS, "{pairs} pairs are fewer than {PAIRS}");
-    fresh();
+    // What follows in this boot begins with the defaults.
+    forget_everything();
 }
