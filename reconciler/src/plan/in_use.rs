@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use subdevcfg_compiler::catalogue::Impact;
 
-use super::{Operation, ResourceChange};
+use super::{Input, Operation, ResourceChange};
 use crate::desired::Desired;
 use crate::kernel::Request;
 use crate::record::Record;
@@ -32,7 +32,7 @@ pub struct InUse {
 pub(super) fn disturbed(
     operations: &[Operation],
     changes: &[ResourceChange],
-    (desired, state, record): (&Desired, &State, &Record),
+    Input { desired, state, record }: Input<'_>,
 ) -> Vec<InUse> {
     let mut found: BTreeMap<Subject, InUse> = BTreeMap::new();
     for operation in operations.iter().filter(|operation| operation.impact > Impact::None) {

@@ -201,8 +201,7 @@ impl<'a> Draft<'a> {
         self.changes
             .sort_by(|a, b| (place(a), &a.address, &a.subject).cmp(&(place(b), &b.address, &b.subject)));
         changes::attach(&mut self.changes, &self.operations);
-        let input = (self.input.desired, self.input.state, self.input.record);
-        let mut in_use = in_use::disturbed(&self.operations, &self.changes, input);
+        let mut in_use = in_use::disturbed(&self.operations, &self.changes, self.input);
         in_use.extend(in_use::wire(&self.operations, self.input.state));
         self.notes.sort_by(|a, b| (a.kind, &a.about).cmp(&(b.kind, &b.about)));
         Plan {
