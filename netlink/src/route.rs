@@ -2,6 +2,8 @@
 //! built and read by the `rtnetlink` crate's types; the transport is ours, because its own hides interrupted dumps and the
 //! errno of DONE.
 
+mod vf;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -10,13 +12,15 @@ use rtnetlink::packet_core::{Emitable, Parseable};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
 use rtnetlink::packet_route::link::{
-    LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp, Prop, XdpAttached,
+    LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, LinkXdp, Prop, XdpAttached,
 };
 use rtnetlink::packet_route::route::{RouteAttribute, RouteHeader, RouteMessage, RouteType};
 
 use crate::conversation::{Conversation, Datagrams, Request};
 use crate::error::NetlinkError;
 use crate::socket::{Protocol, Socket};
+
+pub use vf::{VfChange, VfConfig, VfTag};
 
 const RTM_NEWLINK: u16 = 16;
 const RTM_GETLINK: u16 = 18;
@@ -49,6 +53,10 @@ pub struct Link {
     pub kind: Option<String>,
     /// An XDP program is attached.
     pub xdp: bool,
+    /// The device that it is a netdev of (since 5.14): its bus and its name.
+    pub device: Option<(String, String)>,
+    /// The VFs of a PF, as far as its driver tells what it set for them.
+    pub vfs: Vec<VfConfig>,
 }
 
 /// An address of a link, of wider than link scope.
@@ -95,19 +103,19 @@ impl<D: Datagrams> Route<D> {
         Self { conversation: Conversation::new(datagrams, TIMEOUT) }
     }
 
-    /// All links of this network namespace, and whether the kernel called the dump interrupted to the last.
+    /// All links of this network namespace, VFs of a PF among it, and whether the kernel called the dump interrupted to
+    /// the last.
     ///
     /// # Errors
     /// What the kernel or the conversation says; so for all methods here.
     pub fn links(&mut self) -> Result<(Vec<Link>, bool), NetlinkError> {
         let name = "ip link show";
-        let request = Request {
-            name,
-            kind: RTM_GETLINK,
-            dump: true,
-            payload: emit(&LinkMessage::default()),
-            lookup: None,
-        };
+        let mut message = LinkMessage::default();
+        // Counters of VFs are many, and nobody asks for them.
+        let extent = vec![LinkExtentMask::Vf, LinkExtentMask::SkipStats];
+        message.attributes.push(LinkAttribute::ExtMask(extent));
+        let payload = emit(&message);
+        let request = Request { name, kind: RTM_GETLINK, dump: true, payload, lookup: None };
         let reply = self.conversation.exchange(&request)?;
         let links = reply.messages.iter().map(|message| decode(message)).collect::<Result<_, _>>();
         let links = links.map_err(|why| NetlinkError::Malformed { request: name, why })?;
@@ -252,6 +260,7 @@ fn decode(payload: &[u8]) -> Result<Link, String> {
         ..Link::default()
     };
     let mut elsewhere = false;
+    let (mut bus, mut device) = (None, None);
     for attribute in message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => link.name = name,
@@ -260,6 +269,9 @@ fn decode(payload: &[u8]) -> Result<Link, String> {
             LinkAttribute::Controller(index) => link.upper = Some(index),
             LinkAttribute::Link(index) => link.lower = Some(index),
             LinkAttribute::LinkNetNsId(_) => elsewhere = true,
+            LinkAttribute::ParentDevBusName(name) => bus = Some(name),
+            LinkAttribute::ParentDevName(name) => device = Some(name),
+            LinkAttribute::VfInfoList(infos) => link.vfs = vf::decode(&infos),
             LinkAttribute::LinkInfo(infos) => {
                 link.kind = infos.into_iter().find_map(|info| match info {
                     LinkInfo::Kind(kind) => Some(kind.to_string()),
@@ -280,6 +292,7 @@ fn decode(payload: &[u8]) -> Result<Link, String> {
             _ => {}
         }
     }
+    link.device = bus.zip(device);
     if elsewhere {
         link.lower = None;
     }

@@ -79,6 +79,7 @@ fn parent_of(desired: &DesiredParent) -> Parent {
     Parent {
         driver: desired.driver.clone().or_else(|| catalogue.map(|catalogue| catalogue.driver.clone())),
         soft: desired.create.clone(),
+        sriov: None,
         eswitch,
         params: params_of(defaults.chain(desired.wanted.settings.iter().cloned())),
         functions,
@@ -124,6 +125,7 @@ fn function_of(
             _ => None,
         },
         rates: switchdev.then(|| rates_of(wanted)),
+        vf: None,
         active: true,
         params: params_of(all.iter().cloned()),
         netdev: interface(Side::Netdev, has_netdev),
@@ -131,7 +133,7 @@ fn function_of(
         volatile: Volatile(FunctionVolatile {
             sf_number: match desired.id {
                 FunctionId::Sf { number, .. } => Some(number),
-                FunctionId::Mdev { .. } => None,
+                FunctionId::Mdev { .. } | FunctionId::Vf { .. } => None,
             },
             attached: true,
             ..FunctionVolatile::default()

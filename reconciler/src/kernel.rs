@@ -67,6 +67,15 @@ pub enum Request {
         /// The state.
         active: bool,
     },
+    /// Give a parent another number of VFs. To those in `held` no driver is bound, to the others as the kernel does it.
+    SetVfs {
+        /// The parent.
+        parent: DevlinkHandle,
+        /// The number.
+        count: u32,
+        /// Indexes of VFs that something is written of before their driver comes.
+        held: Vec<u32>,
+    },
     /// Write one attribute.
     Set {
         /// Of what.
@@ -87,6 +96,7 @@ impl Request {
     pub fn subject(&self) -> Subject {
         match self {
             Self::NewParent { handle, .. } | Self::DelParent { handle } => Subject::parent(handle.clone()),
+            Self::SetVfs { parent, .. } => Subject::parent(parent.clone()),
             Self::Create { parent, id, .. }
             | Self::Delete { parent, id }
             | Self::SetActive { parent, id, .. } => Subject::function(parent.clone(), id.clone()),
@@ -109,6 +119,7 @@ impl fmt::Display for Request {
             Self::DeleteRateNode { parent, name } => write!(f, "delete rate node {name} of {parent}"),
             Self::SetActive { parent, id, active: true } => write!(f, "activate {id} of {parent}"),
             Self::SetActive { parent, id, active: false } => write!(f, "deactivate {id} of {parent}"),
+            Self::SetVfs { parent, count, .. } => write!(f, "set vfs of {parent} to {count}"),
             Self::Set { subject, setting } => {
                 write!(f, "set {} of {subject} to {}", setting.attribute(), setting.value())
             }
@@ -127,8 +138,12 @@ pub enum Effect {
     Netdev,
     /// The representor is there.
     Representor,
+    /// A driver is attached to the function.
+    Attached,
     /// No driver is attached to the function any more.
     Detached,
+    /// The VFs of a parent are there.
+    Vfs,
     /// The subject is gone.
     Gone,
 }
@@ -139,6 +154,8 @@ impl fmt::Display for Effect {
             Self::Instance => "its devlink instance to appear",
             Self::Netdev => "its netdev to appear",
             Self::Representor => "its representor to appear",
+            Self::Attached => "its driver to attach",
+            Self::Vfs => "its VFs to appear",
             Self::Detached => "its driver to detach",
             Self::Gone => "it to be gone",
         })
@@ -166,6 +183,15 @@ pub enum RequestError {
     NoEffect {
         /// What was waited for.
         effect: Effect,
+        /// How long.
+        waited: Duration,
+    },
+    /// The kernel has not finished a write in time. It goes on with it, and nothing can end that but whoever it waits
+    /// for.
+    #[error("the write to {file} is not done after {} s: the kernel waits for whoever holds the device", waited.as_secs_f32())]
+    Blocked {
+        /// The file.
+        file: String,
         /// How long.
         waited: Duration,
     },

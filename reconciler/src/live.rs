@@ -11,6 +11,7 @@ mod observe;
 mod perform;
 mod sysfs;
 mod usage;
+mod vfs;
 mod wire;
 
 use std::net::IpAddr;
@@ -20,8 +21,8 @@ use camino::Utf8PathBuf;
 use nix::errno::Errno;
 use subdevcfg_netlink::NetlinkError;
 use subdevcfg_netlink::conversation::Datagrams;
-use subdevcfg_netlink::devlink::{Devlink, Event, Events};
-use subdevcfg_netlink::route::Route;
+use subdevcfg_netlink::devlink::{Devlink, Event, Events, Handle};
+use subdevcfg_netlink::route::{Link, Route};
 use subdevcfg_netlink::socket::Socket;
 
 use crate::kernel::{Effect, Kernel, ObserveError, Request, RequestError};
@@ -44,6 +45,8 @@ pub struct LiveKernel<D = Socket> {
     mirror: Mirror,
     /// The mirror may lack something that no notification tells.
     stale: bool,
+    /// The links as they were read last, with what was written of VFs since; `None` when that may be something else.
+    pf_links: Option<Vec<Link>>,
     /// Who must still be reached after an apply, beside what default routes lead to.
     peers: Vec<IpAddr>,
 }
@@ -69,7 +72,8 @@ impl<D: Datagrams> LiveKernel<D> {
         root: impl Into<Utf8PathBuf>,
     ) -> Self {
         let sysfs = Sysfs::new(root);
-        Self { devlink, route, events, sysfs, mirror: Mirror::default(), stale: true, peers: Vec::new() }
+        let (mirror, pf_links) = (Mirror::default(), None);
+        Self { devlink, route, events, sysfs, mirror, stale: true, pf_links, peers: Vec::new() }
     }
 
     /// The way to this address is a lifeline as well, as that of the caller's session.
@@ -145,17 +149,29 @@ impl<D: Datagrams> LiveKernel<D> {
         look(&self.mirror).ok_or_else(|| RequestError::Vanished(missing()))
     }
 
+    /// The index of one of a function's interfaces, while it is in this network namespace.
+    fn interface_index(&self, subject: &Subject, side: Side) -> Option<u32> {
+        let of_vf = || (side == Side::Netdev).then(|| self.vf_netdev(subject)).flatten();
+        self.mirror.interface(subject, side).or_else(of_vf)
+    }
+
     fn seen(&mut self, subject: &Subject, effect: Effect) -> Result<bool, RequestError> {
-        let mirror = self.current()?;
+        self.current()?;
+        let mirror = &self.mirror;
+        let driver = |device: &Handle| self.sysfs.vf_device(&wire::devlink_handle(device))?.driver;
+        let vf_driver = mirror.vf_device(subject).map(driver);
         Ok(match effect {
+            Effect::Attached => vf_driver.flatten().is_some(),
+            Effect::Detached if vf_driver.is_some() => vf_driver.flatten().is_none(),
+            Effect::Vfs => mirror.vfs_of(&wire::netlink_handle(&subject.parent)).next().is_some(),
             Effect::Gone => !mirror.has(subject),
             Effect::Detached => mirror
                 .port(subject)
                 .and_then(|port| port.function.as_ref())
                 .is_none_or(|function| function.attached != Some(true)),
             Effect::Instance => mirror.instance(subject).is_some(),
-            Effect::Netdev => mirror.interface(subject, Side::Netdev).is_some(),
-            Effect::Representor => mirror.interface(subject, Side::Representor).is_some(),
+            Effect::Netdev => self.interface_index(subject, Side::Netdev).is_some(),
+            Effect::Representor => self.interface_index(subject, Side::Representor).is_some(),
         })
     }
 
@@ -209,7 +225,7 @@ impl<D: Datagrams> Kernel for LiveKernel<D> {
 
 fn takes_others_along(request: &Request) -> bool {
     match request {
-        Request::NewParent { .. } | Request::DelParent { .. } => true,
+        Request::NewParent { .. } | Request::DelParent { .. } | Request::SetVfs { .. } => true,
         Request::Set { setting, .. } => matches!(setting, Setting::EswitchMode(_)),
         Request::Reload { subject } => subject.is_parent(),
         Request::Create { .. }

@@ -2,6 +2,7 @@
 //! observed state, the desired state, the plan and the record.
 
 mod attribute;
+mod legacy;
 
 use std::fmt;
 
@@ -11,6 +12,7 @@ use subdevcfg_compiler::values::DevlinkHandle;
 use uuid::Uuid;
 
 pub use attribute::{Attribute, Capability, Setting, Settings, Side};
+pub use legacy::{Legacy, LegacySetting};
 
 /// The identity of a function below its parent. It never changes; another identity is another function.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -30,6 +32,15 @@ pub enum FunctionId {
         /// Its UUID, unique in the whole system.
         uuid: Uuid,
     },
+    /// A PCI VF.
+    Vf {
+        /// Controller number; 0 is the local one.
+        controller: u32,
+        /// PF number.
+        pf: u32,
+        /// Index, from 0.
+        index: u32,
+    },
 }
 
 impl FunctionId {
@@ -39,6 +50,7 @@ impl FunctionId {
         match lifecycle {
             &Lifecycle::Sf { controller, pf, number } => Some(Self::Sf { controller, pf, number }),
             Lifecycle::Mdev(mdev) => Some(Self::Mdev { uuid: mdev.uuid }),
+            &Lifecycle::Vf { controller, pf, index, mdev: None } => Some(Self::Vf { controller, pf, index }),
             Lifecycle::Vf { .. } | Lifecycle::External { .. } => None,
         }
     }
@@ -47,6 +59,21 @@ impl FunctionId {
     #[must_use]
     pub const fn is_mdev(&self) -> bool {
         matches!(self, Self::Mdev { .. })
+    }
+
+    /// Whether this is a PCI VF: never made or deleted by itself, but with all others of its parent.
+    #[must_use]
+    pub const fn is_vf(&self) -> bool {
+        matches!(self, Self::Vf { .. })
+    }
+
+    /// The index, of a VF of this host.
+    #[must_use]
+    pub const fn vf_index(&self) -> Option<u32> {
+        match self {
+            Self::Vf { controller: 0, index, .. } => Some(*index),
+            _ => None,
+        }
     }
 }
 
@@ -59,6 +86,11 @@ impl fmt::Display for FunctionId {
                 write!(f, "sf {number} of pf {pf}, controller {controller}")
             }
             Self::Mdev { uuid } => write!(f, "mdev {uuid}"),
+            Self::Vf { controller: 0, pf: 0, index } => write!(f, "vf {index}"),
+            Self::Vf { controller: 0, pf, index } => write!(f, "vf {index} of pf {pf}"),
+            Self::Vf { controller, pf, index } => {
+                write!(f, "vf {index} of pf {pf}, controller {controller}")
+            }
         }
     }
 }

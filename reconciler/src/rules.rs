@@ -21,6 +21,8 @@ pub enum Stage {
     Remove,
     /// Rate nodes go that a switch of the mode would trip over.
     ClearRateNode,
+    /// VFs go: another number of them, and some changes of the parent, begin with none.
+    RemoveVfs,
     /// Soft parents that go, go.
     RemoveParent,
     /// Soft parents that come, come.
@@ -29,8 +31,12 @@ pub enum Stage {
     ParentParam,
     /// One reload for all of them.
     ParentReload,
+    /// VFs come before the eswitch mode, where the driver wants it so.
+    EarlyVfs,
     /// Eswitch attributes.
     Eswitch,
+    /// VFs come.
+    Vfs,
     /// Rate nodes are made, and get their limits and their places in the tree: one after the other, from the top down.
     RateNode,
     /// A function is made.
@@ -106,6 +112,15 @@ pub fn for_attribute(subject: &Subject, attribute: &Attribute, catalogue: Option
         Attribute::InlineMode | Attribute::EncapMode => {
             rule(Stage::Eswitch, Needs::Nothing, Impact::ParentWide, "")
         }
+        Attribute::Vfs => rule(Stage::Vfs, Needs::Nothing, Impact::ParentWide, ""),
+        Attribute::Bind => rule(
+            Stage::FunctionAttribute,
+            Needs::InactiveFunction,
+            Impact::SubdeviceRestart,
+            "the driver of a device is chosen when it is bound",
+        ),
+        // What the PF sets for a VF; that its driver sees it when it is bound is no rule of the kernel's.
+        Attribute::Legacy(_) => rule(Stage::FunctionAttribute, Needs::Nothing, Impact::Traffic, ""),
         Attribute::Mac => rule(
             Stage::FunctionAttribute,
             Needs::InactiveFunction,

@@ -2,6 +2,8 @@
 //! kernel. Each object keeps what changes by itself (indexes, kernel-chosen names) in a part of its own, `volatile`:
 //! "as before" and equality mean everything else.
 
+mod sriov;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -11,6 +13,8 @@ use subdevcfg_compiler::values::{
 };
 
 use crate::resource::{Capability, Child, FunctionId, Setting, Settings, Side, Subject};
+
+pub use sriov::{Sriov, Vf, VfDevice, VfioUser};
 
 /// The version of the state's JSON form: the minor number counts additions.
 pub const FORMAT_VERSION: &str = "1.0";
@@ -87,6 +91,8 @@ pub enum User {
     Xdp,
     /// It is in another network namespace.
     Elsewhere,
+    /// The function is open through VFIO.
+    Vfio(VfioUser),
 }
 
 impl fmt::Display for User {
@@ -96,18 +102,34 @@ impl fmt::Display for User {
             Self::Upper { kind: None, name } => write!(f, "device {name}"),
             Self::Addresses(addresses) => write!(f, "up with {}", addresses.join(", ")),
             Self::Xdp => f.write_str("an XDP program"),
+            Self::Vfio(user) => write!(f, "{user}"),
             Self::Elsewhere => f.write_str("in another network namespace, most likely a container's"),
         }
     }
 }
 
-/// Somebody who uses one of a function's interfaces.
+/// Somebody who uses a function or one of its interfaces.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FunctionUser {
-    /// Which interface.
-    pub side: Side,
+    /// Which interface; absent where the function itself is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub side: Option<Side>,
     /// Who.
     pub user: User,
+}
+
+impl FunctionUser {
+    /// Whether the kernel would wait for the user to let go, for as long as that takes.
+    #[must_use]
+    pub const fn blocks(&self) -> bool {
+        matches!(self.user, User::Vfio(_))
+    }
+}
+
+impl fmt::Display for FunctionUser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.side.map_or("vfio", Side::as_str), self.user)
+    }
 }
 
 /// Something that could not be read, and why.
@@ -159,6 +181,9 @@ pub struct Parent {
     /// Parameters of the parent's instance, by name and cmode.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub params: BTreeMap<String, BTreeMap<Cmode, Scalar>>,
+    /// Its VFs; absent where it can have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sriov: Option<Sriov>,
     /// The functions on it, by identity.
     #[serde(default)]
     pub functions: Vec<Function>,
@@ -235,7 +260,10 @@ pub struct Function {
     /// Its rate leaf; absent while it has none, as in legacy mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rates: Option<Rates>,
-    /// The state that was asked for.
+    /// What only a VF has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vf: Option<Vf>,
+    /// The state that was asked for; of a VF that is a device whether it is bound to a driver.
     pub active: bool,
     /// Parameters of the function's own instance, by name and cmode; empty while it has none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -371,7 +399,8 @@ impl Parent {
             eswitch.inline_mode.map(Setting::InlineMode),
             eswitch.encap_mode.map(Setting::EncapMode),
         ];
-        words.into_iter().flatten().chain(param_settings(&self.params)).collect()
+        let vfs = self.sriov.as_ref().map(|sriov| Setting::Vfs(sriov.vfs));
+        words.into_iter().flatten().chain(vfs).chain(param_settings(&self.params)).collect()
     }
 }
 
@@ -409,6 +438,7 @@ impl Function {
     #[must_use]
     pub fn settings(&self) -> Settings {
         let mut settings: Settings = self.mac.map(Setting::Mac).into_iter().collect();
+        settings.extend(self.vf.iter().flat_map(Vf::settings));
         settings
             .extend(self.capabilities.iter().map(|(&capability, &can)| Setting::Capability(capability, can)));
         settings.extend(self.max_io_eqs.map(Setting::MaxIoEqs));

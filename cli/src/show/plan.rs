@@ -200,6 +200,8 @@ fn steps(text: &mut String, operations: &[&Operation]) {
                 format!("{} {before} -> {}", setting.attribute(), setting.value())
             }
             (Request::Set { setting, .. }, _) => format!("{} {}", setting.attribute(), setting.value()),
+            (Request::SetVfs { count, .. }, Some(before)) => format!("vfs {before} -> {count}"),
+            (Request::SetVfs { count, .. }, None) => format!("vfs {count}"),
             (request, _) => verb(request).to_owned(),
         };
         let waits = operation.effect.map(|effect| format!(", wait for {effect}")).unwrap_or_default();
@@ -219,6 +221,7 @@ const fn verb(request: &Request) -> &'static str {
         Request::SetActive { active: true, .. } => "activate",
         Request::SetActive { active: false, .. } => "deactivate",
         Request::Reload { .. } => "reload",
+        Request::SetVfs { .. } => "set the number of VFs",
         Request::Set { .. } => "set",
     }
 }

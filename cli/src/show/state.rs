@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use subdevcfg_compiler::values::Rate;
 use subdevcfg_reconciler::resource::Side;
-use subdevcfg_reconciler::state::{Function, Parent, Rates, State};
+use subdevcfg_reconciler::state::{Function, Parent, Rates, State, Vf};
 
 /// The state for people: a line a parent, a line a function.
 pub fn text(state: &State) -> String {
@@ -55,10 +55,24 @@ fn rate_words(rates: &Rates) -> String {
     words.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
+/// What a PF has set for a VF, and its driver.
+fn vf_words(vf: &Vf) -> Vec<String> {
+    let set = vf.legacy.values().filter(|setting| !setting.is_nothing());
+    let mut words: Vec<String> =
+        set.map(|setting| format!("{} {}", setting.attribute().as_str(), setting.value())).collect();
+    if let Some(device) = &vf.device {
+        words.push(device.address.0.clone());
+        words.extend(device.driver.as_ref().map(|driver| format!("driver {driver}")));
+        words.extend(device.driver_override.as_ref().map(|name| format!("driver_override {name}")));
+    }
+    words
+}
+
 fn function_words(function: &Function) -> String {
     let mut words = vec![function.id.to_string()];
     words.push(if function.active { "active" } else { "inactive" }.to_owned());
     words.extend(function.mac.map(|mac| format!("mac {mac}")));
+    words.extend(function.vf.iter().flat_map(vf_words));
     words.extend(function.rates.as_ref().map(rate_words).filter(|words| !words.is_empty()));
     for (name, values) in &function.params {
         words.extend(values.values().map(|value| format!("{name} {value}")));

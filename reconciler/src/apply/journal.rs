@@ -7,7 +7,7 @@ use super::Apply;
 use crate::kernel::Request;
 use crate::plan::Operation;
 use crate::record::RecordChange;
-use crate::resource::Setting;
+use crate::resource::{Attribute, Setting};
 
 impl Apply<'_> {
     /// What is noted before the operation.
@@ -27,6 +27,15 @@ impl Apply<'_> {
                 let found = self.before.settings(&subject).and_then(|found| found.get(&attribute).cloned());
                 let address = format!("{}.{}", operation.address, subject.attribute_path(&attribute));
                 Some(RecordChange::Written { subject, address, found, applied: setting.clone() })
+            }
+            Request::SetVfs { count, .. } => {
+                if operation.reason.source.is_none() {
+                    return None;
+                }
+                let found =
+                    self.before.settings(&subject).and_then(|found| found.get(&Attribute::Vfs).cloned());
+                let address = format!("{}.{}", operation.address, Attribute::Vfs.part());
+                Some(RecordChange::Written { subject, address, found, applied: Setting::Vfs(*count) })
             }
             Request::DelParent { .. }
             | Request::Delete { .. }
@@ -48,6 +57,7 @@ pub(super) fn change_after(operation: &Operation) -> Option<RecordChange> {
         Request::NewParent { .. }
         | Request::Create { .. }
         | Request::MakeRateNode { .. }
+        | Request::SetVfs { .. }
         | Request::Set { .. }
         | Request::SetActive { .. } => None,
     }

@@ -16,8 +16,11 @@ use crate::resource::{Child, FunctionId, Side, Subject};
 pub(super) struct Mirror {
     instances: BTreeSet<Handle>,
     ports: BTreeMap<(Handle, u32), Port>,
-    /// The indexes of subfunction ports by what they are called: a search for each function would be quadratic.
-    numbered: BTreeMap<(Handle, SfName), u32>,
+    /// The indexes of ports of subfunctions and VFs by what they are called: a search for each function would be
+    /// quadratic.
+    numbered: BTreeMap<(Handle, PortName), u32>,
+    /// The VFs of each instance by their indexes, with the devices that they are.
+    vfs: BTreeMap<(Handle, u32), Option<Handle>>,
     mdevs: BTreeMap<Uuid, Mdev>,
     /// The mediated device that a port belongs to, where the device says so.
     mdev_ports: BTreeMap<(Handle, u32), Uuid>,
@@ -31,12 +34,32 @@ pub(super) struct Mirror {
     types: BTreeMap<TypeKey, ParamType>,
 }
 
-/// Controller, PF and number of a subfunction port.
-type SfName = (u32, u32, u32);
+/// What a port of a subfunction or VF is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct PortName {
+    is_vf: bool,
+    controller: u32,
+    pf: u32,
+    number: u32,
+}
 
-fn sf_name(port: &Port) -> Option<SfName> {
-    let is_sf = port.flavour == Some(Flavour::PciSf);
-    is_sf.then(|| Some((port.controller.unwrap_or(0), port.pf?.into(), port.sf?))).flatten()
+impl PortName {
+    fn of(port: &Port) -> Option<Self> {
+        let (is_vf, number) = match port.flavour? {
+            Flavour::PciSf => (false, port.sf?),
+            Flavour::PciVf => (true, port.vf?.into()),
+            _ => return None,
+        };
+        Some(Self { is_vf, controller: port.controller.unwrap_or(0), pf: port.pf?.into(), number })
+    }
+
+    const fn of_sf(controller: u32, pf: u32, number: u32) -> Self {
+        Self { is_vf: false, controller, pf, number }
+    }
+
+    const fn of_vf(controller: u32, pf: u32, index: u32) -> Self {
+        Self { is_vf: true, controller, pf, number: index }
+    }
 }
 
 /// Parameters of one name have one wire type on all instances that one driver makes below one parent.
@@ -61,11 +84,48 @@ impl Mirror {
             self.insert_mdev(uuid, mdev);
         }
         for instance in instances {
+            self.read_vfs(&instance.handle, sysfs);
             self.appeared(instance.handle, sysfs);
         }
         for port in ports {
             self.insert_port(port);
         }
+    }
+
+    fn read_vfs(&mut self, handle: &Handle, sysfs: &Sysfs) {
+        let parent = wire::devlink_handle(handle);
+        let count = sysfs.sriov(&parent).map_or(0, |sriov| sriov.vfs);
+        for index in 0..count {
+            let device = sysfs.vf_address(&parent, index).as_ref().map(wire::netlink_handle);
+            self.vfs.insert((handle.clone(), index), device);
+        }
+    }
+
+    /// The VFs of an instance: the PF number that they have there, the index and the device of each.
+    pub fn vfs_of<'m>(
+        &'m self,
+        handle: &'m Handle,
+    ) -> impl Iterator<Item = (FunctionId, Option<&'m Handle>)> {
+        let pf = own_pf(handle);
+        let vfs = self.vfs.range((handle.clone(), 0)..=(handle.clone(), u32::MAX));
+        vfs.map(move |((_, index), device)| {
+            (FunctionId::Vf { controller: 0, pf, index: *index }, device.as_ref())
+        })
+    }
+
+    /// The PCI devices that are VFs.
+    pub fn vf_devices(&self) -> impl Iterator<Item = &Handle> {
+        self.vfs.values().flatten()
+    }
+
+    /// The PCI device that a VF is.
+    pub fn vf_device(&self, subject: &Subject) -> Option<&Handle> {
+        let FunctionId::Vf { controller: 0, pf, index } = subject.function_id()? else { return None };
+        let parent = wire::netlink_handle(&subject.parent);
+        if own_pf(&parent) != *pf {
+            return None;
+        }
+        self.vfs.get(&(parent, *index))?.as_ref()
     }
 
     /// Takes a notification in. False when notifications were lost, and only a refill helps.
@@ -97,7 +157,7 @@ impl Mirror {
     }
 
     fn insert_port(&mut self, port: Port) {
-        if let Some(name) = sf_name(&port) {
+        if let Some(name) = PortName::of(&port) {
             self.numbered.insert((port.handle.clone(), name), port.index);
         }
         self.ports.insert((port.handle.clone(), port.index), port);
@@ -105,7 +165,7 @@ impl Mirror {
 
     fn remove_port(&mut self, handle: &Handle, index: u32) {
         let Some(port) = self.ports.remove(&(handle.clone(), index)) else { return };
-        let Some(name) = sf_name(&port) else { return };
+        let Some(name) = PortName::of(&port) else { return };
         // A new port of that name may have been told of before the old one's end.
         let key = (port.handle, name);
         if self.numbered.get(&key) == Some(&index) {
@@ -180,8 +240,10 @@ impl Mirror {
     pub fn parents(&self) -> Vec<Handle> {
         let named: BTreeSet<&Handle> =
             self.ports.values().filter_map(|port| port.function.as_ref()?.instance.as_ref()).collect();
+        let vfs: BTreeSet<&Handle> = self.vfs.values().flatten().collect();
         let below = |handle: &Handle| {
             handle.bus == "mdev"
+                || vfs.contains(handle)
                 || named.contains(handle)
                 || self.above.get(handle).is_some_and(|above| self.instances.contains(above))
         };
@@ -204,17 +266,17 @@ impl Mirror {
 
     /// The function that a parent's port belongs to; `None` for other ports, and for functions of other hosts.
     pub fn function_of(&self, port: &Port) -> Option<FunctionId> {
-        if port.flavour != Some(Flavour::PciSf) || port.external {
+        if port.external {
             return None;
+        }
+        let name = PortName::of(port)?;
+        if name.is_vf {
+            return Some(FunctionId::Vf { controller: name.controller, pf: name.pf, index: name.number });
         }
         if let Some(uuid) = self.mdev_of(port) {
             return Some(FunctionId::Mdev { uuid });
         }
-        Some(FunctionId::Sf {
-            controller: port.controller.unwrap_or(0),
-            pf: port.pf?.into(),
-            number: port.sf?,
-        })
+        Some(FunctionId::Sf { controller: name.controller, pf: name.pf, number: name.number })
     }
 
     /// The port of a function on its parent.
@@ -226,16 +288,20 @@ impl Mirror {
                 self.ports.get(&(parent, mdev.port_index?))
             }
             FunctionId::Sf { controller, pf, number } => {
-                let found = self.port_of_number(parent, *controller, *pf, *number)?;
+                let found = self.port_called(parent, PortName::of_sf(*controller, *pf, *number))?;
                 // A mediated device's port has a number, too, and is no subfunction for it.
                 (!found.external && self.mdev_of(found).is_none()).then_some(found)
+            }
+            FunctionId::Vf { controller, pf, index } => {
+                let found = self.port_called(parent, PortName::of_vf(*controller, *pf, *index))?;
+                (!found.external).then_some(found)
             }
         }
     }
 
-    /// The port that has this SF number, whatever function it belongs to.
-    fn port_of_number(&self, parent: Handle, controller: u32, pf: u32, number: u32) -> Option<&Port> {
-        let key = (parent, (controller, pf, number));
+    /// The port that is called so, whatever function it belongs to.
+    fn port_called(&self, parent: Handle, name: PortName) -> Option<&Port> {
+        let key = (parent, name);
         let index = *self.numbered.get(&key)?;
         self.ports.get(&(key.0, index))
     }
@@ -249,6 +315,9 @@ impl Mirror {
                 self.mdevs.get(uuid).is_some_and(|mdev| mdev.parent == subject.parent)
             }
             Some(Child::Function(FunctionId::Sf { .. })) => self.port(subject).is_some(),
+            Some(Child::Function(id @ FunctionId::Vf { .. })) => {
+                self.vfs_of(&wire::netlink_handle(&subject.parent)).any(|(known, _)| known == *id)
+            }
         }
     }
 
@@ -256,11 +325,11 @@ impl Mirror {
     /// one whose port has that number.
     pub fn is_taken(&self, subject: &Subject) -> bool {
         match &subject.child {
-            None | Some(Child::RateNode(_)) => self.has(subject),
+            None | Some(Child::RateNode(_) | Child::Function(FunctionId::Vf { .. })) => self.has(subject),
             Some(Child::Function(FunctionId::Mdev { uuid })) => self.mdevs.contains_key(uuid),
             Some(Child::Function(FunctionId::Sf { controller, pf, number })) => {
                 let parent = wire::netlink_handle(&subject.parent);
-                self.port_of_number(parent, *controller, *pf, *number).is_some()
+                self.port_called(parent, PortName::of_sf(*controller, *pf, *number)).is_some()
             }
         }
     }
@@ -270,6 +339,7 @@ impl Mirror {
         let handle = match &subject.child {
             None => wire::netlink_handle(&subject.parent),
             Some(Child::RateNode(_)) => return None,
+            Some(Child::Function(FunctionId::Vf { .. })) => self.vf_device(subject)?.clone(),
             // The handle does not tell on which parent the device is.
             Some(Child::Function(FunctionId::Mdev { uuid })) => {
                 self.has(subject).then(|| mdev_handle(*uuid))?
@@ -342,4 +412,11 @@ fn mdev_handle(uuid: Uuid) -> Handle {
 
 fn mdev_uuid(handle: &Handle) -> Option<Uuid> {
     if handle.bus == "mdev" { handle.device.parse().ok() } else { None }
+}
+
+/// The number of the PF that an instance is, which its VFs carry as well: on PCI that of the function, as mlx5
+/// (`mlx5_get_dev_index`) and others give it to their ports.
+fn own_pf(handle: &Handle) -> u32 {
+    let function = handle.device.rsplit('.').next().filter(|_| handle.bus == "pci");
+    function.and_then(|digit| u32::from_str_radix(digit, 16).ok()).unwrap_or(0)
 }

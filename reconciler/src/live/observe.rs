@@ -10,7 +10,8 @@ use subdevcfg_netlink::devlink::{Handle, Param, Port, RateObject};
 use subdevcfg_netlink::route::Link;
 
 use super::mirror::type_key;
-use super::{LiveKernel, usage, wire};
+use super::sysfs::OpenFiles;
+use super::{LiveKernel, usage, vfs, wire};
 use crate::kernel::ObserveError;
 use crate::resource::{FunctionId, Side, Subject};
 use crate::state::{
@@ -30,6 +31,8 @@ struct Dumps {
     drivers: BTreeMap<Handle, String>,
     params: BTreeMap<Handle, Vec<Param>>,
     links: BTreeMap<u32, Link>,
+    /// Read if there is a VF that could be open through VFIO.
+    open_files: Option<OpenFiles>,
     users: BTreeMap<u32, Vec<User>>,
     leafs: BTreeMap<(Handle, u32), Rates>,
     rate_nodes: BTreeMap<Handle, BTreeMap<String, Rates>>,
@@ -108,10 +111,12 @@ impl<D: Datagrams> LiveKernel<D> {
             lifelines: Vec::new(),
             soft_buses: Some(self.sysfs.soft_buses()),
         };
+        self.pf_links = Some(links.clone());
         let links: BTreeMap<u32, Link> = links.into_iter().map(|link| (link.index, link)).collect();
         let volatile = HostVolatile { lifelines: usage::lifelines(&links, &ways), ..volatile };
         let mut dumps = Dumps {
             users: usage::users(&links, &addresses),
+            open_files: self.open_files(),
             drivers: drivers.into_iter().filter_map(|(handle, driver)| Some((handle, driver?))).collect(),
             params,
             links,
@@ -215,6 +220,7 @@ impl<D: Datagrams> LiveKernel<D> {
             let id = FunctionId::Mdev { uuid };
             functions.push(self.function(&Subject::function(name.clone(), id.clone()), &id, None, dumps));
         }
+        self.vfs(handle, &ports, &mut functions, dumps);
         functions.sort_by(|a, b| a.id.cmp(&b.id));
         let uplink = self.mirror.uplink(handle).and_then(|index| dumps.links.get(&index));
         Ok(Parent {
@@ -222,6 +228,7 @@ impl<D: Datagrams> LiveKernel<D> {
             soft: self.sysfs.soft(&name),
             eswitch,
             params,
+            sriov: self.sysfs.sriov(&name),
             functions,
             rate_nodes: dumps.rate_nodes.remove(handle).unwrap_or_default(),
             volatile: Volatile(ParentVolatile {
@@ -231,6 +238,31 @@ impl<D: Datagrams> LiveKernel<D> {
                 users: uplink.and_then(|link| dumps.users.get(&link.index)).cloned().unwrap_or_default(),
             }),
         })
+    }
+
+    /// The VFs of a parent: those without a port, and of all what other functions do not have.
+    fn vfs(
+        &mut self,
+        handle: &Handle,
+        ports: &[(FunctionId, Port)],
+        functions: &mut Vec<Function>,
+        dumps: &Dumps,
+    ) {
+        let name = wire::devlink_handle(handle);
+        let vfs: Vec<FunctionId> = self.mirror.vfs_of(handle).map(|(id, _)| id).collect();
+        for id in vfs.into_iter().filter(|id| !ports.iter().any(|(known, _)| known == id)) {
+            functions.push(self.function(&Subject::function(name.clone(), id.clone()), &id, None, dumps));
+        }
+        let configs = vfs::configs(&dumps.links, handle, self.mirror.uplink(handle));
+        for function in functions.iter_mut().filter(|function| function.id.is_vf()) {
+            let subject = Subject::function(name.clone(), function.id.clone());
+            let config = function.id.vf_index().and_then(|index| configs.get(&index));
+            let vf = self.vf_parts(&subject, config);
+            function.active = vf.device.as_ref().is_none_or(|device| device.driver.is_some());
+            function.volatile.0.attached = function.active;
+            function.volatile.0.users.extend(self.vfio_users(&subject, dumps.open_files.as_ref()));
+            function.vf = Some(vf);
+        }
     }
 
     fn function(
@@ -245,19 +277,19 @@ impl<D: Datagrams> LiveKernel<D> {
         let port_function = port.and_then(|port| port.function.as_ref());
         let mdev_type = match id {
             FunctionId::Mdev { uuid } => self.mirror.mdev(*uuid).map(|mdev| mdev.kind.clone()),
-            FunctionId::Sf { .. } => None,
+            FunctionId::Sf { .. } | FunctionId::Vf { .. } => None,
         };
         let interface = |side| {
-            let link = dumps.links.get(&self.mirror.interface(subject, side)?)?;
+            let link = dumps.links.get(&self.interface_index(subject, side)?)?;
             Some(self.interface(link))
         };
         let leaf = port.and_then(|port| dumps.leafs.get(&(port.handle.clone(), port.index)));
         let capabilities = port_function.map(|function| wire::capabilities(function.capabilities));
         let users = Side::ALL.into_iter().flat_map(|side| {
-            let index = self.mirror.interface(subject, side);
+            let index = self.interface_index(subject, side);
             let users = index.and_then(|index| dumps.users.get(&index)).cloned().unwrap_or_default();
             let elsewhere = self.mirror.is_elsewhere(subject, side).then_some(User::Elsewhere);
-            users.into_iter().chain(elsewhere).map(move |user| FunctionUser { side, user })
+            users.into_iter().chain(elsewhere).map(move |user| FunctionUser { side: Some(side), user })
         });
         Function {
             id: id.clone(),
@@ -266,6 +298,7 @@ impl<D: Datagrams> LiveKernel<D> {
             capabilities: capabilities.unwrap_or_default(),
             max_io_eqs: port_function.and_then(|function| function.max_io_eqs),
             rates: leaf.cloned(),
+            vf: None,
             // A driver that does not tell has no inactive functions (`port_fn_state_get` is optional).
             active: port_function.and_then(|function| function.active).unwrap_or(true),
             params: params.unwrap_or_default(),

@@ -28,6 +28,10 @@ impl<D: Datagrams> LiveKernel<D> {
             Request::DelParent { handle } => self.sysfs.del_parent(handle),
             Request::Create { parent, id, mdev_type } => self.create(parent, id, mdev_type.as_deref()),
             Request::Delete { parent, id } => self.delete(parent, id),
+            Request::SetVfs { parent, count, held } => self.set_vfs(parent, *count, held),
+            Request::SetActive { parent, id, active } if id.is_vf() => {
+                self.set_bound(&Subject::function(parent.clone(), id.clone()), *active)
+            }
             Request::SetActive { parent, id, active } => {
                 let change = FunctionChange { active: Some(*active), ..FunctionChange::default() };
                 self.set_function(&Subject::function(parent.clone(), id.clone()), change)
@@ -83,6 +87,7 @@ impl<D: Datagrams> LiveKernel<D> {
                 self.mirror.reread_mdev(*uuid, &self.sysfs);
                 Ok(())
             }
+            FunctionId::Vf { .. } => Err(vf_alone()),
         }
     }
 
@@ -99,6 +104,7 @@ impl<D: Datagrams> LiveKernel<D> {
                 self.mirror.reread_mdev(*uuid, &self.sysfs);
                 Ok(())
             }
+            FunctionId::Vf { .. } => Err(vf_alone()),
         }
     }
 
@@ -107,6 +113,9 @@ impl<D: Datagrams> LiveKernel<D> {
             Setting::EswitchMode(mode) => self.set_eswitch(subject, wire::mode_change(*mode)),
             Setting::InlineMode(mode) => self.set_eswitch(subject, wire::inline_change(*mode)),
             Setting::EncapMode(mode) => self.set_eswitch(subject, wire::encap_change(*mode)),
+            Setting::Vfs(count) => self.set_vfs(&subject.parent, *count, &[]),
+            Setting::Bind(driver) => self.set_bind(subject, driver.as_deref()),
+            Setting::Legacy(setting) => self.set_legacy(subject, setting),
             Setting::Mac(mac) => {
                 let change = FunctionChange { hw_addr: Some(mac.0), ..FunctionChange::default() };
                 self.set_function(subject, change)
@@ -210,10 +219,14 @@ impl<D: Datagrams> LiveKernel<D> {
     }
 
     fn set_interface(&mut self, subject: &Subject, side: Side, change: &LinkChange) -> Answer {
-        let index = self.find(
-            |mirror| mirror.interface(subject, side),
-            || format!("{subject} has no {} in this network namespace", side.as_str()),
-        )?;
+        self.current()?;
+        let index = match self.interface_index(subject, side) {
+            Some(index) => index,
+            None => self.find(
+                |mirror| mirror.interface(subject, side),
+                || format!("{subject} has no {} in this network namespace", side.as_str()),
+            )?,
+        };
         self.route.change(index, change).map_err(wire::request_error)
     }
 
@@ -226,6 +239,11 @@ impl<D: Datagrams> LiveKernel<D> {
             |mirror: &super::Mirror| mirror.port(subject).map(|port| (port.handle.clone(), port.index));
         self.find(look, || no_such(subject))
     }
+}
+
+/// A VF comes and goes with all others of its parent.
+fn vf_alone() -> RequestError {
+    wire::refused(Errno::EOPNOTSUPP, "VFs are made and removed by their number".to_owned())
 }
 
 fn no_such(subject: &Subject) -> String {

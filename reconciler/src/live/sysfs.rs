@@ -1,9 +1,15 @@
 //! sysfs and procfs below a root, which tests move to a folder of their own. The only place in [`super`] that touches
 //! files.
 
+mod sriov;
+mod vfio;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::errno::Errno;
@@ -13,6 +19,8 @@ use uuid::Uuid;
 
 use crate::kernel::{ObserveError, RequestError};
 use crate::state::SoftSpec;
+
+pub(super) use vfio::OpenFiles;
 
 /// The values of `name_assign_type` that say that somebody chose the name: `NET_NAME_USER` and `NET_NAME_RENAMED`
 /// (include/uapi/linux/netdevice.h). The kernel's own are 1, and 0 reads as `EINVAL` (net/core/net-sysfs.c).
@@ -183,6 +191,19 @@ impl Sysfs {
                 file: Some(format!("/{file}")),
             }),
         }
+    }
+
+    /// The same for a write that can take long, in a thread of its own: what the kernel does not finish in time is an
+    /// error here and goes on there.
+    fn write_within(&self, file: &str, value: &str, deadline: Duration) -> Result<(), RequestError> {
+        let (done, answer) = mpsc::channel();
+        let (sysfs, name, value) = (self.clone(), file.to_owned(), value.to_owned());
+        thread::spawn(move || {
+            // Nobody listens any more when the deadline has passed.
+            let _ = done.send(sysfs.write(&name, &value));
+        });
+        let blocked = || RequestError::Blocked { file: format!("/{file}"), waited: deadline };
+        answer.recv_timeout(deadline).unwrap_or_else(|_| Err(blocked()))
     }
 
     fn device(&self, bus: &str, device: &str) -> Option<Utf8PathBuf> {

@@ -74,7 +74,7 @@ fn users(state: &State, subject: &Subject) -> Vec<String> {
         Some(id) => {
             let users = parent.function(id).map(|function| function.volatile.0.users.as_slice());
             let words = users.unwrap_or_default().iter();
-            words.map(|user| format!("{}: {}", user.side.as_str(), user.user)).collect()
+            words.map(ToString::to_string).collect()
         }
         None if subject.is_parent() => {
             parent.volatile.0.users.iter().map(|user| format!("uplink: {user}")).collect()

@@ -160,11 +160,7 @@ impl Planner<'_, '_> {
                 let about = self.of_function(&function.id).to_string();
                 let text = match function.volatile.0.users.first() {
                     Some(user) if self.is_exclusive(&function.id) => {
-                        format!(
-                            "kept although `exclusive` covers it, for it is in use ({}: {})",
-                            user.side.as_str(),
-                            user.user
-                        )
+                        format!("kept although `exclusive` covers it, for it is in use ({user})")
                     }
                     _ => "not made by subdevcfg and in no file: untouched".to_owned(),
                 };

@@ -11,6 +11,8 @@ use subdevcfg_compiler::values::{
     Cmode, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr, Rate, Scalar,
 };
 
+use super::legacy::{Legacy, LegacySetting};
+
 /// Which of a function's two network interfaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -75,6 +77,12 @@ pub enum Attribute {
     InlineMode,
     /// Eswitch encap mode of a parent.
     EncapMode,
+    /// How many VFs a parent has.
+    Vfs,
+    /// The driver that a VF is bound to whatever else would drive it (`driver_override`).
+    Bind,
+    /// Something that the PF sets for a VF in legacy mode.
+    Legacy(Legacy),
     /// MAC address of a port function.
     Mac,
     /// A capability of a port function.
@@ -128,6 +136,9 @@ impl Attribute {
             Self::EswitchMode => Part::Eswitch(Some("mode")),
             Self::InlineMode => Part::Eswitch(Some("inline-mode")),
             Self::EncapMode => Part::Eswitch(Some("encap-mode")),
+            Self::Vfs => Part::Vfs,
+            Self::Bind => Part::Bind,
+            Self::Legacy(legacy) => Part::Legacy(Some(legacy.as_str())),
             Self::Mac => Part::Function(Some("mac")),
             Self::Capability(capability) => Part::Function(Some(capability.as_str())),
             Self::MaxIoEqs => Part::Function(Some("max-io-eqs")),
@@ -152,6 +163,9 @@ impl fmt::Display for Attribute {
             Self::EswitchMode => f.write_str("eswitch mode"),
             Self::InlineMode => f.write_str("eswitch inline-mode"),
             Self::EncapMode => f.write_str("eswitch encap-mode"),
+            Self::Vfs => f.write_str("vfs"),
+            Self::Bind => f.write_str("bind"),
+            Self::Legacy(legacy) => write!(f, "legacy {}", legacy.as_str()),
             Self::Mac => f.write_str("function mac"),
             Self::Capability(capability) => write!(f, "function {}", capability.as_str()),
             Self::MaxIoEqs => f.write_str("function max-io-eqs"),
@@ -167,6 +181,9 @@ impl fmt::Display for Attribute {
     }
 }
 
+/// The value of `bind` that leaves the choice to the kernel.
+const NO_DRIVER: &str = "by the kernel";
+
 /// An attribute with a value: what is, or what is to be.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -177,6 +194,12 @@ pub enum Setting {
     InlineMode(InlineMode),
     /// See [`Attribute::EncapMode`].
     EncapMode(EncapMode),
+    /// See [`Attribute::Vfs`].
+    Vfs(u32),
+    /// See [`Attribute::Bind`]; `None` leaves the choice to the kernel.
+    Bind(Option<String>),
+    /// See [`Attribute::Legacy`].
+    Legacy(LegacySetting),
     /// See [`Attribute::Mac`].
     Mac(MacAddr),
     /// See [`Attribute::Capability`].
@@ -218,6 +241,9 @@ impl Setting {
             Self::EswitchMode(_) => Attribute::EswitchMode,
             Self::InlineMode(_) => Attribute::InlineMode,
             Self::EncapMode(_) => Attribute::EncapMode,
+            Self::Vfs(_) => Attribute::Vfs,
+            Self::Bind(_) => Attribute::Bind,
+            Self::Legacy(setting) => Attribute::Legacy(setting.attribute()),
             Self::Mac(_) => Attribute::Mac,
             Self::Capability(capability, _) => Attribute::Capability(*capability),
             Self::MaxIoEqs(_) => Attribute::MaxIoEqs,
@@ -240,12 +266,15 @@ impl Setting {
             Self::EswitchMode(mode) => Scalar::Text(mode.to_string()),
             Self::InlineMode(mode) => Scalar::Text(mode.to_string()),
             Self::EncapMode(mode) => Scalar::Text(mode.to_string()),
+            Self::Bind(driver) => Scalar::Text(driver.clone().unwrap_or_else(|| NO_DRIVER.to_owned())),
+            Self::Legacy(setting) => setting.value(),
             Self::Mac(mac) => Scalar::Text(mac.to_string()),
             Self::RateParent(parent) => Scalar::Text(parent.clone().unwrap_or_else(|| Rates::TOP.to_owned())),
             Self::TxShare(rate) | Self::TxMax(rate) => Scalar::Text(rate.to_string()),
             Self::Param { value, .. } => value.clone(),
             Self::Name(_, name) => Scalar::Text(name.to_string()),
             Self::Mtu(_, number)
+            | Self::Vfs(number)
             | Self::MaxIoEqs(number)
             | Self::TxPriority(number)
             | Self::TxWeight(number) => Scalar::from(*number),

@@ -202,6 +202,7 @@ impl SimulatedHost {
         match effect {
             Effect::Gone if subject.is_parent() => parent.is_none(),
             Effect::Gone => function.is_none(),
+            Effect::Attached | Effect::Vfs => false,
             Effect::Detached => function.is_none_or(|function| !function.active),
             Effect::Instance => function.is_some_and(|function| function.params.is_some()),
             Effect::Netdev => function.is_some_and(|function| function.netdev.is_some()),
@@ -283,6 +284,7 @@ impl SimulatedParent {
                 encap_mode: Some(EncapMode::None),
             },
             params: self.params.reported(&params::OF_PARENT),
+            sriov: None,
             functions,
             rate_nodes: self.rate_nodes.clone(),
             volatile: Volatile(ParentVolatile {
@@ -315,6 +317,7 @@ impl SimulatedFunction {
             capabilities: self.roce.map(|roce| (Capability::Roce, roce)).into_iter().collect(),
             max_io_eqs: self.max_io_eqs,
             rates: self.leaf.clone(),
+            vf: None,
             active: self.active,
             params: params.unwrap_or_default(),
             netdev: self.netdev.as_ref().map(SimulatedInterface::state),
@@ -335,7 +338,7 @@ impl SimulatedFunction {
         let interfaces = [(Side::Netdev, &self.netdev), (Side::Representor, &self.representor)];
         let of_side = |(side, interface): (Side, &Option<SimulatedInterface>)| {
             let users = interface.iter().flat_map(|interface| interface.users.clone());
-            users.map(|user| FunctionUser { side, user }).collect::<Vec<_>>()
+            users.map(|user| FunctionUser { side: Some(side), user }).collect::<Vec<_>>()
         };
         interfaces.into_iter().flat_map(of_side).collect()
     }

@@ -47,6 +47,7 @@ pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
         Request::MakeRateNode { parent, name } => rates::make_node(host, parent, name),
         Request::DeleteRateNode { parent, name } => rates::delete_node(host, parent, name),
         Request::SetActive { parent, id, active } => set_active(host, parent, id, *active),
+        Request::SetVfs { .. } => Err(refuse(Errno::ENOENT, "")),
         Request::Set { subject, setting } => match setting {
             Setting::Name(side, _) | Setting::Mtu(side, _) | Setting::Up(side, _) => {
                 set_interface(host, subject, *side, setting)
@@ -135,6 +136,7 @@ fn create(
             let mdev = SimulatedMdev { uuid: *uuid, mdev_type: mdev_type.to_owned() };
             (number.unwrap_or(u32::MAX), Some(mdev))
         }
+        FunctionId::Vf { .. } => return Err(refuse(Errno::EOPNOTSUPP, "")),
     };
     if full {
         return Err(refuse(Errno::ENOSPC, NO_PLACE));

@@ -1,0 +1,151 @@
+//! SR-IOV and the drivers of PCI devices by sysfs (drivers/pci/iov.c, drivers/pci/pci-sysfs.c, drivers/base/bus.c).
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use subdevcfg_compiler::values::DevlinkHandle;
+
+use super::{Sysfs, number, refused, text};
+use crate::kernel::{Effect, RequestError};
+use crate::state::{Sriov, VfDevice, Volatile};
+
+/// How long the devices of VFs may take to appear: some drivers make them after the write has returned.
+const APPEAR_DEADLINE: Duration = Duration::from_secs(60);
+const APPEAR_RETRY: Duration = Duration::from_millis(10);
+
+/// How long the kernel may take to let go of a device, or to make VFs: nmstate met PFs that take minutes for 64 of them.
+const WRITE_DEADLINE: Duration = Duration::from_secs(300);
+
+/// The bus on which VFs are devices of their own.
+const PCI: &str = "pci";
+
+impl Sysfs {
+    /// What a device has of SR-IOV; `None` where it can have no VFs. Not by `sriov_numvfs`, which waits for whoever
+    /// changes the number.
+    pub fn sriov(&self, handle: &DevlinkHandle) -> Option<Sriov> {
+        let device = self.device(handle.bus(), handle.device())?;
+        if !device.join("sriov_numvfs").exists() {
+            return None;
+        }
+        if handle.bus() != PCI {
+            return Some(Sriov { vfs: number(&device.join("sriov_numvfs"))?, ..Sriov::default() });
+        }
+        let most = number(&device.join("sriov_totalvfs"));
+        let vfs = (0..most.unwrap_or(0)).take_while(|index| self.vf_address(handle, *index).is_some());
+        Some(Sriov {
+            vfs: u32::try_from(vfs.count()).ok()?,
+            autoprobe: number(&device.join("sriov_drivers_autoprobe")).map(|on| on == 1),
+            most: Volatile(most),
+        })
+    }
+
+    /// The PCI device of a VF.
+    pub fn vf_address(&self, parent: &DevlinkHandle, index: u32) -> Option<DevlinkHandle> {
+        let link = self.device(parent.bus(), parent.device())?.join(format!("virtfn{index}"));
+        Some(DevlinkHandle::new(PCI, link.read_link_utf8().ok()?.file_name()?))
+    }
+
+    /// The drivers of a PCI device.
+    pub fn vf_device(&self, address: &DevlinkHandle) -> Option<VfDevice> {
+        let device = self.device(address.bus(), address.device())?;
+        // Without one, the file says so.
+        let named =
+            text(&device.join("driver_override")).filter(|name| !matches!(name.as_str(), "" | "(null)"));
+        Some(VfDevice {
+            driver: device
+                .join("driver")
+                .read_link_utf8()
+                .ok()
+                .and_then(|link| link.file_name().map(str::to_owned)),
+            driver_override: named,
+            address: Volatile(address.device().to_owned()),
+        })
+    }
+
+    /// The index of the netdev of a device, if it has one in this network namespace.
+    pub fn netdev_index(&self, address: &DevlinkHandle) -> Option<u32> {
+        let folder = self.device(address.bus(), address.device())?.join("net");
+        let name = super::list(&folder).ok()?.into_iter().min()?;
+        number(&folder.join(name).join("ifindex"))
+    }
+
+    /// Gives a device this number of VFs. No driver is bound to those in `held`; to the others, as the kernel would.
+    pub fn set_vfs(&self, handle: &DevlinkHandle, count: u32, held: &[u32]) -> Result<(), RequestError> {
+        let folder = format!("sys/bus/{}/devices/{}", handle.bus(), handle.device());
+        let autoprobe = format!("{folder}/sriov_drivers_autoprobe");
+        let holds = count > 0 && number(&self.root.join(&autoprobe)) == Some(1);
+        if holds {
+            self.write(&autoprobe, "0")?;
+        }
+        let written =
+            self.write_within(&format!("{folder}/sriov_numvfs"), &count.to_string(), WRITE_DEADLINE);
+        // Also when that failed: it is off only around it.
+        let put_back = if holds { self.write(&autoprobe, "1") } else { Ok(()) };
+        written?;
+        put_back?;
+        // A driver that enables fewer leaves a line in the kernel's log, and the write succeeds (sriov_numvfs_store).
+        let found = number(&self.root.join(format!("{folder}/sriov_numvfs"))).unwrap_or(0);
+        if found != count {
+            if found > 0 {
+                self.write_within(&format!("{folder}/sriov_numvfs"), "0", WRITE_DEADLINE)?;
+            }
+            let message = format!("the driver took {count} for the number of VFs, and {found} were there");
+            return Err(refused(Errno::EIO, message, Some(&format!("{folder}/sriov_numvfs"))));
+        }
+        if handle.bus() == PCI {
+            self.wait_for_vfs(handle, count)?;
+        }
+        if holds {
+            for index in (0..count).filter(|index| !held.contains(index)) {
+                let address = self.vf_address(handle, index);
+                // A driver that does not take it is no error to the kernel either (`pci_bus_add_device`).
+                drop(address.map(|address| self.probe(&address)));
+            }
+        }
+        Ok(())
+    }
+
+    fn wait_for_vfs(&self, handle: &DevlinkHandle, count: u32) -> Result<(), RequestError> {
+        let start = Instant::now();
+        let is_there = |index: u32| {
+            let address = self.vf_address(handle, index)?;
+            self.device(PCI, address.device())?.join("physfn").exists().then_some(())
+        };
+        while !(0..count).all(|index| is_there(index).is_some()) {
+            if start.elapsed() >= APPEAR_DEADLINE {
+                return Err(RequestError::NoEffect { effect: Effect::Vfs, waited: APPEAR_DEADLINE });
+            }
+            sleep(APPEAR_RETRY);
+        }
+        Ok(())
+    }
+
+    /// Chooses the driver that a device is bound to the next time; `None` leaves it to the kernel.
+    pub fn set_driver_override(
+        &self,
+        address: &DevlinkHandle,
+        driver: Option<&str>,
+    ) -> Result<(), RequestError> {
+        // An empty line takes it back (`driver_set_override`).
+        self.write(&device_file(address, "driver_override"), &format!("{}\n", driver.unwrap_or_default()))
+    }
+
+    /// Lets the kernel bind a driver to a device, if it knows one. Returns when that is done.
+    pub fn probe(&self, address: &DevlinkHandle) -> Result<(), RequestError> {
+        self.write_within(
+            &format!("sys/bus/{}/drivers_probe", address.bus()),
+            address.device(),
+            WRITE_DEADLINE,
+        )
+    }
+
+    /// Unbinds a device from its driver. While somebody has it open through VFIO, that does not return.
+    pub fn unbind(&self, address: &DevlinkHandle) -> Result<(), RequestError> {
+        self.write_within(&device_file(address, "driver/unbind"), address.device(), WRITE_DEADLINE)
+    }
+}
+
+fn device_file(address: &DevlinkHandle, file: &str) -> String {
+    format!("sys/bus/{}/devices/{}/{file}", address.bus(), address.device())
+}

@@ -1,0 +1,81 @@
+//! Who has the VFIO device of a PCI function open: by its group (`/dev/vfio/N`) or by its character device
+//! (`/dev/vfio/devices/vfioN`, since 6.1), as /proc tells.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use camino::Utf8Path;
+use nix::errno::Errno;
+use subdevcfg_compiler::values::DevlinkHandle;
+
+use super::{Sysfs, errno, list, text};
+use crate::state::VfioUser;
+
+/// The folder of VFIO's device files.
+const DEVICES: &str = "/dev/vfio/";
+
+/// Open files of VFIO with their users.
+#[derive(Debug, Default)]
+pub(in crate::live) struct OpenFiles {
+    users: BTreeMap<String, Vec<VfioUser>>,
+    /// Some processes could not be looked into.
+    hidden: bool,
+}
+
+impl Sysfs {
+    /// The open files of VFIO of all processes.
+    pub fn open_vfio_files(&self) -> OpenFiles {
+        let mut found = OpenFiles::default();
+        let processes = self.root.join("proc");
+        for pid in list(&processes).unwrap_or_default().iter().filter_map(|name| name.parse::<u32>().ok()) {
+            let process = processes.join(pid.to_string());
+            match open_files(&process.join("fd")) {
+                Ok(files) => {
+                    for file in files {
+                        let name = text(&process.join("comm")).unwrap_or_default();
+                        found.users.entry(file).or_default().push(VfioUser::Process(name, pid));
+                    }
+                }
+                // It has ended meanwhile.
+                Err(error) if matches!(errno(&error), Errno::ENOENT | Errno::ESRCH) => {}
+                Err(_) => found.hidden = true,
+            }
+        }
+        found
+    }
+
+    /// Whether a function can be open through VFIO: its driver has made a device file for it (since 6.1), or is the one
+    /// that makes them.
+    pub fn is_vfio(&self, address: &DevlinkHandle) -> bool {
+        let driver = self.vf_device(address).and_then(|device| device.driver);
+        let device = self.device(address.bus(), address.device());
+        driver.as_deref() == Some("vfio-pci") || device.is_some_and(|device| device.join("vfio-dev").exists())
+    }
+
+    /// Who has a function open.
+    pub fn vfio_users(&self, address: &DevlinkHandle, open: &OpenFiles) -> Vec<VfioUser> {
+        let Some(device) = self.device(address.bus(), address.device()) else { return Vec::new() };
+        let group = device.join("iommu_group").read_link_utf8().ok();
+        let group = group.and_then(|link| link.file_name().map(|number| format!("{DEVICES}{number}")));
+        let own = list(&device.join("vfio-dev")).unwrap_or_default();
+        let own = own.into_iter().map(|name| format!("{DEVICES}devices/{name}"));
+        let users = group.into_iter().chain(own).filter_map(|file| open.users.get(&file)).flatten();
+        let users: Vec<VfioUser> = users.cloned().collect();
+        // What cannot be seen counts as open.
+        if users.is_empty() && open.hidden { vec![VfioUser::Unknown] } else { users }
+    }
+}
+
+/// The files of VFIO among the open files of a process, each once.
+fn open_files(folder: &Utf8Path) -> io::Result<Vec<String>> {
+    let mut files = Vec::new();
+    for entry in folder.read_dir_utf8()? {
+        let target = entry?.path().read_link_utf8();
+        let target = target.map(camino::Utf8PathBuf::into_string).unwrap_or_default();
+        // That of the container is no device's.
+        if target.starts_with(DEVICES) && target != "/dev/vfio/vfio" && !files.contains(&target) {
+            files.push(target);
+        }
+    }
+    Ok(files)
+}
