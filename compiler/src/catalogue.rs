@@ -78,6 +78,8 @@ pub struct VfManners {
     pub before_mode: bool,
     /// Whether the mode can change while there are VFs.
     pub mode_with_vfs: bool,
+    /// Whether the eswitch is back in legacy mode when the number of VFs is set to 0.
+    pub mode_ends_with_vfs: bool,
 }
 
 /// How functions of one kind behave under a driver.
@@ -107,6 +109,8 @@ pub enum Reset {
     EswitchMode,
     /// Subfunctions are gone.
     Sfs,
+    /// There are no VFs any more.
+    Vfs,
     /// Mediated devices stay, inactive.
     MdevState,
     /// Rate nodes and the leaf settings are gone.

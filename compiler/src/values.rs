@@ -357,7 +357,7 @@ impl Owner {
     #[must_use]
     pub const fn manages(self) -> &'static [&'static str] {
         match self {
-            Self::Libvirt => &["bind.driver", "function.mac", "legacy.mac"],
+            Self::Libvirt => &["bind", "function.mac", "legacy.mac"],
             Self::Cni => &["netdev.name", "netdev.mtu", "netdev.up", "function.mac"],
             Self::Ovn => &["representor.bridge", "representor.up"],
         }

@@ -11,7 +11,7 @@ use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject};
 use crate::rules::NEW_INTERFACE_MTU;
 use crate::state::{
     Eswitch, Function, FunctionVolatile, HostVolatile, Interface, InterfaceVolatile, Parent, ParentVolatile,
-    Rates, State, Volatile, params_of,
+    Rates, Sriov, State, Vf, VfDevice, Volatile, params_of,
 };
 
 /// The state and the record of a host on which this file was applied to nothing. What the file leaves open is as a new
@@ -79,7 +79,7 @@ fn parent_of(desired: &DesiredParent) -> Parent {
     Parent {
         driver: desired.driver.clone().or_else(|| catalogue.map(|catalogue| catalogue.driver.clone())),
         soft: desired.create.clone(),
-        sriov: None,
+        sriov: sriov_of(desired),
         eswitch,
         params: params_of(defaults.chain(desired.wanted.settings.iter().cloned())),
         functions,
@@ -125,7 +125,7 @@ fn function_of(
             _ => None,
         },
         rates: switchdev.then(|| rates_of(wanted)),
-        vf: None,
+        vf: desired.id.is_vf().then(|| vf_of(desired, mode)),
         active: true,
         params: params_of(all.iter().cloned()),
         netdev: interface(Side::Netdev, has_netdev),
@@ -139,6 +139,33 @@ fn function_of(
             ..FunctionVolatile::default()
         }),
     }
+}
+
+/// The VFs that the file counts, or at least those that it names.
+fn sriov_of(desired: &DesiredParent) -> Option<Sriov> {
+    let counted = match desired.wanted.settings.get(&Attribute::Vfs) {
+        Some(Setting::Vfs(count)) => Some(*count),
+        _ => None,
+    };
+    let named = desired.functions.iter().filter_map(|function| Some(function.id.vf_index()? + 1)).max();
+    let autoprobe = (desired.subject.parent.bus() == "pci").then_some(true);
+    Some(Sriov { vfs: counted.or(named)?, autoprobe, ..Sriov::default() })
+}
+
+fn vf_of(desired: &DesiredFunction, mode: Option<EswitchMode>) -> Vf {
+    let wanted = &desired.wanted.settings;
+    let legacy = wanted.iter().filter_map(|setting| match setting {
+        Setting::Legacy(legacy) if mode != Some(EswitchMode::Switchdev) => Some((legacy.attribute(), *legacy)),
+        _ => None,
+    });
+    let driver = match wanted.get(&Attribute::Bind) {
+        Some(Setting::Bind(driver)) => driver.clone(),
+        _ => None,
+    };
+    let is_device = desired.subject.parent.bus() == "pci";
+    let device =
+        is_device.then(|| VfDevice { driver: driver.clone(), driver_override: driver, ..VfDevice::default() });
+    Vf { legacy: legacy.collect(), device }
 }
 
 fn rates_of(wanted: &Settings) -> Rates {

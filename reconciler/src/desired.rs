@@ -7,13 +7,13 @@ use subdevcfg_compiler::CompiledHost;
 use subdevcfg_compiler::address::Part;
 use subdevcfg_compiler::catalogue::Catalogue;
 use subdevcfg_compiler::model::{
-    Device, Interface, Lifecycle, Mdev, MdevType, Param, RateNode, Rates, Sourced, Subdevice,
+    Device, Interface, LegacyVf, Lifecycle, Mdev, MdevType, Param, RateNode, Rates, Sourced, Subdevice,
 };
 use subdevcfg_compiler::source::{SourceMap, Span};
 use subdevcfg_compiler::values::{DevlinkHandle, Owner};
 
 use crate::reason::Reason;
-use crate::resource::{Attribute, Capability, FunctionId, Setting, Settings, Side, Subject};
+use crate::resource::{Attribute, Capability, FunctionId, LegacySetting, Setting, Settings, Side, Subject};
 use crate::state::SoftSpec;
 
 /// A file says more than this version can plan.
@@ -132,6 +132,11 @@ impl Wanted {
         Self { settings: Settings::new(), reason, reasons: BTreeMap::new() }
     }
 
+    /// Values that were found before, all for one reason.
+    pub(crate) fn as_found(settings: impl IntoIterator<Item = Setting>, reason: Reason) -> Self {
+        Self { settings: settings.into_iter().collect(), ..Self::new(reason) }
+    }
+
     fn add(&mut self, setting: Setting, reason: Reason) {
         self.reasons.insert(setting.attribute(), reason);
         self.settings.set(setting);
@@ -195,6 +200,9 @@ impl Places<'_> {
         if let Some(mode) = &eswitch.encap_mode {
             wanted.add(Setting::EncapMode(mode.value), self.of(mode));
         }
+        if let Some(vfs) = &device.vfs {
+            wanted.add(Setting::Vfs(vfs.value), self.of(vfs));
+        }
         self.params(&mut wanted, &device.params);
         let create = device.create.as_ref().map(|create| SoftSpec {
             max_subdevices: create.max_subdevices.as_ref().map(|number| number.value),
@@ -243,6 +251,12 @@ impl Places<'_> {
         if let Some(number) = &subdevice.function.max_io_eqs {
             wanted.add(Setting::MaxIoEqs(number.value), self.of(number));
         }
+        if let Some(driver) = &subdevice.bind {
+            wanted.add(Setting::Bind(Some(driver.value.clone())), self.of(driver));
+        }
+        if let Some(legacy) = &subdevice.legacy {
+            self.legacy(&mut wanted, legacy);
+        }
         self.rates(&mut wanted, &subdevice.rate);
         self.params(&mut wanted, &subdevice.params);
         for (side, interface) in
@@ -267,6 +281,27 @@ impl Places<'_> {
             left: left_to_others(&subdevice.ignored, subdevice.hand_over.as_ref()),
             wanted,
         })
+    }
+
+    fn legacy(&self, wanted: &mut Wanted, legacy: &LegacyVf) {
+        fn given<T: Copy>(value: Option<&Sourced<T>>, setting: fn(T) -> LegacySetting) -> Option<Sourced<Setting>> {
+            let &Sourced { value, span, ref implied } = value?;
+            Some(Sourced { value: Setting::Legacy(setting(value)), span, implied: implied.clone() })
+        }
+        let settings = [
+            given(legacy.mac.as_ref(), LegacySetting::Mac),
+            given(legacy.vlan.as_ref(), LegacySetting::Vlan),
+            given(legacy.qos.as_ref(), LegacySetting::Qos),
+            given(legacy.proto.as_ref(), LegacySetting::Proto),
+            given(legacy.trust.as_ref(), LegacySetting::Trust),
+            given(legacy.spoofchk.as_ref(), LegacySetting::Spoofchk),
+            given(legacy.link_state.as_ref(), LegacySetting::LinkState),
+            given(legacy.rate_min.as_ref(), LegacySetting::RateMin),
+            given(legacy.rate_max.as_ref(), LegacySetting::RateMax),
+        ];
+        for setting in settings.into_iter().flatten() {
+            wanted.add(setting.value.clone(), self.of(&setting));
+        }
     }
 
     fn rate_node(&self, device: &Device, parent: &DevlinkHandle, node: &RateNode) -> DesiredRateNode {

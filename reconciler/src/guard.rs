@@ -20,10 +20,12 @@ pub enum Cause {
     EswitchSwitch,
     /// The parent is reloaded.
     ParentReload,
+    /// All VFs go, whatever comes after them.
+    VfRecount,
 }
 
 impl Cause {
-    const ALL: [Self; 2] = [Self::EswitchSwitch, Self::ParentReload];
+    const ALL: [Self; 3] = [Self::EswitchSwitch, Self::ParentReload, Self::VfRecount];
 
     /// The word of plans and of `--allow`.
     #[must_use]
@@ -31,6 +33,7 @@ impl Cause {
         match self {
             Self::EswitchSwitch => "eswitch-switch",
             Self::ParentReload => "parent-reload",
+            Self::VfRecount => "vf-recount",
         }
     }
 
@@ -44,6 +47,7 @@ impl Cause {
                 }
                 _ => None,
             },
+            Request::SetVfs { .. } => Some(Self::VfRecount),
             Request::Reload { subject } if subject.is_parent() => Some(Self::ParentReload),
             _ => None,
         }
@@ -125,6 +129,8 @@ pub struct Permissions<'a> {
     pub in_use: &'a [String],
     /// `--allow-lifeline`: addresses of what may be disturbed although the host is reached over it.
     pub lifeline: &'a [String],
+    /// `--evict`: addresses of what may be taken from whoever has it open through VFIO.
+    pub evict: &'a [String],
     /// `--max-destroy`: how many functions an `exclusive` may take away.
     pub max_destroy: Option<usize>,
 }
@@ -145,7 +151,11 @@ pub fn missing(plan: &Plan, permissions: Permissions<'_>) -> Vec<String> {
 pub fn unnamed(plan: &Plan, permissions: Permissions<'_>) -> Vec<String> {
     let mut flags = Vec::new();
     for found in &plan.in_use {
-        if !found.users.is_empty() && !permissions.in_use.contains(&found.address) {
+        if found.blocks && !permissions.evict.contains(&found.address) {
+            flags.push(format!("--evict {}", quoted(&found.address)));
+        }
+        // Whoever evicts one user means the others as well.
+        if !found.users.is_empty() && !found.blocks && !permissions.in_use.contains(&found.address) {
             flags.push(format!("--allow-in-use {}", quoted(&found.address)));
         }
         if found.lifeline.is_some() && !permissions.lifeline.contains(&found.address) {

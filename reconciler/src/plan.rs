@@ -12,10 +12,12 @@ mod lane;
 mod parent;
 mod places;
 mod protection;
+mod put_back;
 mod rates;
 mod removal;
 mod selection;
 mod target;
+mod vfs;
 
 use std::collections::BTreeMap;
 

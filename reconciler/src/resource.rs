@@ -67,6 +67,15 @@ impl FunctionId {
         matches!(self, Self::Vf { .. })
     }
 
+    /// The VF of this index of the PF that a parent is. On PCI the PF's number is that of the function, as mlx5
+    /// (`mlx5_get_dev_index`) and others give it to their ports.
+    #[must_use]
+    pub fn local_vf(parent: &DevlinkHandle, index: u32) -> Self {
+        let function = parent.device().rsplit('.').next().filter(|_| parent.bus() == "pci");
+        let pf = function.and_then(|digit| u32::from_str_radix(digit, 16).ok()).unwrap_or(0);
+        Self::Vf { controller: 0, pf, index }
+    }
+
     /// The index, of a VF of this host.
     #[must_use]
     pub const fn vf_index(&self) -> Option<u32> {

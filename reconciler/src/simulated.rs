@@ -4,6 +4,7 @@
 //! and a test can show it. This version plays the bundled module.
 
 mod host;
+mod netdevsim;
 mod params;
 mod rates;
 mod requests;
@@ -22,6 +23,9 @@ impl Kernel for SimulatedHost {
     }
 
     fn perform(&mut self, request: &Request) -> Result<(), RequestError> {
+        if netdevsim::is_one(&request.subject().parent) {
+            return netdevsim::perform(self, request);
+        }
         requests::perform(self, request)
     }
 

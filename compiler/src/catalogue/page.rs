@@ -85,8 +85,9 @@ impl Catalogue {
         if let Some(vfs) = self.vfs {
             let order = if vfs.before_mode { "before" } else { "after" };
             let can = if vfs.mode_with_vfs { "can" } else { "cannot" };
+            let ends = if vfs.mode_ends_with_vfs { "; with the last of them, switchdev mode ends" } else { "" };
             let text = format!(
-                "VFs are made {order} the switch of the mode, which {can} change while there are any."
+                "VFs are made {order} the switch of the mode, which {can} change while there are any{ends}."
             );
             fact("vfs", text);
         }
@@ -117,6 +118,7 @@ const fn reset_words(reset: Reset) -> (&'static str, &'static str) {
     match reset {
         Reset::EswitchMode => ("eswitch-mode", "the eswitch is in legacy mode afterwards"),
         Reset::Sfs => ("sfs", "subfunctions are gone"),
+        Reset::Vfs => ("vfs", "there are no VFs any more"),
         Reset::MdevState => ("mdev-state", "mediated devices stay, inactive"),
         Reset::Rates => ("rates", "rate nodes and rates are gone"),
         Reset::FunctionAttrs => ("function-attrs", "attributes of functions are back at their defaults"),

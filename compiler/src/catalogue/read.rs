@@ -123,6 +123,7 @@ fn catalogue(document: &Document) -> Catalogue {
         vfs: document.all("vfs").next().map(|node| VfManners {
             before_mode: text(node, "order") == Some("before-mode"),
             mode_with_vfs: flag(node, "mode-with-vfs"),
+            mode_ends_with_vfs: flag(node, "mode-ends-with-vfs"),
         }),
         quirks: names("quirk"),
         sources: document.nodes.iter().filter_map(source).collect(),
@@ -224,6 +225,7 @@ fn reset(word: &str) -> Option<Reset> {
     match word {
         "eswitch-mode" => Some(Reset::EswitchMode),
         "sfs" => Some(Reset::Sfs),
+        "vfs" => Some(Reset::Vfs),
         "mdev-state" => Some(Reset::MdevState),
         "rates" => Some(Reset::Rates),
         "function-attrs" => Some(Reset::FunctionAttrs),

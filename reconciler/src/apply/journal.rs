@@ -29,9 +29,7 @@ impl Apply<'_> {
                 Some(RecordChange::Written { subject, address, found, applied: setting.clone() })
             }
             Request::SetVfs { count, .. } => {
-                if operation.reason.source.is_none() {
-                    return None;
-                }
+                operation.reason.source.as_ref()?;
                 let found =
                     self.before.settings(&subject).and_then(|found| found.get(&Attribute::Vfs).cloned());
                 let address = format!("{}.{}", operation.address, Attribute::Vfs.part());

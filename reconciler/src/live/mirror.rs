@@ -101,16 +101,14 @@ impl Mirror {
         }
     }
 
-    /// The VFs of an instance: the PF number that they have there, the index and the device of each.
+    /// The VFs of an instance, and the device that each is.
     pub fn vfs_of<'m>(
         &'m self,
         handle: &'m Handle,
     ) -> impl Iterator<Item = (FunctionId, Option<&'m Handle>)> {
-        let pf = own_pf(handle);
+        let parent = wire::devlink_handle(handle);
         let vfs = self.vfs.range((handle.clone(), 0)..=(handle.clone(), u32::MAX));
-        vfs.map(move |((_, index), device)| {
-            (FunctionId::Vf { controller: 0, pf, index: *index }, device.as_ref())
-        })
+        vfs.map(move |((_, index), device)| (FunctionId::local_vf(&parent, *index), device.as_ref()))
     }
 
     /// The PCI devices that are VFs.
@@ -120,12 +118,9 @@ impl Mirror {
 
     /// The PCI device that a VF is.
     pub fn vf_device(&self, subject: &Subject) -> Option<&Handle> {
-        let FunctionId::Vf { controller: 0, pf, index } = subject.function_id()? else { return None };
-        let parent = wire::netlink_handle(&subject.parent);
-        if own_pf(&parent) != *pf {
-            return None;
-        }
-        self.vfs.get(&(parent, *index))?.as_ref()
+        let id = subject.function_id()?;
+        let index = id.vf_index().filter(|index| *id == FunctionId::local_vf(&subject.parent, *index))?;
+        self.vfs.get(&(wire::netlink_handle(&subject.parent), index))?.as_ref()
     }
 
     /// Takes a notification in. False when notifications were lost, and only a refill helps.
@@ -412,11 +407,4 @@ fn mdev_handle(uuid: Uuid) -> Handle {
 
 fn mdev_uuid(handle: &Handle) -> Option<Uuid> {
     if handle.bus == "mdev" { handle.device.parse().ok() } else { None }
-}
-
-/// The number of the PF that an instance is, which its VFs carry as well: on PCI that of the function, as mlx5
-/// (`mlx5_get_dev_index`) and others give it to their ports.
-fn own_pf(handle: &Handle) -> u32 {
-    let function = handle.device.rsplit('.').next().filter(|_| handle.bus == "pci");
-    function.and_then(|digit| u32::from_str_radix(digit, 16).ok()).unwrap_or(0)
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use subdevcfg_compiler::values::{Cmode, Scalar};
+use subdevcfg_compiler::values::{Cmode, EswitchMode, Scalar};
 use subdevcfg_netlink::conversation::Datagrams;
 use subdevcfg_netlink::devlink::{Handle, Param, Port, RateObject};
 use subdevcfg_netlink::route::Link;
@@ -220,7 +220,7 @@ impl<D: Datagrams> LiveKernel<D> {
             let id = FunctionId::Mdev { uuid };
             functions.push(self.function(&Subject::function(name.clone(), id.clone()), &id, None, dumps));
         }
-        self.vfs(handle, &ports, &mut functions, dumps);
+        self.vfs(handle, (&ports, eswitch), &mut functions, dumps);
         functions.sort_by(|a, b| a.id.cmp(&b.id));
         let uplink = self.mirror.uplink(handle).and_then(|index| dumps.links.get(&index));
         Ok(Parent {
@@ -244,7 +244,7 @@ impl<D: Datagrams> LiveKernel<D> {
     fn vfs(
         &mut self,
         handle: &Handle,
-        ports: &[(FunctionId, Port)],
+        (ports, eswitch): (&[(FunctionId, Port)], Eswitch),
         functions: &mut Vec<Function>,
         dumps: &Dumps,
     ) {
@@ -253,7 +253,10 @@ impl<D: Datagrams> LiveKernel<D> {
         for id in vfs.into_iter().filter(|id| !ports.iter().any(|(known, _)| known == id)) {
             functions.push(self.function(&Subject::function(name.clone(), id.clone()), &id, None, dumps));
         }
-        let configs = vfs::configs(&dumps.links, handle, self.mirror.uplink(handle));
+        let mut configs = vfs::configs(&dumps.links, handle, self.mirror.uplink(handle));
+        if eswitch.mode == Some(EswitchMode::Switchdev) {
+            configs.clear();
+        }
         for function in functions.iter_mut().filter(|function| function.id.is_vf()) {
             let subject = Subject::function(name.clone(), function.id.clone());
             let config = function.id.vf_index().and_then(|index| configs.get(&index));

@@ -6,7 +6,7 @@ use subdevcfg_compiler::values::{EswitchMode, Scalar};
 
 use super::function::netdev_is_off;
 use super::lane::Draft;
-use super::{Drift, Input, NoteKind};
+use super::{Drift, Input, NoteKind, vfs};
 use crate::desired::{DesiredParent, LeftToOthers};
 use crate::record::{Interrupted, Written};
 use crate::resource::{Attribute, Setting, Settings, Side, Subject};
@@ -88,7 +88,8 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
         let recorded = record.address(subject);
         let known = recorded.is_some();
         // A device that nothing makes was never ours to adopt; only what could have been made is.
-        let makeable = !subject.is_parent() || desired.create.is_some();
+        // A VF neither: it comes and goes with its number.
+        let makeable = if subject.is_parent() { desired.create.is_some() } else { !vfs::is_vf(subject) };
         if exists && !known && makeable {
             let text = "it was there already: changed in place, and never deleted by subdevcfg";
             draft.note(NoteKind::Adopted, *address, text);
@@ -109,7 +110,9 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
         }
     }
     // What was made and is neither named nor there is nobody's any more: another one of its number would be.
-    for subject in record.made.keys().chain(record.adopted.keys()) {
+    let written = record.settings.keys().map(|(subject, _)| subject).filter(|subject| vfs::is_vf(subject));
+    let written: BTreeSet<&Subject> = written.filter(|subject| subject.parent == *parent).collect();
+    for subject in record.made.keys().chain(record.adopted.keys()).chain(written.iter().copied()) {
         if subject.parent == *parent && !named.contains_key(subject) && state.settings(subject).is_none() {
             draft.bookkeeping.forget.push(subject.clone());
         }
@@ -119,6 +122,13 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
         if subject.parent == *parent && is_left && state.settings(subject).is_some() {
             let text = "it is not in the file any more, and subdevcfg did not make it: it stays as it is";
             draft.note(NoteKind::Released, address, text);
+            draft.bookkeeping.let_go.push(subject.clone());
+        }
+    }
+    for subject in written {
+        if !named.contains_key(subject) && state.settings(subject).is_some() {
+            let text = "it is not in the file any more: what was written of it stays as it is";
+            draft.note(NoteKind::Released, subject.to_string(), text);
             draft.bookkeeping.let_go.push(subject.clone());
         }
     }

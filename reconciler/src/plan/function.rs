@@ -6,6 +6,7 @@ use subdevcfg_compiler::values::{Cmode, DevlinkHandle, Scalar};
 use super::Reversible;
 use super::lane::Step;
 use super::places::{self, Place};
+use super::vfs;
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
 use crate::resource::{Attribute, Capability, FunctionId, Setting, Settings, Side, Subject};
@@ -23,7 +24,8 @@ pub(super) struct Target {
 impl Target {
     /// The function exactly as it was observed.
     pub fn as_observed(function: &Function) -> Self {
-        Self { active: function.active, mdev_type: function.mdev_type.clone(), settings: function.settings() }
+        let settings = if function.id.is_vf() { vfs::as_observed(function) } else { function.settings() };
+        Self { active: function.active, mdev_type: function.mdev_type.clone(), settings }
     }
 }
 
@@ -81,10 +83,10 @@ pub(super) fn restore_requests(
 }
 
 /// The function as it stands while the steps are worked out.
-struct Now {
-    exists: bool,
-    active: bool,
-    settings: Settings,
+pub(super) struct Now {
+    pub exists: bool,
+    pub active: bool,
+    pub settings: Settings,
 }
 
 impl Now {
@@ -168,6 +170,10 @@ impl Context<'_> {
         if now.exists {
             return;
         }
+        if self.id.is_vf() {
+            *now = self.new_vf(target);
+            return;
+        }
         let request = Request::Create {
             parent: self.parent.clone(),
             id: self.id.clone(),
@@ -207,6 +213,9 @@ impl Context<'_> {
             (true, false, _) => "the function goes back to inactive",
             _ => return,
         };
+        if self.id.is_vf() && !vfs::are_devices(self.parent) {
+            return;
+        }
         let mut step = self.step(Stage::Stop, self.set_active(false), Reason::forced(because));
         step.effect = Some(Effect::Detached);
         step.impact = self.price(rules::RESTART);
@@ -241,7 +250,9 @@ impl Context<'_> {
 
     fn attributes(&self, now: &Now, target: &Target, steps: &mut Vec<Step>) {
         let attributes = differing(target, now).filter(|setting| is_of_the_port(&setting.attribute()));
-        for setting in attributes.cloned().collect::<Vec<_>>() {
+        let mut attributes: Vec<Setting> = attributes.cloned().collect();
+        vfs::order(&mut attributes, &now.settings);
+        for setting in attributes {
             let found = now.settings.get(&setting.attribute());
             let between = rules::between_rate_nodes(self.kernel_release, found, &setting);
             let mut step = self.set(Stage::FunctionAttribute, now, setting);
@@ -308,7 +319,8 @@ impl Context<'_> {
             ParamsBefore::Use => matches!(step.stage, Stage::Create | Stage::Activate),
             ParamsBefore::Activation => step.stage == Stage::Create,
         };
-        self.origin.is_some() && !steps.iter().any(made_by)
+        let is_new = self.id.is_vf() && self.made_again;
+        self.origin.is_some() && !is_new && !steps.iter().any(made_by)
     }
 
     fn activate(&self, now: &mut Now, target: &Target, steps: &mut Vec<Step>) {
@@ -321,6 +333,7 @@ impl Context<'_> {
         };
         let mut step = self.step(Stage::Activate, self.set_active(true), reason);
         step.effect = match self.params_before() {
+            _ if self.id.is_vf() => Self::vf_attaches(target),
             ParamsBefore::Use => Some(Effect::Instance),
             ParamsBefore::Activation => wants(target, Side::Netdev).then_some(Effect::Netdev),
         };
@@ -413,7 +426,10 @@ impl Context<'_> {
         let attribute = setting.attribute();
         let rule = rules::for_attribute(&subject, &attribute, self.catalogue);
         let found = self.origin.map(Function::settings).and_then(|found| found.get(&attribute).cloned());
+        // What the PF sets for a VF may be kept by the driver when the VF goes.
+        let is_kept = self.id.is_vf() && self.made_again && matches!(attribute, Attribute::Legacy(_));
         let back_to = now.settings.get(&attribute).filter(|_| self.origin.is_some()).cloned();
+        let back_to = back_to.or_else(|| found.clone().filter(|_| is_kept));
         let asked = (self.why)(&attribute);
         let reason = if found.as_ref() == Some(&setting) {
             Reason { text: Some("comes back as it was".to_owned()), ..asked }
@@ -466,7 +482,7 @@ fn lose_netdev(now: &mut Now) {
     now.settings.extend(new_interface(Side::Netdev));
 }
 
-fn new_interface(side: Side) -> [Setting; 2] {
+pub(super) fn new_interface(side: Side) -> [Setting; 2] {
     [Setting::Mtu(side, NEW_INTERFACE_MTU), Setting::Up(side, false)]
 }
 
@@ -482,6 +498,7 @@ fn takes_interface(step: &Step, side: Side) -> bool {
 const fn is_of_the_port(attribute: &Attribute) -> bool {
     attribute.is_rate()
         || matches!(attribute, Attribute::Mac | Attribute::Capability(_) | Attribute::MaxIoEqs)
+        || matches!(attribute, Attribute::Bind | Attribute::Legacy(_))
 }
 
 /// Whether the target has this interface at all.

@@ -10,7 +10,7 @@ use crate::desired::Desired;
 use crate::kernel::Request;
 use crate::record::Record;
 use crate::resource::{Side, Subject};
-use crate::state::{Function, Lifeline, Parent, State};
+use crate::state::{Function, FunctionUser, Lifeline, Parent, State};
 
 /// Something that is in use, or that the host is reached over, and that operations disturb.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,6 +21,8 @@ pub struct InUse {
     pub subject: Subject,
     /// Who uses it, in words. Empty where only the lifeline matters.
     pub users: Vec<String>,
+    /// One of the users has it open through VFIO: the kernel would wait until that one lets go.
+    pub blocks: bool,
     /// Why the host is reached over it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lifeline: Option<String>,
@@ -46,9 +48,11 @@ pub(super) fn disturbed(
                 address: address(changes, record, &subject),
                 subject,
                 users: Vec::new(),
+                blocks: false,
                 lifeline,
                 operations: Vec::new(),
             });
+            entry.blocks |= !users.is_empty() && blocks(state, &entry.subject);
             entry.users = if users.is_empty() { std::mem::take(&mut entry.users) } else { users };
             entry.operations.push(operation.id);
         }
@@ -81,6 +85,11 @@ fn users(state: &State, subject: &Subject) -> Vec<String> {
         }
         None => Vec::new(),
     }
+}
+
+fn blocks(state: &State, subject: &Subject) -> bool {
+    let users = state.function(subject).map(|function| function.volatile.0.users.as_slice());
+    users.unwrap_or_default().iter().any(FunctionUser::blocks)
 }
 
 /// Why the host is reached over a subject: by the host file's own word, or because a route leads over one of its
@@ -131,6 +140,7 @@ pub(super) fn wire(operations: &[Operation], state: &State) -> Vec<InUse> {
             address: operation.address.clone(),
             subject: operation.request.subject(),
             users: Vec::new(),
+            blocks: false,
             lifeline: Some(words(lifeline)),
             operations: vec![operation.id],
         })

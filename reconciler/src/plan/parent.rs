@@ -13,7 +13,7 @@ use super::{Action, NoteKind, Reversible, Swept, bookkeeping, changes, rates};
 use crate::desired::{DesiredFunction, DesiredParent};
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
-use crate::resource::{FunctionId, Setting, Settings, Side, Subject};
+use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject};
 use crate::rules::{self, Needs, Stage};
 use crate::state::{Function, Parent, Rates, SoftSpec, Unreadable};
 
@@ -39,28 +39,27 @@ pub(super) fn plan(draft: &mut Draft<'_>, desired: &DesiredParent) {
         );
         return;
     }
-    let mut planner = Planner {
-        draft,
-        desired,
-        origin,
-        now: origin.cloned(),
-        lane: Lane::default(),
-        catalogue: desired.catalogue.as_deref(),
-        gone: BTreeMap::new(),
-    };
+    let mut planner = Planner::new(draft, desired, origin, desired.catalogue.as_deref());
     planner.unmanaged();
+    steps(&mut planner);
+    let lane = planner.lane;
+    bookkeeping::note(draft, desired);
+    draft.add_lane(handle, lane);
+}
+
+/// The steps of one parent, each for the parent as those before leave it.
+pub(super) fn steps(planner: &mut Planner<'_, '_>) {
     planner.soft_parent();
     planner.removals();
     planner.sweep();
+    planner.vfs_that_go();
     planner.params();
     planner.eswitch();
+    planner.vfs_that_come();
     planner.parent_change();
     planner.rate_nodes();
     planner.functions();
     planner.rate_nodes_that_go();
-    let lane = planner.lane;
-    bookkeeping::note(draft, desired);
-    draft.add_lane(handle, lane);
 }
 
 /// One parent's plan in the making.
@@ -75,6 +74,20 @@ pub(super) struct Planner<'d, 'a> {
     pub catalogue: Option<&'d Catalogue>,
     /// Functions that steps on the parent take away, and why.
     pub gone: BTreeMap<FunctionId, Reason>,
+    /// Set by `destroy`: which of the subjects that subdevcfg made and changed are meant.
+    pub undoing: Option<&'d dyn Fn(&Subject) -> bool>,
+}
+
+impl<'d, 'a> Planner<'d, 'a> {
+    pub fn new(
+        draft: &'d mut Draft<'a>,
+        desired: &'d DesiredParent,
+        origin: Option<&'a Parent>,
+        catalogue: Option<&'d Catalogue>,
+    ) -> Self {
+        let (now, lane, gone) = (origin.cloned(), Lane::default(), BTreeMap::new());
+        Self { draft, desired, origin, now, lane, catalogue, gone, undoing: None }
+    }
 }
 
 impl Planner<'_, '_> {
@@ -83,7 +96,7 @@ impl Planner<'_, '_> {
     }
 
     /// The functions that are left after the steps so far.
-    fn present(&self) -> Vec<Function> {
+    pub(super) fn present(&self) -> Vec<Function> {
         self.now.as_ref().map(|parent| parent.functions.clone()).unwrap_or_default()
     }
 
@@ -101,7 +114,7 @@ impl Planner<'_, '_> {
 
     /// The address under which the record knows a function that subdevcfg made.
     pub(super) fn recorded(&self, id: &FunctionId) -> Option<String> {
-        self.draft.input.record.made.get(&self.of_function(id)).cloned()
+        self.recorded_child(&self.of_function(id))
     }
 
     fn places_of(&self, function: &Function) -> Vec<Place> {
@@ -114,7 +127,7 @@ impl Planner<'_, '_> {
     }
 
     /// What is felt by the users of this parent. One without functions and with its uplink down has none.
-    fn price(&self, impact: Impact) -> Impact {
+    pub(super) fn price(&self, impact: Impact) -> Impact {
         // A parent that this plan makes is used by nobody yet.
         if self.lane.parent.iter().any(|step| step.stage == Stage::MakeParent) {
             return Impact::None;
@@ -156,7 +169,8 @@ impl Planner<'_, '_> {
 
     fn unmanaged(&mut self) {
         for function in self.origin_functions().to_vec() {
-            if self.is_unmanaged(&function.id) && !self.is_swept(&function) {
+            let is_counted = function.id.is_vf() && self.counts_vfs();
+            if self.is_unmanaged(&function.id) && !self.is_swept(&function) && !is_counted {
                 let about = self.of_function(&function.id).to_string();
                 let text = match function.volatile.0.users.first() {
                     Some(user) if self.is_exclusive(&function.id) => {
@@ -261,10 +275,16 @@ impl Planner<'_, '_> {
 
     /// Functions that subdevcfg made and the file does not name any more.
     fn removals(&mut self) {
-        let forgotten = Reason::forced("subdevcfg made it, and the file does not name it any more");
+        let forgotten = self.why_it_goes();
         let present = self.present();
         for function in present {
             let (address, reason) = match (self.desired_function(&function.id), self.recorded(&function.id)) {
+                (Some(named), _) if named.absent && named.id.is_vf() => {
+                    let text = "a VF goes with all others of its device: write their number, `vfs`";
+                    let address = named.address.clone();
+                    self.draft.refuse(&address, text);
+                    continue;
+                }
                 // Whoever made it.
                 (Some(named), _) if named.absent => (named.address.clone(), named.wanted.reason.clone()),
                 (None, Some(recorded)) => (recorded, forgotten.clone()),
@@ -299,11 +319,22 @@ impl Planner<'_, '_> {
     }
 
     /// What the file says of the parent's own attributes; others have some of a parent that is there.
-    fn wanted(&self) -> Settings {
+    pub(super) fn wanted(&self) -> Settings {
         match self.origin {
             Some(_) => self.desired.left.ours(self.subject(), &self.desired.wanted.settings),
             None => self.desired.wanted.settings.clone(),
         }
+    }
+
+    /// Whether the parent will be reloaded.
+    pub(super) fn reloads(&self) -> bool {
+        let found = self.now.as_ref().map(Parent::settings).unwrap_or_default();
+        let pending = self.draft.input.record.pending.contains(self.subject()) && self.origin.is_some();
+        let needs_reload = |setting: &Setting| {
+            let rule = rules::for_attribute(self.subject(), &setting.attribute(), self.catalogue);
+            matches!(setting, Setting::Param { .. }) && rule.needs == Needs::Reload && !found.has(setting)
+        };
+        pending || self.wanted().iter().any(needs_reload)
     }
 
     fn params(&mut self) {
@@ -336,28 +367,42 @@ impl Planner<'_, '_> {
         let mut step = Step::new(Stage::ParentReload, &self.desired.address, request.clone(), reason);
         step.impact = self.price(rules::PARENT);
         step.undone_after = Some(Stage::ParentParam);
+        let because = Reason::forced("a reload of the parent deletes it");
         let resets = self.catalogue.map(|catalogue| &catalogue.reset_by_reload);
         let reset = |what| resets.is_some_and(|resets| resets.contains(&what));
         let mut undo = vec![(request, None)];
-        if reset(Reset::Rates) {
-            let nodes = self.take_rate_nodes(&Reason::forced("a reload of the parent deletes it"));
+        let ends = self.reload_ends_mode();
+        if ends && self.now.as_ref().is_some_and(|now| now.eswitch.mode == Some(EswitchMode::Switchdev)) {
+            undo.push((self.set_mode(EswitchMode::Switchdev), None));
+        }
+        if reset(Reset::Vfs) {
+            undo.extend(self.vfs_lost_by_reload(&because));
+        }
+        if reset(Reset::Rates) || ends {
+            let nodes = self.take_rate_nodes(&because);
             undo.extend(rates::restore(&self.desired.subject.parent, &nodes));
         }
         let functions = self.present();
-        let because = Reason::forced("a reload of the parent deletes it");
+        let vfs_go = reset(Reset::Vfs);
         let mut left = Vec::new();
         for function in functions {
             step.reversible = Reversible::ConfigurationOnly;
             let remains = match function.id {
                 FunctionId::Sf { .. } if reset(Reset::Sfs) => None,
                 FunctionId::Mdev { .. } if reset(Reset::MdevState) => Some(reset_by_reload(&function)),
+                FunctionId::Vf { .. } if vfs_go => None,
                 _ => Some(function.clone()),
             };
             undo.extend(self.restore_function(&function, remains.as_ref()));
             match remains {
                 None => {
                     step.frees.extend(self.places_of(&function));
-                    self.take(&function.id, &because);
+                    // Of VFs the number counts, which `vfs_lost_by_reload` has looked at.
+                    if function.id.is_vf() {
+                        self.gone.insert(function.id.clone(), because.clone());
+                    } else {
+                        self.take(&function.id, &because);
+                    }
                 }
                 Some(remains) => {
                     let lost = Side::ALL.into_iter().filter(|side| remains.interface(*side).is_none());
@@ -370,13 +415,13 @@ impl Planner<'_, '_> {
         self.lane.parent.push(step);
         if let Some(now) = &mut self.now {
             now.functions = left;
-            if reset(Reset::EswitchMode) {
+            if ends {
                 now.eswitch.mode = Some(EswitchMode::Legacy);
             }
         }
     }
 
-    fn restore_function(
+    pub(super) fn restore_function(
         &self,
         function: &Function,
         left: Option<&Function>,
@@ -399,31 +444,40 @@ impl Planner<'_, '_> {
             return;
         }
         let found = self.now.as_ref().map(Parent::settings).unwrap_or_default();
-        let wanted = self.wanted();
+        let mut wanted = self.wanted();
+        // What a step before took back to legacy mode, and nobody asked for that.
+        let before = self.origin.and_then(|origin| origin.eswitch.mode).map(Setting::EswitchMode);
+        wanted.extend(before.filter(|_| wanted.get(&Attribute::EswitchMode).is_none()));
         for setting in wanted {
             let rule = rules::for_attribute(self.subject(), &setting.attribute(), self.catalogue);
             if rule.stage != Stage::Eswitch || found.has(&setting) {
                 continue;
             }
+            let mut undo = Vec::new();
             if rule.needs == Needs::NoFunctions {
                 let because = Reason::forced(rule.because);
                 let present = self.present();
-                for function in present {
+                for function in present.into_iter().filter(|function| !function.id.is_vf()) {
                     self.take(&function.id, &because);
                     let address = self.address_of(&function.id);
                     self.delete(&function, &address, &because, rules::REPLACE);
                 }
-                self.clear_rate_nodes(&Reason::forced("the eswitch mode changes only without rate nodes"));
+                let because = Reason::forced("the eswitch mode changes only without rate nodes");
+                if let Setting::EswitchMode(mode) = &setting {
+                    undo = self.keep_vfs(*mode, &because);
+                }
+                self.clear_rate_nodes(&because);
             }
             if let (Setting::EswitchMode(mode), Some(now)) = (&setting, &mut self.now) {
                 now.eswitch.mode = Some(*mode);
             }
-            let step = self.set(setting, &found);
+            let mut step = self.set(setting, &found);
+            step.undo.extend(undo);
             self.lane.parent.push(step);
         }
     }
 
-    fn address_of(&self, id: &FunctionId) -> String {
+    pub(super) fn address_of(&self, id: &FunctionId) -> String {
         self.desired_function(id)
             .map(|function| function.address.clone())
             .or_else(|| self.recorded(id))

@@ -152,7 +152,7 @@ impl Planner<'_, '_> {
         let targets: BTreeMap<&str, (&DesiredRateNode, Settings)> = desired
             .rate_nodes
             .iter()
-            .map(|node| (node.name.as_str(), (node, self.target_of(node))))
+            .map(|node| (node.name.as_str(), (node, self.target_of_rate_node(node))))
             .collect();
         let places = targets.iter().map(|(&name, (_, target))| (name, target.iter().find_map(above)));
         for name in downwards(places) {
@@ -162,7 +162,7 @@ impl Planner<'_, '_> {
     }
 
     /// What a node is to have: what the file says, and for the rest what it has.
-    fn target_of(&self, node: &DesiredRateNode) -> Settings {
+    fn target_of_rate_node(&self, node: &DesiredRateNode) -> Settings {
         let origin = self.origin.and_then(|parent| parent.rate_nodes.get(&node.name));
         let mut target = origin.map_or_else(new_settings, Rates::settings);
         let is_ours =
@@ -279,7 +279,7 @@ impl Planner<'_, '_> {
     /// Nodes that subdevcfg made and the file does not name any more go when nothing is below them; what nobody named is
     /// told of.
     pub(super) fn rate_nodes_that_go(&mut self) {
-        let reason = Reason::forced("subdevcfg made it, and the file does not name it any more");
+        let reason = self.why_it_goes();
         if let Some(origin) = self.origin {
             for (name, rates) in &origin.rate_nodes {
                 let subject = self.of_rate_node(name);
@@ -290,7 +290,7 @@ impl Planner<'_, '_> {
                         let change = changes::between(&subject, &address, Some(&found), None, reason.clone());
                         self.draft.change(change);
                     }
-                    None if self.draft.input.record.address(&subject).is_none() => {
+                    None if self.undoing.is_none() && self.draft.input.record.address(&subject).is_none() => {
                         let text = "not made by subdevcfg and in no file: untouched";
                         self.draft.note(NoteKind::Unmanaged, subject.to_string(), text);
                     }
@@ -351,8 +351,10 @@ impl Planner<'_, '_> {
         Subject::rate_node(self.desired.subject.parent.clone(), name.to_owned())
     }
 
-    fn recorded_child(&self, subject: &Subject) -> Option<String> {
-        self.draft.input.record.made.get(subject).cloned()
+    /// The address under which the record knows what subdevcfg made, as far as that is meant.
+    pub(super) fn recorded_child(&self, subject: &Subject) -> Option<String> {
+        let is_meant = self.undoing.is_none_or(|is_meant| is_meant(subject));
+        self.draft.input.record.made.get(subject).filter(|_| is_meant).cloned()
     }
 
     /// The address of a node that may be deleted: subdevcfg made it.

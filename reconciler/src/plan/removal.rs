@@ -119,6 +119,9 @@ fn destroy_parent(
             draft.bookkeeping.forget.push(gone.clone());
         }
     }
+    if parent.sriov.is_some() {
+        return super::put_back::destroy(draft, handle, catalogue, in_scope);
+    }
     for function in &parent.functions {
         let of_function = Subject::function(handle.clone(), function.id.clone());
         if !in_scope(&of_function) {

@@ -162,7 +162,7 @@ fn with_the_needed(plan: &Plan, chosen: BTreeSet<usize>) -> BTreeSet<usize> {
 /// Whether a request takes away more than its subject: what it took has to come back in the same apply.
 pub(super) fn takes_others(request: &Request) -> bool {
     match request {
-        Request::DelParent { .. } => true,
+        Request::DelParent { .. } | Request::SetVfs { .. } => true,
         Request::Reload { subject } => subject.is_parent(),
         Request::Set { setting, .. } => matches!(setting, Setting::EswitchMode(_)),
         _ => false,

@@ -23,6 +23,7 @@ impl Planner<'_, '_> {
         for function in functions {
             self.function(function);
         }
+        self.unnamed_vfs();
         self.check_capacity();
     }
 
@@ -30,27 +31,14 @@ impl Planner<'_, '_> {
         let input = self.draft.input;
         let origin = self.origin.and_then(|parent| parent.function(&desired.id));
         let mut found = self.now.as_ref().and_then(|parent| parent.function(&desired.id)).cloned();
-        // Others have some of a function that is there; a new one begins with all.
-        let wanted = match origin {
-            Some(_) => desired.left.ours(&desired.subject, &desired.wanted.settings),
-            None => desired.wanted.settings.clone(),
-        };
-        let wanted = &wanted;
-        let mut target = Target {
-            active: true,
-            mdev_type: desired.mdev_type.clone(),
-            settings: origin.map(Function::settings).unwrap_or_default(),
-        };
-        target.settings.extend(wanted.iter().cloned());
-        if function::netdev_is_off(&target.settings, self.catalogue) {
-            target.settings.retain(|attribute| attribute.side() != Some(Side::Netdev));
+        let wanted = &ours(desired, origin);
+        if desired.id.is_vf() && self.is_missing_vf(desired, found.as_ref()) {
+            return;
         }
-        if self.now.as_ref().is_some_and(|parent| parent.eswitch.mode == Some(EswitchMode::Legacy)) {
-            target.settings.retain(|attribute| !is_of_switchdev(attribute));
-        }
-        self.leave_what_goes(&mut target.settings, wanted);
+        let mut target = self.target_of(desired, origin, found.as_ref());
         self.check_names(desired, origin);
         self.check_kernel(desired);
+        self.check_legacy(desired);
         let retyped = found.as_ref().is_some_and(|found| found.mdev_type != desired.mdev_type);
         if retyped && let Some(present) = found.take() {
             let because = Reason::forced("the type of a mediated device never changes: it is made again");
@@ -113,6 +101,39 @@ impl Planner<'_, '_> {
         self.draft.change(change);
     }
 
+    /// What a function is to become: what the file says, and for the rest what it was.
+    pub(super) fn target_of(
+        &self,
+        desired: &DesiredFunction,
+        origin: Option<&Function>,
+        found: Option<&Function>,
+    ) -> Target {
+        let wanted = &ours(desired, origin);
+        let mut target = match origin {
+            // A new VF begins with what was set of the former one.
+            Some(origin) if origin.id.is_vf() && found.is_none() => Target::as_observed(origin),
+            Some(origin) => Target { settings: origin.settings(), ..Target::as_observed(origin) },
+            None => Target { active: true, mdev_type: None, settings: Settings::new() },
+        };
+        target.mdev_type.clone_from(&desired.mdev_type);
+        if desired.id.is_vf() {
+            target.active = self.vf_is_active(wanted, origin, found);
+        } else if self.undoing.is_none() {
+            target.active = true;
+        }
+        target.settings.extend(wanted.iter().filter(|setting| !is_bound_so(setting, found)).cloned());
+        if function::netdev_is_off(&target.settings, self.catalogue) {
+            target.settings.retain(|attribute| attribute.side() != Some(Side::Netdev));
+        }
+        if desired.id.is_vf() {
+            self.leave_other_mode(&mut target.settings);
+        } else if self.now.as_ref().is_some_and(|parent| parent.eswitch.mode == Some(EswitchMode::Legacy)) {
+            target.settings.retain(|attribute| !is_of_switchdev(attribute));
+        }
+        self.leave_what_goes(&mut target.settings, wanted);
+        target
+    }
+
     /// A function of an eswitch in switchdev mode has a representor: one that is not to be seen is elsewhere.
     fn representor_is_hidden(
         &self,
@@ -144,7 +165,22 @@ impl Planner<'_, '_> {
     }
 }
 
+/// What the file says of a function. Others have some of one that is there; a new one begins with all.
+fn ours(desired: &DesiredFunction, origin: Option<&Function>) -> Settings {
+    match origin {
+        Some(_) => desired.left.ours(&desired.subject, &desired.wanted.settings),
+        None => desired.wanted.settings.clone(),
+    }
+}
+
+/// Whether a VF is bound to the driver that is wanted, though nobody chose it for this VF alone.
+fn is_bound_so(setting: &Setting, found: Option<&Function>) -> bool {
+    let device = found.and_then(|function| function.vf.as_ref()?.device.as_ref());
+    let driver = device.filter(|device| device.driver_override.is_none()).and_then(|device| device.driver.as_ref());
+    matches!(setting, Setting::Bind(Some(wanted)) if driver == Some(wanted))
+}
+
 /// Attributes of what a function has in switchdev mode only: its representor and its rate leaf.
-fn is_of_switchdev(attribute: &Attribute) -> bool {
+pub(super) fn is_of_switchdev(attribute: &Attribute) -> bool {
     attribute.side() == Some(Side::Representor) || attribute.is_rate()
 }

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr};
 use uuid::Uuid;
 
+use super::netdevsim::{self, SimulatedNetdevsim};
 use super::params::{self, Params, Values};
 use crate::kernel::Effect;
 use crate::record::Record;
-use crate::resource::{Capability, FunctionId, Side, Subject};
+use crate::resource::{Capability, FunctionId, Setting, Side, Subject};
 use crate::state::{
     Eswitch, FORMAT_VERSION, Function, FunctionUser, FunctionVolatile, HostVolatile, Interface,
     InterfaceVolatile, Lifeline, Parent, ParentVolatile, Rates, SoftSpec, State, User, Volatile,
@@ -36,6 +37,9 @@ pub struct SimulatedHost {
     /// Parents by the name after `subdev/`.
     #[serde(default)]
     pub(super) parents: BTreeMap<String, SimulatedParent>,
+    /// Devices of the kernel's simulator, by the name after `netdevsim/`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) netdevsims: BTreeMap<String, SimulatedNetdevsim>,
     /// Interface names that are taken by others.
     #[serde(default)]
     pub(super) other_interfaces: Vec<String>,
@@ -135,6 +139,7 @@ impl SimulatedHost {
             format: Format::V1,
             kernel_release: kernel_release.into(),
             parents: BTreeMap::new(),
+            netdevsims: BTreeMap::new(),
             other_interfaces: vec!["lo".to_owned()],
             lifelines: Vec::new(),
             next_ifindex: 2,
@@ -158,7 +163,8 @@ impl SimulatedHost {
     }
 
     pub(super) fn interface_names(&self) -> impl Iterator<Item = &str> {
-        self.function_interfaces().chain(self.other_interfaces.iter().map(String::as_str))
+        let of_functions = self.function_interfaces().chain(self.netdevsim_interfaces());
+        of_functions.chain(self.other_interfaces.iter().map(String::as_str))
     }
 
     fn function_interfaces(&self) -> impl Iterator<Item = &str> {
@@ -192,8 +198,18 @@ impl SimulatedHost {
         }
     }
 
+    /// Whether interfaces are renamed while they are up (since Linux 6.2, commit bd039b5ea2a9), and whether somebody has the
+    /// name that is to be set.
+    pub(super) fn renaming(&self, setting: &Setting) -> (bool, bool) {
+        let is_it = |name: &InterfaceName| self.interface_names().any(|other| other == name.as_str());
+        (!self.is_before(6, 2), matches!(setting, Setting::Name(_, name) if is_it(name)))
+    }
+
     /// Whether an effect is to be seen on a subject.
     pub(super) fn shows(&self, subject: &Subject, effect: Effect) -> bool {
+        if netdevsim::is_one(&subject.parent) {
+            return netdevsim::shows(self, subject, effect);
+        }
         let parent =
             (subject.parent.bus() == "subdev").then(|| self.parents.get(subject.parent.device())).flatten();
         let function = subject.function_id().and_then(|id| {
@@ -216,7 +232,8 @@ impl SimulatedHost {
         let parents = self
             .parents
             .iter()
-            .map(|(name, parent)| (DevlinkHandle::new("subdev", name.as_str()), parent.state()));
+            .map(|(name, parent)| (DevlinkHandle::new("subdev", name.as_str()), parent.state()))
+            .chain(self.netdevsim_parents());
         State {
             format_version: FORMAT_VERSION.to_owned(),
             parents: parents.collect(),
@@ -345,7 +362,7 @@ impl SimulatedFunction {
 }
 
 impl SimulatedInterface {
-    fn state(&self) -> Interface {
+    pub fn state(&self) -> Interface {
         Interface {
             name: self.renamed.then(|| self.name.parse::<InterfaceName>().ok()).flatten(),
             mtu: self.mtu,

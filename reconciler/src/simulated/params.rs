@@ -58,6 +58,16 @@ pub(super) const OF_FUNCTION: [Spec; 2] = [
     },
 ];
 
+/// Of netdevsim (`nsim_devlink_params`, drivers/net/netdevsim/dev.c).
+pub(super) const OF_NETDEVSIM: [Spec; 2] = [
+    Spec {
+        name: "max_macs",
+        cmode: Cmode::Driverinit,
+        kind: Kind::Number { range: 0..=0xffff_ffff, default: 32, refusal: "" },
+    },
+    Spec { name: "test1", cmode: Cmode::Driverinit, kind: Kind::Bool { default: true } },
+];
+
 /// Values by the parameters' names.
 pub(super) type Values = BTreeMap<String, Scalar>;
 

@@ -1,9 +1,11 @@
 //! Rate leafs and nodes, as the devlink core and the bundled module have them (net/devlink/rate.c, `kmod/rate.c`).
 
+use std::collections::BTreeMap;
+
 use nix::errno::Errno;
 use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode, Rate};
 
-use super::host::{SimulatedHost, SimulatedParent};
+use super::host::SimulatedHost;
 use super::requests::{function, parent, refuse};
 use crate::kernel::RequestError;
 use crate::resource::{Child, Setting, Subject};
@@ -65,7 +67,7 @@ pub(super) fn set(host: &mut SimulatedHost, subject: &Subject, setting: &Setting
             if host.is_before(6, 2) && find(host, subject)?.parent.is_some() {
                 return Err(refuse(Errno::EBUSY, "Rate object already has parent."));
             }
-            check_above(parent(host, &subject.parent)?, subject, above)?;
+            check_above(&parent(host, &subject.parent)?.rate_nodes, subject, above)?;
         }
         _ => {}
     }
@@ -80,7 +82,7 @@ pub(super) fn set(host: &mut SimulatedHost, subject: &Subject, setting: &Setting
 }
 
 /// `devlink_rate_node_get_from_attrs` takes no empty name, and none of digits alone.
-fn check_name(name: &str) -> Answer {
+pub(super) fn check_name(name: &str) -> Answer {
     if name.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(refuse(Errno::EINVAL, "Node name cannot be a decimal number"));
     }
@@ -102,8 +104,7 @@ fn find<'h>(host: &'h mut SimulatedHost, subject: &Subject) -> Result<&'h mut Ra
 }
 
 /// `devlink_nl_rate_parent_node_set`.
-fn check_above(parent: &SimulatedParent, subject: &Subject, above: &str) -> Answer {
-    let nodes = &parent.rate_nodes;
+pub(super) fn check_above(nodes: &BTreeMap<String, Rates>, subject: &Subject, above: &str) -> Answer {
     if !nodes.contains_key(above) {
         return Err(refuse(Errno::ENODEV, ""));
     }

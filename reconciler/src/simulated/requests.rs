@@ -3,7 +3,9 @@
 use nix::errno::Errno;
 use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMode, MacAddr, Scalar};
 
-use super::host::{SimulatedFunction, SimulatedHost, SimulatedMdev, SimulatedParent, size_of_type};
+use super::host::{
+    SimulatedFunction, SimulatedHost, SimulatedInterface, SimulatedMdev, SimulatedParent, size_of_type,
+};
 use super::params::{self, Params, Values};
 use super::rates;
 use crate::kernel::{Request, RequestError};
@@ -305,15 +307,22 @@ fn set(host: &mut SimulatedHost, subject: &Subject, setting: &Setting) -> Answer
 fn set_interface(host: &mut SimulatedHost, subject: &Subject, side: Side, setting: &Setting) -> Answer {
     let vanished = || RequestError::Vanished(format!("{subject} has no {}", side.as_str()));
     let id = subject.function_id().ok_or_else(vanished)?;
-    // Interfaces are renamed while they are up since Linux 6.2 (commit bd039b5ea2a9).
-    let live_rename = !host.is_before(6, 2);
-    let taken = matches!(setting, Setting::Name(_, name) if host.interface_names().any(|other| other == name.as_str()));
+    let (live_rename, taken) = host.renaming(setting);
     let found = function(host, &subject.parent, id)?;
     let interface = match side {
         Side::Netdev => found.netdev.as_mut(),
         Side::Representor => found.representor.as_mut(),
     };
-    let interface = interface.ok_or_else(vanished)?;
+    write_interface(interface.ok_or_else(vanished)?, setting, live_rename, taken)
+}
+
+/// Writes an attribute of an interface.
+pub(super) fn write_interface(
+    interface: &mut SimulatedInterface,
+    setting: &Setting,
+    live_rename: bool,
+    taken: bool,
+) -> Answer {
     match setting {
         Setting::Name(_, name) => {
             if interface.up && !live_rename {

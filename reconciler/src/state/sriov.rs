@@ -24,7 +24,7 @@ pub struct Sriov {
 /// What a VF has beside what other functions have.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vf {
-    /// What the PF sets for it, where the PF has a netdev that tells.
+    /// What the PF sets for it, where the PF has a netdev that tells; nothing in switchdev mode, which has other means.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub legacy: BTreeMap<Legacy, LegacySetting>,
     /// Its PCI device; absent where it is none, as under netdevsim.

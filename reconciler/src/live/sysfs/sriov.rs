@@ -11,11 +11,11 @@ use crate::kernel::{Effect, RequestError};
 use crate::state::{Sriov, VfDevice, Volatile};
 
 /// How long the devices of VFs may take to appear: some drivers make them after the write has returned.
-const APPEAR_DEADLINE: Duration = Duration::from_secs(60);
+const APPEAR_DEADLINE: Duration = Duration::from_mins(1);
 const APPEAR_RETRY: Duration = Duration::from_millis(10);
 
 /// How long the kernel may take to let go of a device, or to make VFs: nmstate met PFs that take minutes for 64 of them.
-const WRITE_DEADLINE: Duration = Duration::from_secs(300);
+const WRITE_DEADLINE: Duration = Duration::from_mins(5);
 
 /// The bus on which VFs are devices of their own.
 const PCI: &str = "pci";

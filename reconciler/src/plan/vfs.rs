@@ -1,0 +1,434 @@
+//! The VFs of a parent: another number of them goes by none, and takes all of them along; what each of them had comes
+//! back. What the file says of one is worked out in `function`, as for other functions.
+
+use subdevcfg_compiler::catalogue::{Impact, Reset, VfManners};
+use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode, Scalar};
+
+use super::function::{self, Context, Now, Target};
+use super::lane::Step;
+use super::parent::Planner;
+use super::{NoteKind, Reversible, changes, places, rates};
+use crate::desired::DesiredFunction;
+use crate::kernel::{Effect, Request};
+use crate::reason::Reason;
+use crate::resource::{Attribute, FunctionId, Legacy, LegacySetting, Setting, Settings, Side, Subject};
+use crate::rules::{self, Stage};
+use crate::state::{Function, Rates};
+
+/// What takes VFs away that somebody else's number made.
+const NOT_IN_THE_FILE: &str = "write their number (`vfs`) into the file, or set it to 0 by hand";
+
+/// Whether VFs of this parent are devices of their own, with drivers.
+pub(super) fn are_devices(parent: &DevlinkHandle) -> bool {
+    parent.bus() == "pci"
+}
+
+/// Whether a new VF is kept from its driver until what is to be of it is written: a driver looks at it when it is bound.
+pub(super) fn is_held(parent: &DevlinkHandle, target: &Target) -> bool {
+    let comes_before = |setting: &Setting| match setting {
+        Setting::Bind(driver) => driver.is_some(),
+        Setting::Legacy(_) | Setting::Mac(_) | Setting::Capability(..) | Setting::MaxIoEqs(_) => true,
+        _ => false,
+    };
+    are_devices(parent) && (!target.active || target.settings.iter().any(comes_before))
+}
+
+/// The settings of a VF as they are put back on a new one: what is as nobody has set it is left out, and what the PF sets
+/// in legacy mode is not to be written in switchdev mode.
+pub(super) fn as_observed(function: &Function) -> Settings {
+    let switchdev = function.rates.is_some() || function.representor.is_some();
+    let is_set = |setting: &Setting| match setting {
+        Setting::Legacy(legacy) => !switchdev && !legacy.is_nothing(),
+        _ => true,
+    };
+    function.settings().into_iter().filter(is_set).collect()
+}
+
+/// The order in which a VF's limits are written: the kernel refuses a minimum above the maximum (`rtnl_set_vf_rate`,
+/// net/core/rtnetlink.c).
+pub(super) fn order(settings: &mut [Setting], now: &Settings) {
+    let at = |attribute| settings.iter().position(|setting| setting.attribute() == Attribute::Legacy(attribute));
+    let (Some(min), Some(max)) = (at(Legacy::RateMin), at(Legacy::RateMax)) else { return };
+    let Setting::Legacy(LegacySetting::RateMin(wanted)) = settings[min] else { return };
+    let limit = match now.get(&Attribute::Legacy(Legacy::RateMax)) {
+        Some(Setting::Legacy(LegacySetting::RateMax(limit))) => limit.0,
+        // It may be anything.
+        _ => 1,
+    };
+    if limit > 0 && wanted.0 > limit {
+        settings.swap(min, max);
+    }
+}
+
+/// A request for a number of VFs.
+pub(super) fn set_vfs(parent: &DevlinkHandle, count: u32, held: Vec<u32>) -> Request {
+    Request::SetVfs { parent: parent.clone(), count, held }
+}
+
+/// The indexes of VFs that are to come back as they were and are kept from their drivers until they are.
+pub(super) fn held_as_observed(parent: &DevlinkHandle, vfs: &[Function]) -> Vec<u32> {
+    let held = vfs.iter().filter(|function| is_held(parent, &Target::as_observed(function)));
+    held.filter_map(|function| function.id.vf_index()).collect()
+}
+
+impl Context<'_> {
+    /// A VF that has just come with its number: the driver is bound as the kernel does it, unless it is held. What the PF
+    /// has set for it is not known: some drivers keep it.
+    pub(super) fn new_vf(&self, target: &Target) -> Now {
+        let bind = are_devices(self.parent).then_some(Setting::Bind(None));
+        let interfaces = Side::ALL.into_iter().flat_map(function::new_interface);
+        let settings = rates::new_settings().into_iter().chain(bind).chain(interfaces).collect();
+        Now { exists: true, active: target.active && !is_held(self.parent, target), settings }
+    }
+
+    /// What is seen when a VF is bound: a driver that was named comes; of another one nobody knows whether there is any.
+    pub(super) fn vf_attaches(target: &Target) -> Option<Effect> {
+        let is_named = matches!(target.settings.get(&Attribute::Bind), Some(Setting::Bind(Some(_))));
+        is_named.then_some(Effect::Attached)
+    }
+}
+
+impl Planner<'_, '_> {
+    fn handle(&self) -> &DevlinkHandle {
+        &self.desired.subject.parent
+    }
+
+    fn vf_manners(&self) -> VfManners {
+        // Of a driver that nobody knows the worst is taken for true.
+        let unknown = VfManners { before_mode: false, mode_with_vfs: false, mode_ends_with_vfs: false };
+        self.catalogue.and_then(|catalogue| catalogue.vfs).unwrap_or(unknown)
+    }
+
+    fn vf_count(&self) -> Option<u32> {
+        self.now.as_ref()?.sriov.as_ref().map(|sriov| sriov.vfs)
+    }
+
+    fn wanted_vfs(&self) -> Option<u32> {
+        match self.wanted().get(&Attribute::Vfs) {
+            Some(Setting::Vfs(count)) => Some(*count),
+            _ => None,
+        }
+    }
+
+    /// Whether the number of VFs is this file's, so that those that it does not name are nobody's.
+    pub(super) fn counts_vfs(&self) -> bool {
+        self.wanted_vfs().is_some()
+    }
+
+    fn mode(&self) -> Option<EswitchMode> {
+        self.now.as_ref().and_then(|parent| parent.eswitch.mode)
+    }
+
+    /// Whether the eswitch mode will change, by what the file says or by a reload.
+    fn mode_switches(&self) -> bool {
+        let found = if self.reloads() && self.reload_ends_mode() { Some(EswitchMode::Legacy) } else { self.mode() };
+        match self.wanted().get(&Attribute::EswitchMode) {
+            Some(Setting::EswitchMode(mode)) => found != Some(*mode),
+            _ => false,
+        }
+    }
+
+    /// Whether a reload puts the eswitch back into legacy mode: by itself, or because it takes the VFs.
+    pub(super) fn reload_ends_mode(&self) -> bool {
+        let resets = |what| self.catalogue.is_some_and(|known| known.reset_by_reload.contains(&what));
+        let by_vfs = resets(Reset::Vfs) && self.vf_count().is_some_and(|count| count > 0);
+        resets(Reset::EswitchMode) || by_vfs && self.vf_manners().mode_ends_with_vfs
+    }
+
+    /// What brings the VFs back that a reload takes. Those that the file does not count are in the way.
+    pub(super) fn vfs_lost_by_reload(&mut self, because: &Reason) -> Vec<(Request, Option<Effect>)> {
+        let sriov = self.now.as_mut().and_then(|now| now.sriov.as_mut());
+        let count = sriov.map_or(0, |sriov| std::mem::take(&mut sriov.vfs));
+        if count == 0 {
+            return Vec::new();
+        }
+        if !self.counts_vfs() {
+            self.refuse_to_take_vfs(count, because);
+        }
+        let vfs: Vec<Function> = self.present().into_iter().filter(|function| is_own(&function.id)).collect();
+        let handle = self.handle();
+        vec![(set_vfs(handle, count, held_as_observed(handle, &vfs)), None)]
+    }
+
+    /// Takes the VFs away where another number of them is to come, or what follows cannot be done with them.
+    pub(super) fn vfs_that_go(&mut self) {
+        let Some(count) = self.vf_count().filter(|count| *count > 0) else { return };
+        let asked = self.wanted_vfs();
+        let because = match asked {
+            Some(0) => self.desired.wanted.why(&Attribute::Vfs).clone(),
+            Some(other) if other != count => Reason::forced("another number of VFs begins with none"),
+            _ if self.mode_switches() && !self.vf_manners().mode_with_vfs => {
+                Reason::forced("the eswitch mode changes only without VFs")
+            }
+            _ => return,
+        };
+        if asked.is_none() {
+            self.refuse_to_take_vfs(count, &because);
+        }
+        let ends = self.vf_manners().mode_ends_with_vfs && self.mode() == Some(EswitchMode::Switchdev);
+        let nodes = if ends { self.take_rate_nodes(&Reason::forced("with the last VF it goes")) } else { <_>::default() };
+        let vfs = self.take_vfs(&because);
+        let handle = self.handle().clone();
+        let mut step =
+            Step::new(Stage::RemoveVfs, &self.desired.address, set_vfs(&handle, 0, Vec::new()), because);
+        step.before = Some(Scalar::from(count));
+        step.impact = self.price(rules::PARENT);
+        step.reversible = Reversible::ConfigurationOnly;
+        step.frees = vfs.iter().flat_map(|function| places::of_function(&handle, function)).collect();
+        if ends {
+            step.undo.push((self.set_mode(EswitchMode::Switchdev), None));
+        }
+        step.undo.push((set_vfs(&handle, count, held_as_observed(&handle, &vfs)), None));
+        step.undo.extend(rates::restore(&handle, &nodes));
+        step.undo.extend(vfs.iter().flat_map(|function| self.restore_function(function, None)));
+        self.lane.parent.push(step);
+        if let Some(now) = self.now.as_mut().filter(|_| ends) {
+            now.eswitch.mode = Some(EswitchMode::Legacy);
+        }
+    }
+
+    pub(super) fn set_mode(&self, mode: EswitchMode) -> Request {
+        Request::Set { subject: self.desired.subject.clone(), setting: Setting::EswitchMode(mode) }
+    }
+
+    pub(super) fn refuse_to_take_vfs(&mut self, count: u32, because: &Reason) {
+        let because = because.text.as_deref().unwrap_or_default();
+        let text = format!("{count} VFs are in the way: {because}; {NOT_IN_THE_FILE}");
+        self.draft.refuse(&self.desired.address, text);
+    }
+
+    /// Notes that a step takes all VFs.
+    pub(super) fn take_vfs(&mut self, because: &Reason) -> Vec<Function> {
+        let Some(now) = &mut self.now else { return Vec::new() };
+        let (vfs, others): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut now.functions).into_iter().partition(|function| is_own(&function.id));
+        now.functions = others;
+        if let Some(sriov) = &mut now.sriov {
+            sriov.vfs = 0;
+        }
+        self.gone.extend(vfs.iter().map(|function| (function.id.clone(), because.clone())));
+        vfs
+    }
+
+    /// Makes the VFs that the file counts.
+    pub(super) fn vfs_that_come(&mut self) {
+        let Some(count) = self.wanted_vfs() else { return };
+        let Some(sriov) = self.now.as_ref().and_then(|now| now.sriov.clone()) else {
+            let text = "this device can have no VFs: the kernel has no sriov_numvfs for it";
+            self.draft.refuse(&self.desired.address, text);
+            return;
+        };
+        if let Some(most) = sriov.most.0.filter(|most| count > *most) {
+            self.draft.refuse(&self.desired.address, format!("{count} VFs are too many: this device can have {most}"));
+        }
+        if count > sriov.vfs {
+            let step = self.enable(count);
+            self.lane.parent.push(step);
+        }
+        if let Some(sriov) = self.now.as_mut().and_then(|now| now.sriov.as_mut()) {
+            sriov.vfs = count;
+        }
+        self.vfs_that_stay_away(count);
+    }
+
+    fn enable(&self, count: u32) -> Step {
+        let handle = self.handle();
+        let held = (0..count).filter(|index| self.holds(*index)).collect();
+        let reason = self.desired.wanted.why(&Attribute::Vfs).clone();
+        let manners = self.vf_manners();
+        let stage = if manners.before_mode { Stage::EarlyVfs } else { Stage::Vfs };
+        let mut step = Step::new(stage, &self.desired.address, set_vfs(handle, count, held), reason);
+        let before = self.origin.and_then(|parent| parent.sriov.as_ref()).map_or(0, |sriov| sriov.vfs);
+        step.before = Some(Scalar::from(before));
+        // Some drivers set up the PF anew; where there were VFs, the step that took them bears the price.
+        step.impact = if before == 0 { self.price(Impact::Traffic) } else { Impact::None };
+        step.undo.push((set_vfs(handle, 0, Vec::new()), None));
+        if manners.mode_ends_with_vfs && self.mode() == Some(EswitchMode::Switchdev) {
+            step.undo.push((self.set_mode(EswitchMode::Switchdev), None));
+            let nodes = self.now.as_ref().map(|now| now.rate_nodes.clone()).unwrap_or_default();
+            step.undo.extend(rates::restore(handle, &nodes));
+        }
+        step
+    }
+
+    /// Whether the VF of this index is kept from its driver for a while when it comes.
+    fn holds(&self, index: u32) -> bool {
+        let id = FunctionId::local_vf(self.handle(), index);
+        let origin = self.origin.and_then(|parent| parent.function(&id));
+        let target = match self.desired_function(&id) {
+            Some(desired) => self.target_of(desired, origin, None),
+            None => match origin {
+                Some(origin) => self.target_of_unnamed(origin),
+                None => return false,
+            },
+        };
+        is_held(self.handle(), &target)
+    }
+
+    /// VFs beyond the new number are gone for good.
+    fn vfs_that_stay_away(&mut self, count: u32) {
+        for function in self.origin_functions().to_vec() {
+            let goes = is_own(&function.id) && function.id.vf_index().is_some_and(|index| index >= count);
+            if goes && self.desired_function(&function.id).is_none() {
+                let subject = self.of_function(&function.id);
+                let found = function.settings();
+                let reason = self.desired.wanted.why(&Attribute::Vfs).clone();
+                let mut change =
+                    changes::between(&subject, &subject.to_string(), Some(&found), None, reason);
+                change.impact = rules::DELETE;
+                self.draft.change(change);
+            }
+        }
+    }
+
+    /// What a VF is active for: as it was, as a driver named for it wants it, or as the kernel does it with new ones.
+    pub(super) fn vf_is_active(
+        &self,
+        wanted: &Settings,
+        origin: Option<&Function>,
+        found: Option<&Function>,
+    ) -> bool {
+        let is_named = matches!(wanted.get(&Attribute::Bind), Some(Setting::Bind(Some(_))));
+        let autoprobe = self.now.as_ref().and_then(|now| now.sriov.as_ref()?.autoprobe);
+        !are_devices(self.handle())
+            || is_named
+            || found.or(origin).map_or(autoprobe == Some(true), |function| function.active)
+    }
+
+    /// A VF that its number does not reach.
+    pub(super) fn is_missing_vf(&mut self, desired: &DesiredFunction, found: Option<&Function>) -> bool {
+        let Some(index) = desired.id.vf_index().filter(|_| found.is_none()) else {
+            return desired.id.is_vf() && found.is_none();
+        };
+        let count = self.vf_count().unwrap_or(0);
+        let is_there = desired.id == FunctionId::local_vf(self.handle(), index) && index < count;
+        if !is_there {
+            let text = format!("there is no {} (the device has {count} VFs): left alone", desired.id);
+            self.draft.note(NoteKind::Deferred, &desired.address, text);
+        }
+        !is_there
+    }
+
+    /// What the PF sets cannot be written in switchdev mode.
+    pub(super) fn check_legacy(&mut self, desired: &DesiredFunction) {
+        let is_legacy = |setting: &Setting| matches!(setting, Setting::Legacy(_));
+        let asks = desired.wanted.settings.iter().any(is_legacy);
+        if asks && self.mode() == Some(EswitchMode::Switchdev) {
+            let text = "what the PF sets for VFs (`legacy`) is of legacy mode, and the eswitch is in switchdev mode: \
+                        write `eswitch mode=legacy` as well, or `function` and `rate` in the place of `legacy`";
+            self.draft.refuse(&desired.address, text);
+        }
+    }
+
+    /// The VFs that no subdevice names get back what steps on the parent took from them.
+    pub(super) fn unnamed_vfs(&mut self) {
+        let count = self.vf_count().unwrap_or(0);
+        for origin in self.origin_functions().to_vec() {
+            let found = self.now.as_ref().and_then(|now| now.function(&origin.id)).cloned();
+            let stays = is_own(&origin.id) && origin.id.vf_index().is_some_and(|index| index < count);
+            if stays && self.desired_function(&origin.id).is_none() && found.as_ref() != Some(&origin) {
+                self.unnamed_vf(&origin, found.as_ref());
+            }
+        }
+    }
+
+    fn target_of_unnamed(&self, origin: &Function) -> Target {
+        let mut target = Target::as_observed(origin);
+        self.leave_other_mode(&mut target.settings);
+        self.leave_what_goes(&mut target.settings, &Settings::new());
+        target
+    }
+
+    /// Leaves out what there is in the other eswitch mode only.
+    pub(super) fn leave_other_mode(&self, target: &mut Settings) {
+        match self.mode() {
+            Some(EswitchMode::Legacy) => target.retain(|attribute| !super::target::is_of_switchdev(attribute)),
+            Some(EswitchMode::Switchdev) => {
+                target.retain(|attribute| !matches!(attribute, Attribute::Legacy(_)));
+            }
+            None => {}
+        }
+    }
+
+    fn unnamed_vf(&mut self, origin: &Function, found: Option<&Function>) {
+        let subject = self.of_function(&origin.id);
+        let address = subject.to_string();
+        let reason = self.gone.get(&origin.id).cloned().unwrap_or_default();
+        let target = self.target_of_unnamed(origin);
+        let context = Context {
+            parent: &self.desired.subject.parent,
+            id: &origin.id,
+            address: &address,
+            catalogue: self.catalogue,
+            kernel_release: &self.draft.input.state.volatile.0.kernel_release,
+            origin: Some(origin),
+            made_again: found.is_none(),
+            pending: false,
+            why: &|_| Reason::forced("nobody named it: it comes back as it was"),
+            reason: &reason,
+        };
+        let steps = function::steps(&context, found, &target);
+        self.lane.functions.push(steps);
+        let settings = origin.settings();
+        let mut change = changes::between(&subject, &address, Some(&settings), Some(&target.settings), reason.clone());
+        if found.is_none() && are_devices(context.parent) {
+            change.impact = if origin.active { rules::REPLACE } else { Impact::None };
+        }
+        self.draft.change(change);
+    }
+
+    /// VFs stay over a switch of the mode, and lose what they have in the one mode only. Limits of a leaf go before: they
+    /// would be the VF's in legacy mode as well. So does its place in the tree, whose nodes go. Undone, these steps
+    /// bring it all back after the switch; what brings back the rest follows the undo of the switch itself.
+    pub(super) fn keep_vfs(&mut self, to: EswitchMode, because: &Reason) -> Vec<(Request, Option<Effect>)> {
+        let Some(mut now) = self.now.take() else { return Vec::new() };
+        let mut undo = Vec::new();
+        for function in now.functions.iter_mut().filter(|function| is_own(&function.id)) {
+            let found = function.clone();
+            let steps = self.leave_tree(&found, because);
+            self.lane.removal.extend((!steps.is_empty()).then_some(steps));
+            function.representor = None;
+            function.rates = (to == EswitchMode::Switchdev).then(new_leaf);
+            if let Some(vf) = &mut function.vf {
+                vf.legacy.clear();
+            }
+            let rest = Function { rates: None, ..found };
+            undo.extend(self.restore_function(&rest, Some(function)));
+        }
+        self.now = Some(now);
+        undo
+    }
+
+    /// Takes the limits of a leaf away, and its place below a node.
+    fn leave_tree(&self, function: &Function, because: &Reason) -> Vec<Step> {
+        let subject = self.of_function(&function.id);
+        let free = Rates::default().settings();
+        let found = function.rates.as_ref().map(Rates::settings).unwrap_or_default();
+        let limits = found.iter().filter(|setting| free.get(&setting.attribute()).is_some_and(|free| free != *setting));
+        let set = |setting| Request::Set { subject: subject.clone(), setting };
+        let step = |found: &Setting| {
+            let free = free.get(&found.attribute())?.clone();
+            let mut step = Step::new(Stage::StopRemoved, &self.address_of(&function.id), set(free), because.clone());
+            step.before = Some(found.value());
+            step.impact = self.price(Impact::Traffic);
+            step.undo.push((set(found.clone()), None));
+            Some(step)
+        };
+        limits.filter_map(step).collect()
+    }
+}
+
+/// A leaf as it is after the switch to switchdev mode.
+fn new_leaf() -> Rates {
+    Rates { tx_priority: Some(0), tx_weight: Some(0), ..Rates::default() }
+}
+
+/// Whether it is a VF of the parent that it is on, whose number is the parent's.
+fn is_own(id: &FunctionId) -> bool {
+    id.vf_index().is_some()
+}
+
+/// The subjects of VFs.
+pub(super) fn is_vf(subject: &Subject) -> bool {
+    subject.function_id().is_some_and(FunctionId::is_vf)
+}
