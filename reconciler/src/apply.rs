@@ -181,6 +181,9 @@ fn note_bookkeeping(record: &mut Record, plan: &Plan) {
     for subject in &plan.bookkeeping.forget {
         record.forget(subject);
     }
+    for change in &plan.bookkeeping.written {
+        record.note(change);
+    }
     for (subject, address) in &plan.bookkeeping.adopt {
         record.adopted.insert(subject.clone(), address.clone());
     }

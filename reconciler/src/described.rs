@@ -155,7 +155,9 @@ fn sriov_of(desired: &DesiredParent) -> Option<Sriov> {
 fn vf_of(desired: &DesiredFunction, mode: Option<EswitchMode>) -> Vf {
     let wanted = &desired.wanted.settings;
     let legacy = wanted.iter().filter_map(|setting| match setting {
-        Setting::Legacy(legacy) if mode != Some(EswitchMode::Switchdev) => Some((legacy.attribute(), *legacy)),
+        Setting::Legacy(legacy) if mode != Some(EswitchMode::Switchdev) => {
+            Some((legacy.attribute(), *legacy))
+        }
         _ => None,
     });
     let driver = match wanted.get(&Attribute::Bind) {
@@ -163,8 +165,11 @@ fn vf_of(desired: &DesiredFunction, mode: Option<EswitchMode>) -> Vf {
         _ => None,
     };
     let is_device = desired.subject.parent.bus() == "pci";
-    let device =
-        is_device.then(|| VfDevice { driver: driver.clone(), driver_override: driver, ..VfDevice::default() });
+    let device = is_device.then(|| VfDevice {
+        driver: driver.clone(),
+        driver_override: driver,
+        ..VfDevice::default()
+    });
     Vf { legacy: legacy.collect(), device }
 }
 

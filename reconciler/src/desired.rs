@@ -284,7 +284,10 @@ impl Places<'_> {
     }
 
     fn legacy(&self, wanted: &mut Wanted, legacy: &LegacyVf) {
-        fn given<T: Copy>(value: Option<&Sourced<T>>, setting: fn(T) -> LegacySetting) -> Option<Sourced<Setting>> {
+        fn given<T: Copy>(
+            value: Option<&Sourced<T>>,
+            setting: fn(T) -> LegacySetting,
+        ) -> Option<Sourced<Setting>> {
             let &Sourced { value, span, ref implied } = value?;
             Some(Sourced { value: Setting::Legacy(setting(value)), span, implied: implied.clone() })
         }

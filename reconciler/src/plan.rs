@@ -29,7 +29,7 @@ use crate::desired::Desired;
 use crate::guard::Cause;
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
-use crate::record::Record;
+use crate::record::{Record, RecordChange};
 use crate::resource::{Attribute, Subject};
 use crate::state::{State, Unread};
 
@@ -83,6 +83,8 @@ pub struct Bookkeeping {
     pub adopt: Vec<(Subject, String)>,
     /// Attributes that are not ours any more.
     pub release: Vec<(Subject, Attribute)>,
+    /// What becomes as it is asked for by a step that is there for something else.
+    pub written: Vec<RecordChange>,
     /// Subjects that are gone, with all that hung on them.
     pub forget: Vec<Subject>,
     /// Subjects that are not managed any more.

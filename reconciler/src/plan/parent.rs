@@ -13,6 +13,7 @@ use super::{Action, NoteKind, Reversible, Swept, bookkeeping, changes, rates};
 use crate::desired::{DesiredFunction, DesiredParent};
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
+use crate::record::RecordChange;
 use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject};
 use crate::rules::{self, Needs, Stage};
 use crate::state::{Function, Parent, Rates, SoftSpec, Unreadable};
@@ -450,7 +451,11 @@ impl Planner<'_, '_> {
         wanted.extend(before.filter(|_| wanted.get(&Attribute::EswitchMode).is_none()));
         for setting in wanted {
             let rule = rules::for_attribute(self.subject(), &setting.attribute(), self.catalogue);
-            if rule.stage != Stage::Eswitch || found.has(&setting) {
+            if rule.stage != Stage::Eswitch {
+                continue;
+            }
+            if found.has(&setting) {
+                self.comes_by_itself(setting);
                 continue;
             }
             let mut undo = Vec::new();
@@ -484,11 +489,29 @@ impl Planner<'_, '_> {
             .unwrap_or_else(|| self.of_function(id).to_string())
     }
 
+    /// Notes that an attribute of the parent is as the file wants it because of a step that is there for something else.
+    pub(super) fn comes_by_itself(&mut self, applied: Setting) {
+        let attribute = applied.attribute();
+        let found = self.origin.map(Parent::settings).and_then(|found| found.get(&attribute).cloned());
+        let is_asked = self.desired.wanted.settings.has(&applied) && self.undoing.is_none();
+        if is_asked && found.as_ref().is_some_and(|found| *found != applied) {
+            let subject = self.subject().clone();
+            let address = format!("{}.{}", self.desired.address, attribute.part());
+            let change = RecordChange::Written { subject, address, found, applied };
+            self.draft.bookkeeping.written.push(change);
+        }
+    }
+
     /// A step that writes one attribute of the parent.
     fn set(&self, setting: Setting, found: &Settings) -> Step {
         let attribute = setting.attribute();
         let rule = rules::for_attribute(self.subject(), &attribute, self.catalogue);
-        let reason = self.desired.wanted.why(&attribute).clone();
+        let is_asked = self.desired.wanted.settings.get(&attribute).is_some();
+        let reason = if is_asked {
+            self.desired.wanted.why(&attribute).clone()
+        } else {
+            Reason::forced("it comes back as it was")
+        };
         let request = Request::Set { subject: self.subject().clone(), setting };
         let mut step = Step::new(rule.stage, &self.desired.address, request, reason);
         let before = found.get(&attribute).filter(|_| self.origin.is_some());

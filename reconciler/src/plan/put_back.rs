@@ -39,7 +39,8 @@ fn as_found(
 ) -> DesiredParent {
     let subject = Subject::parent(handle.clone());
     let record = draft.input.record;
-    let of_parent = record.settings.keys().map(|(subject, _)| subject).filter(|known| known.parent == *handle);
+    let of_parent =
+        record.settings.keys().map(|(subject, _)| subject).filter(|known| known.parent == *handle);
     let changed: BTreeSet<&Subject> =
         of_parent.filter(|known| in_scope(known) && !record.made.contains_key(known)).collect();
     let mut wanted = |subject: &Subject| {
@@ -47,7 +48,8 @@ fn as_found(
         let before = if in_scope(subject) { found_before(draft, subject) } else { Vec::new() };
         Wanted::as_found(before, reason)
     };
-    let address = |subject: &Subject| record.address(subject).map_or_else(|| subject.to_string(), str::to_owned);
+    let address =
+        |subject: &Subject| record.address(subject).map_or_else(|| subject.to_string(), str::to_owned);
     let functions = changed.iter().filter_map(|subject| {
         let id = subject.function_id()?.clone();
         let found = parent.function(&id)?;

@@ -289,6 +289,10 @@ impl Planner<'_, '_> {
                         let found = rates.settings();
                         let change = changes::between(&subject, &address, Some(&found), None, reason.clone());
                         self.draft.change(change);
+                        // One that another step takes along has no step of its own.
+                        if self.now.as_ref().is_some_and(|now| !now.rate_nodes.contains_key(name)) {
+                            self.draft.bookkeeping.let_go.push(subject);
+                        }
                     }
                     None if self.undoing.is_none() && self.draft.input.record.address(&subject).is_none() => {
                         let text = "not made by subdevcfg and in no file: untouched";

@@ -8,6 +8,7 @@ use subdevcfg_compiler::values::DevlinkHandle;
 use super::{Action, Bookkeeping, Operation, Plan, Refusal, ResourceChange};
 use crate::guard::is_within;
 use crate::kernel::Request;
+use crate::record::RecordChange;
 use crate::resource::{Setting, Subject};
 
 /// Which resources are meant, by their addresses; with an address all that lies below it.
@@ -203,7 +204,12 @@ fn renumber(operation: &mut Operation, number: &BTreeMap<usize, usize>) {
 }
 
 fn narrowed_bookkeeping(all: Bookkeeping, is_in: impl Fn(&Subject) -> bool) -> Bookkeeping {
+    let is_of = |change: &RecordChange| match change {
+        RecordChange::Written { subject, .. } => is_in(subject),
+        _ => true,
+    };
     Bookkeeping {
+        written: all.written.into_iter().filter(is_of).collect(),
         adopt: all.adopt.into_iter().filter(|(subject, _)| is_in(subject)).collect(),
         release: all.release.into_iter().filter(|(subject, _)| is_in(subject)).collect(),
         forget: all.forget.into_iter().filter(|subject| is_in(subject)).collect(),

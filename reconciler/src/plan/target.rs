@@ -176,7 +176,8 @@ fn ours(desired: &DesiredFunction, origin: Option<&Function>) -> Settings {
 /// Whether a VF is bound to the driver that is wanted, though nobody chose it for this VF alone.
 fn is_bound_so(setting: &Setting, found: Option<&Function>) -> bool {
     let device = found.and_then(|function| function.vf.as_ref()?.device.as_ref());
-    let driver = device.filter(|device| device.driver_override.is_none()).and_then(|device| device.driver.as_ref());
+    let driver =
+        device.filter(|device| device.driver_override.is_none()).and_then(|device| device.driver.as_ref());
     matches!(setting, Setting::Bind(Some(wanted)) if driver == Some(wanted))
 }
 

@@ -47,7 +47,8 @@ pub(super) fn as_observed(function: &Function) -> Settings {
 /// The order in which a VF's limits are written: the kernel refuses a minimum above the maximum (`rtnl_set_vf_rate`,
 /// net/core/rtnetlink.c).
 pub(super) fn order(settings: &mut [Setting], now: &Settings) {
-    let at = |attribute| settings.iter().position(|setting| setting.attribute() == Attribute::Legacy(attribute));
+    let at =
+        |attribute| settings.iter().position(|setting| setting.attribute() == Attribute::Legacy(attribute));
     let (Some(min), Some(max)) = (at(Legacy::RateMin), at(Legacy::RateMax)) else { return };
     let Setting::Legacy(LegacySetting::RateMin(wanted)) = settings[min] else { return };
     let limit = match now.get(&Attribute::Legacy(Legacy::RateMax)) {
@@ -121,7 +122,8 @@ impl Planner<'_, '_> {
 
     /// Whether the eswitch mode will change, by what the file says or by a reload.
     fn mode_switches(&self) -> bool {
-        let found = if self.reloads() && self.reload_ends_mode() { Some(EswitchMode::Legacy) } else { self.mode() };
+        let found =
+            if self.reloads() && self.reload_ends_mode() { Some(EswitchMode::Legacy) } else { self.mode() };
         match self.wanted().get(&Attribute::EswitchMode) {
             Some(Setting::EswitchMode(mode)) => found != Some(*mode),
             _ => false,
@@ -130,9 +132,12 @@ impl Planner<'_, '_> {
 
     /// Whether a reload puts the eswitch back into legacy mode: by itself, or because it takes the VFs.
     pub(super) fn reload_ends_mode(&self) -> bool {
-        let resets = |what| self.catalogue.is_some_and(|known| known.reset_by_reload.contains(&what));
-        let by_vfs = resets(Reset::Vfs) && self.vf_count().is_some_and(|count| count > 0);
-        resets(Reset::EswitchMode) || by_vfs && self.vf_manners().mode_ends_with_vfs
+        let by_vfs = self.resets(Reset::Vfs) && self.vf_count().is_some_and(|count| count > 0);
+        self.resets(Reset::EswitchMode) || by_vfs && self.vf_manners().mode_ends_with_vfs
+    }
+
+    fn resets(&self, what: Reset) -> bool {
+        self.catalogue.is_some_and(|known| known.reset_by_reload.contains(&what))
     }
 
     /// What brings the VFs back that a reload takes. Those that the file does not count are in the way.
@@ -155,6 +160,8 @@ impl Planner<'_, '_> {
         let Some(count) = self.vf_count().filter(|count| *count > 0) else { return };
         let asked = self.wanted_vfs();
         let because = match asked {
+            // That takes them as well.
+            _ if self.reloads() && self.resets(Reset::Vfs) => return,
             Some(0) => self.desired.wanted.why(&Attribute::Vfs).clone(),
             Some(other) if other != count => Reason::forced("another number of VFs begins with none"),
             _ if self.mode_switches() && !self.vf_manners().mode_with_vfs => {
@@ -166,7 +173,11 @@ impl Planner<'_, '_> {
             self.refuse_to_take_vfs(count, &because);
         }
         let ends = self.vf_manners().mode_ends_with_vfs && self.mode() == Some(EswitchMode::Switchdev);
-        let nodes = if ends { self.take_rate_nodes(&Reason::forced("with the last VF it goes")) } else { <_>::default() };
+        let nodes = if ends {
+            self.take_rate_nodes(&Reason::forced("with the last VF it goes"))
+        } else {
+            <_>::default()
+        };
         let vfs = self.take_vfs(&because);
         let handle = self.handle().clone();
         let mut step =
@@ -219,11 +230,16 @@ impl Planner<'_, '_> {
             return;
         };
         if let Some(most) = sriov.most.0.filter(|most| count > *most) {
-            self.draft.refuse(&self.desired.address, format!("{count} VFs are too many: this device can have {most}"));
+            self.draft.refuse(
+                &self.desired.address,
+                format!("{count} VFs are too many: this device can have {most}"),
+            );
         }
         if count > sriov.vfs {
             let step = self.enable(count);
             self.lane.parent.push(step);
+        } else if !self.lane.parent.iter().any(|step| step.stage == Stage::RemoveVfs) {
+            self.comes_by_itself(Setting::Vfs(count));
         }
         if let Some(sriov) = self.now.as_mut().and_then(|now| now.sriov.as_mut()) {
             sriov.vfs = count;
@@ -273,8 +289,7 @@ impl Planner<'_, '_> {
                 let subject = self.of_function(&function.id);
                 let found = function.settings();
                 let reason = self.desired.wanted.why(&Attribute::Vfs).clone();
-                let mut change =
-                    changes::between(&subject, &subject.to_string(), Some(&found), None, reason);
+                let mut change = changes::between(&subject, &subject.to_string(), Some(&found), None, reason);
                 change.impact = rules::DELETE;
                 self.draft.change(change);
             }
@@ -313,7 +328,7 @@ impl Planner<'_, '_> {
     pub(super) fn check_legacy(&mut self, desired: &DesiredFunction) {
         let is_legacy = |setting: &Setting| matches!(setting, Setting::Legacy(_));
         let asks = desired.wanted.settings.iter().any(is_legacy);
-        if asks && self.mode() == Some(EswitchMode::Switchdev) {
+        if asks && self.mode() == Some(EswitchMode::Switchdev) && self.undoing.is_none() {
             let text = "what the PF sets for VFs (`legacy`) is of legacy mode, and the eswitch is in switchdev mode: \
                         write `eswitch mode=legacy` as well, or `function` and `rate` in the place of `legacy`";
             self.draft.refuse(&desired.address, text);
@@ -342,7 +357,9 @@ impl Planner<'_, '_> {
     /// Leaves out what there is in the other eswitch mode only.
     pub(super) fn leave_other_mode(&self, target: &mut Settings) {
         match self.mode() {
-            Some(EswitchMode::Legacy) => target.retain(|attribute| !super::target::is_of_switchdev(attribute)),
+            Some(EswitchMode::Legacy) => {
+                target.retain(|attribute| !super::target::is_of_switchdev(attribute))
+            }
             Some(EswitchMode::Switchdev) => {
                 target.retain(|attribute| !matches!(attribute, Attribute::Legacy(_)));
             }
@@ -370,7 +387,8 @@ impl Planner<'_, '_> {
         let steps = function::steps(&context, found, &target);
         self.lane.functions.push(steps);
         let settings = origin.settings();
-        let mut change = changes::between(&subject, &address, Some(&settings), Some(&target.settings), reason.clone());
+        let mut change =
+            changes::between(&subject, &address, Some(&settings), Some(&target.settings), reason.clone());
         if found.is_none() && are_devices(context.parent) {
             change.impact = if origin.active { rules::REPLACE } else { Impact::None };
         }
@@ -404,11 +422,14 @@ impl Planner<'_, '_> {
         let subject = self.of_function(&function.id);
         let free = Rates::default().settings();
         let found = function.rates.as_ref().map(Rates::settings).unwrap_or_default();
-        let limits = found.iter().filter(|setting| free.get(&setting.attribute()).is_some_and(|free| free != *setting));
+        let limits = found
+            .iter()
+            .filter(|setting| free.get(&setting.attribute()).is_some_and(|free| free != *setting));
         let set = |setting| Request::Set { subject: subject.clone(), setting };
         let step = |found: &Setting| {
             let free = free.get(&found.attribute())?.clone();
-            let mut step = Step::new(Stage::StopRemoved, &self.address_of(&function.id), set(free), because.clone());
+            let mut step =
+                Step::new(Stage::StopRemoved, &self.address_of(&function.id), set(free), because.clone());
             step.before = Some(found.value());
             step.impact = self.price(Impact::Traffic);
             step.undo.push((set(found.clone()), None));

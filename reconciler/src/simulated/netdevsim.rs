@@ -13,9 +13,7 @@ use super::rates::{check_above, check_name};
 use super::requests::{refuse, write_interface};
 use crate::kernel::{Effect, Request, RequestError};
 use crate::resource::{Child, FunctionId, Legacy, LegacySetting, Setting, Side, Subject};
-use crate::state::{
-    Eswitch, Function, FunctionVolatile, Parent, ParentVolatile, Rates, Sriov, Vf, Volatile,
-};
+use crate::state::{Eswitch, Function, FunctionVolatile, Parent, ParentVolatile, Rates, Sriov, Vf, Volatile};
 
 /// The bus that it is on.
 const BUS: &str = "netdevsim";
@@ -114,7 +112,9 @@ pub(super) fn shows(host: &SimulatedHost, subject: &Subject, effect: Effect) -> 
     match effect {
         Effect::Gone => !is_there,
         Effect::Vfs => device.is_some_and(|device| device.vfs > 0),
-        Effect::Representor => index.is_some_and(|index| device.is_some_and(|device| device.ports.contains_key(&index))),
+        Effect::Representor => {
+            index.is_some_and(|index| device.is_some_and(|device| device.ports.contains_key(&index)))
+        }
         // A VF is no device here.
         Effect::Attached | Effect::Detached | Effect::Instance | Effect::Netdev => false,
     }
@@ -133,7 +133,9 @@ pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
             host.netdevsim(parent)?;
             Err(vanished(&Subject::function(parent.clone(), id.clone())))
         }
-        Request::DelParent { .. } => Err(refuse(Errno::EOPNOTSUPP, "parents on this bus are not made in software")),
+        Request::DelParent { .. } => {
+            Err(refuse(Errno::EOPNOTSUPP, "parents on this bus are not made in software"))
+        }
     }
 }
 
@@ -201,7 +203,10 @@ impl SimulatedNetdevsim {
             sriov: Some(Sriov { vfs: self.vfs, ..Sriov::default() }),
             functions: (0..self.vfs).map(|index| self.vf(index)).collect(),
             rate_nodes: self.rate_nodes.clone(),
-            volatile: Volatile(ParentVolatile { mdev_types: Some(BTreeMap::new()), ..ParentVolatile::default() }),
+            volatile: Volatile(ParentVolatile {
+                mdev_types: Some(BTreeMap::new()),
+                ..ParentVolatile::default()
+            }),
             ..Parent::default()
         }
     }
@@ -234,9 +239,10 @@ fn set(host: &mut SimulatedHost, subject: &Subject, setting: &Setting) -> Answer
             host.netdevsim(&subject.parent)?.params.set(&params::OF_NETDEVSIM, name, *cmode, value)
         }
         (Some(Child::Function(id)), Setting::Legacy(legacy)) => set_legacy(host, subject, id, *legacy),
-        (Some(Child::Function(id)), Setting::Name(side, _) | Setting::Mtu(side, _) | Setting::Up(side, _)) => {
-            set_interface(host, subject, id, (*side, setting))
-        }
+        (
+            Some(Child::Function(id)),
+            Setting::Name(side, _) | Setting::Mtu(side, _) | Setting::Up(side, _),
+        ) => set_interface(host, subject, id, (*side, setting)),
         (_, setting) if setting.attribute().is_rate() => set_rate(host, subject, setting),
         (Some(Child::Function(id)), Setting::Mac(_) | Setting::Capability(..) | Setting::MaxIoEqs(_)) => {
             find_port(host, subject, id)?;
@@ -264,7 +270,12 @@ fn set_mode(host: &mut SimulatedHost, handle: &DevlinkHandle, mode: EswitchMode)
 }
 
 /// `nsim_set_vf_mac` and its siblings, after `rtnl_set_vf_rate` of the core has looked at rates.
-fn set_legacy(host: &mut SimulatedHost, subject: &Subject, id: &FunctionId, setting: LegacySetting) -> Answer {
+fn set_legacy(
+    host: &mut SimulatedHost,
+    subject: &Subject,
+    id: &FunctionId,
+    setting: LegacySetting,
+) -> Answer {
     let device = host.netdevsim(&subject.parent)?;
     let index = id.vf_index().filter(|index| *index < device.vfs).ok_or_else(|| vanished(subject))?;
     let config = device.config(index);
@@ -296,8 +307,13 @@ fn set_legacy(host: &mut SimulatedHost, subject: &Subject, id: &FunctionId, sett
     Ok(())
 }
 
-fn find_port<'h>(host: &'h mut SimulatedHost, subject: &Subject, id: &FunctionId) -> Result<&'h mut Port, RequestError> {
-    let port = id.vf_index().map(|index| host.netdevsim(&subject.parent).map(|device| device.ports.get_mut(&index)));
+fn find_port<'h>(
+    host: &'h mut SimulatedHost,
+    subject: &Subject,
+    id: &FunctionId,
+) -> Result<&'h mut Port, RequestError> {
+    let port =
+        id.vf_index().map(|index| host.netdevsim(&subject.parent).map(|device| device.ports.get_mut(&index)));
     port.transpose()?.flatten().ok_or_else(|| vanished(subject))
 }
 

@@ -1,0 +1,346 @@
+//! The properties of plan and apply over random hosts with VFs, on the simulated netdevsim: number, eswitch mode, what the
+//! PF sets, rates, and reloads that take them.
+#![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
+
+mod support;
+
+use std::fmt::Write as _;
+
+use proptest::collection::vec;
+use proptest::option::{of, weighted};
+use proptest::prelude::*;
+use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode, Rate};
+use subdevcfg_reconciler::apply::{Outcome, differences};
+use subdevcfg_reconciler::kernel::{Kernel as _, Request};
+use subdevcfg_reconciler::plan::NoteKind;
+use subdevcfg_reconciler::resource::{FunctionId, LegacySetting, Setting, Subject};
+use subdevcfg_reconciler::state::State;
+use support::{Host, Kill, desired};
+
+#[derive(Debug, Clone)]
+struct Device {
+    switchdev: Option<bool>,
+    vfs: Option<u32>,
+    max_macs: Option<u32>,
+    /// Nodes gold and silver: limit, and whether the second is below the first.
+    nodes: Vec<Option<(Option<u8>, bool)>>,
+    functions: Vec<Option<Function>>,
+}
+
+#[derive(Debug, Clone)]
+struct Function {
+    mac: Option<u8>,
+    vlan: Option<u8>,
+    qos: Option<u8>,
+    trust: Option<bool>,
+    /// Minimum and maximum in units of 100 Mbit/s.
+    rate: (Option<u8>, Option<u8>),
+    below: Option<u8>,
+    representor: Option<(Option<u32>, Option<bool>)>,
+}
+
+fn device() -> impl Strategy<Value = Device> {
+    let functions = vec(of(function()), 4);
+    let nodes = vec(of((of(3_u8..5), any::<bool>())), 2);
+    (weighted(0.8, any::<bool>()), weighted(0.8, 0_u32..5), weighted(0.3, 32_u32..34), nodes, functions)
+        .prop_map(|(switchdev, vfs, max_macs, nodes, functions)| Device {
+            switchdev,
+            vfs,
+            max_macs,
+            nodes,
+            functions,
+        })
+}
+
+fn function() -> impl Strategy<Value = Function> {
+    let legacy = (of(1_u8..3), of(0_u8..3), of(0_u8..3), of(any::<bool>()));
+    let representor = of((of(prop_oneof![Just(1400_u32), Just(1500)]), of(any::<bool>())));
+    (legacy, (of(0_u8..3), of(3_u8..5)), of(0_u8..3), representor).prop_map(
+        |((mac, vlan, qos, trust), rate, below, representor)| Function {
+            mac,
+            vlan,
+            qos,
+            trust,
+            rate,
+            below,
+            representor,
+        },
+    )
+}
+
+const NODES: [&str; 2] = ["gold", "silver"];
+
+fn text(device: &Device) -> String {
+    let mut text = "subdevcfg version=1\nhost \"*\"\ndevice \"netdevsim/netdevsim1\" {\n".to_owned();
+    if let Some(switchdev) = device.switchdev {
+        let _ = writeln!(text, " eswitch mode={}", if switchdev { "switchdev" } else { "legacy" });
+    }
+    if let Some(vfs) = device.vfs {
+        let _ = writeln!(text, " vfs {vfs}");
+    }
+    if let Some(max_macs) = device.max_macs {
+        let _ = writeln!(text, " param max_macs {max_macs}");
+    }
+    let switchdev = device.switchdev == Some(true);
+    let is_there = |at: u8| switchdev && device.nodes.get(usize::from(at)).is_some_and(Option::is_some);
+    for (at, (max, below)) in device.nodes.iter().enumerate().filter_map(|(at, node)| Some((at, (*node)?))) {
+        if switchdev {
+            let max = max.map(|max| format!(" tx-max=\"{max}Gbit\"")).unwrap_or_default();
+            let below = if below && at == 1 && is_there(0) { " parent=gold" } else { "" };
+            let _ = writeln!(text, " rate-node {}{max}{below}", NODES[at]);
+        }
+    }
+    let count = device.vfs.unwrap_or(0);
+    for (index, function) in device.functions.iter().enumerate() {
+        let Some(function) = function.as_ref().filter(|_| u32::try_from(index).unwrap() < count) else {
+            continue;
+        };
+        let _ = writeln!(text, " subdevice v{index} {{\n  vf {index}");
+        if switchdev {
+            switchdev_words(&mut text, index, function, is_there);
+        } else if device.switchdev == Some(false) {
+            legacy_words(&mut text, index, function);
+        }
+        text.push_str(" }\n");
+    }
+    text.push_str("}\n");
+    text
+}
+
+fn switchdev_words(text: &mut String, index: usize, function: &Function, is_there: impl Fn(u8) -> bool) {
+    let (share, max) = function.rate;
+    let mut words = String::new();
+    let _ = max.map(|max| write!(words, " tx-max=\"{max}00Mbit\""));
+    let _ = share.map(|share| write!(words, " tx-share=\"{}\"", rate_word(share)));
+    match function.below {
+        Some(above) if is_there(above) => drop(write!(words, " parent={}", NODES[usize::from(above)])),
+        Some(2) => words.push_str(" parent=none"),
+        _ => {}
+    }
+    if !words.is_empty() {
+        let _ = writeln!(text, "  rate{words}");
+    }
+    if let Some((mtu, up)) = function.representor {
+        let mtu = mtu.map(|mtu| format!(" mtu={mtu}")).unwrap_or_default();
+        let up = up.map(|up| format!(" up=#{up}")).unwrap_or_default();
+        let _ = writeln!(text, "  representor r{index}{mtu}{up}");
+    }
+}
+
+fn legacy_words(text: &mut String, index: usize, function: &Function) {
+    let mut words = String::new();
+    let (min, max) = function.rate;
+    let _ = function.mac.map(|mac| write!(words, " mac=\"02:00:00:00:0{index}:0{mac}\""));
+    let _ = function.vlan.map(|vlan| write!(words, " vlan={vlan}"));
+    let _ = function
+        .qos
+        .filter(|_| function.vlan.is_some_and(|vlan| vlan > 0))
+        .map(|qos| write!(words, " qos={qos}"));
+    let _ = function.trust.map(|trust| write!(words, " trust=#{trust} spoofchk=#{trust}"));
+    let _ = min.map(|min| write!(words, " rate-min=\"{}\"", rate_word(min)));
+    let _ = max.map(|max| write!(words, " rate-max=\"{max}00Mbit\""));
+    if !words.is_empty() {
+        let _ = writeln!(text, "  legacy{words}");
+    }
+}
+
+fn rate_word(number: u8) -> String {
+    if number == 0 { "none".to_owned() } else { format!("{number}00Mbit") }
+}
+
+fn hosts() -> impl Strategy<Value = String> {
+    device().prop_map(|device| text(&device))
+}
+
+/// Files that say all of what they may say of the device: what one leaves out is released, and stays.
+fn whole_hosts() -> impl Strategy<Value = String> {
+    device().prop_map(|device| {
+        let (switchdev, vfs, max_macs) =
+            (device.switchdev.or(Some(false)), device.vfs.or(Some(1)), device.max_macs.or(Some(32)));
+        text(&Device { switchdev, vfs, max_macs, ..device })
+    })
+}
+
+fn nsim() -> DevlinkHandle {
+    "netdevsim/netdevsim1".parse().unwrap()
+}
+
+/// What somebody did by hand before: a number of VFs, the mode, and something that the PF sets.
+type ByHand = (u32, bool, Option<u8>, bool);
+
+fn by_hand() -> impl Strategy<Value = ByHand> {
+    (prop_oneof![Just(0_u32), Just(0), 1_u32..4], any::<bool>(), of(1_u8..3), any::<bool>())
+}
+
+fn start(release: &str, (vfs, switchdev, vlan, limited): ByHand) -> Host {
+    let mut host = Host::with_kernel(release);
+    host.kernel.add_netdevsim(1);
+    let mut send = |request: Request| host.kernel.perform(&request).unwrap();
+    send(Request::SetVfs { parent: nsim(), count: vfs, held: vec![] });
+    let first = Subject::function(nsim(), FunctionId::Vf { controller: 0, pf: 0, index: 0 });
+    let set = |setting| Request::Set { subject: first.clone(), setting };
+    if vfs > 0
+        && let Some(vlan) = vlan
+    {
+        send(set(Setting::Legacy(LegacySetting::Vlan(vlan.into()))));
+    }
+    if vfs > 0 && limited {
+        send(set(Setting::Legacy(LegacySetting::RateMax(Rate(125_000_000)))));
+    }
+    if switchdev {
+        let setting = Setting::EswitchMode(EswitchMode::Switchdev);
+        send(Request::Set { subject: Subject::parent(nsim()), setting });
+        if vfs > 0 && limited {
+            send(set(Setting::TxMax(Rate(250_000_000))));
+        }
+    }
+    host
+}
+
+/// Whether something is in the way that nobody but the file's writer can decide.
+fn is_refused(host: &Host, text: &str) -> bool {
+    let refusals = host.plan(&desired(text)).refusals;
+    let known = ["VFs are in the way", "in switchdev mode only", "is below it and is not subdevcfg's"];
+    let is_known = |text: &str| known.iter().any(|known| text.contains(known));
+    assert!(refusals.iter().all(|refusal| is_known(&refusal.text)), "{refusals:#?}\n{text}");
+    !refusals.is_empty()
+}
+
+fn apply_all(host: &mut Host, texts: &[String]) {
+    for text in texts {
+        if !is_refused(host, text) {
+            let outcome = host.apply(&desired(text));
+            assert!(matches!(outcome, Outcome::Converged), "{outcome:?}\n{text}");
+        }
+    }
+}
+
+fn release() -> impl Strategy<Value = &'static str> {
+    prop_oneof![Just("6.1.0"), Just("6.12.0")]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, max_global_rejects: 4000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_plan_converges_and_the_next_one_is_empty(
+        release in release(), by_hand in by_hand(), first in hosts(), second in hosts(),
+    ) {
+        let mut host = start(release, by_hand);
+        apply_all(&mut host, &[first]);
+        prop_assume!(!is_refused(&host, &second));
+        let wanted = desired(&second);
+        let outcome = host.apply(&wanted);
+        prop_assert!(matches!(outcome, Outcome::Converged), "{outcome:?}");
+        let plan = host.plan(&wanted);
+        prop_assert!(plan.is_empty());
+        prop_assert_eq!(&plan.drift, &vec![]);
+        prop_assert!(plan.notes.iter().all(|note| note.kind == NoteKind::Unmanaged), "{:#?}", plan.notes);
+    }
+
+    #[test]
+    fn a_failure_at_any_operation_leaves_the_host_as_it_was(
+        release in release(), by_hand in by_hand(), first in hosts(), second in hosts(), at in any::<prop::sample::Index>(),
+    ) {
+        let mut host = start(release, by_hand);
+        apply_all(&mut host, &[first]);
+        prop_assume!(!is_refused(&host, &second));
+        let wanted = desired(&second);
+        let before = host.clone();
+        let operations = host.plan(&wanted).operations.len();
+        prop_assume!(operations > 0);
+        let fault = at.index(operations) + 1;
+        let outcome = host.apply_with_fault(&wanted, Some(fault));
+        prop_assert!(matches!(outcome, Outcome::Undone(_)), "at {fault}: {outcome:?}");
+        prop_assert_eq!(differences(&before.state(), &host.state()), Vec::<String>::new());
+        prop_assert_eq!(&host.record, &before.record);
+        prop_assert!(matches!(host.apply(&wanted), Outcome::Converged));
+    }
+
+    #[test]
+    fn a_run_that_is_killed_anywhere_is_gone_on_with(
+        release in release(), by_hand in by_hand(), first in hosts(), second in hosts(), at in any::<prop::sample::Index>(),
+        after in any::<bool>(),
+    ) {
+        let mut host = start(release, by_hand);
+        apply_all(&mut host, &[first]);
+        prop_assume!(!is_refused(&host, &second));
+        let wanted = desired(&second);
+        let operations = host.plan(&wanted).operations.len();
+        prop_assume!(operations > 0);
+        host.apply_and_be_killed(&wanted, None, Kill { at: at.index(operations) + 1, after });
+        prop_assume!(!is_refused(&host, &second));
+        let outcome = host.apply(&wanted);
+        prop_assert!(matches!(outcome, Outcome::Converged), "{outcome:?}");
+    }
+
+    #[test]
+    fn destroy_returns_the_host_to_what_it_was(
+        release in release(), by_hand in by_hand(), first in whole_hosts(),
+    ) {
+        // Limits of a leaf that somebody else set are lost with switchdev mode, and nobody writes down that they were.
+        prop_assume!(!(by_hand.1 && by_hand.3));
+        let mut host = start(release, by_hand);
+        let before = host.state();
+        let is_switchdev = first.contains("mode=switchdev");
+        apply_all(&mut host, &[first]);
+        let outcome = host.destroy();
+        prop_assert!(matches!(outcome, Outcome::Converged), "{outcome:?}");
+        let mut left = differences(&before, &host.state());
+        // Of a name that the kernel chose nothing is written down.
+        left.retain(|left| !left.contains("representor name is"));
+        // The driver keeps limits of a leaf as those of legacy mode, also for the next VF of that index.
+        left.retain(|left| !(is_switchdev && left.contains("legacy rate-")));
+        prop_assert_eq!(left, Vec::<String>::new());
+        prop_assert!(host.record.made.is_empty() && host.record.settings.is_empty(), "{:#?}", host.record);
+    }
+
+    #[test]
+    fn destroy_returns_the_device_to_what_it_was_whatever_came_between(
+        release in release(), by_hand in by_hand(), files in vec(whole_hosts(), 1..4),
+    ) {
+        let mut host = start(release, by_hand);
+        let before = host.state();
+        apply_all(&mut host, &files);
+        let outcome = host.destroy();
+        prop_assert!(matches!(outcome, Outcome::Converged), "{outcome:?}");
+        // What was written of a VF that a later file does not name stays.
+        let of_device = |state: &State| state.settings(&Subject::parent(nsim())).unwrap();
+        prop_assert_eq!(of_device(&before), of_device(&host.state()));
+        prop_assert!(host.state().parents[&nsim()].rate_nodes.is_empty());
+        prop_assert!(host.record.made.is_empty() && host.record.settings.is_empty(), "{:#?}", host.record);
+    }
+
+    #[test]
+    fn nothing_in_a_plan_is_redundant(
+        release in release(), by_hand in by_hand(), first in hosts(), second in hosts(),
+    ) {
+        let mut host = start(release, by_hand);
+        apply_all(&mut host, &[first]);
+        prop_assume!(!is_refused(&host, &second));
+        let plan = host.plan(&desired(&second));
+        let all = {
+            let mut kernel = host.kernel.clone();
+            plan.operations.iter().for_each(|operation| kernel.perform(&operation.request).unwrap());
+            kernel.state()
+        };
+        for left_out in &plan.operations {
+            // That a written value waits for a reload is not to be seen; what a new VF has of the PF is not known before,
+            // so it is written though netdevsim may have kept it; so are limits that would stay over a switch of the mode.
+            let is_unseen = match &left_out.request {
+                Request::Reload { .. } => true,
+                Request::Set { setting, .. } => {
+                    matches!(setting, Setting::Legacy(_)) || setting.attribute().is_rate() && left_out.reason.source.is_none()
+                }
+                _ => false,
+            };
+            if is_unseen {
+                continue;
+            }
+            let mut kernel = host.kernel.clone();
+            let requests = plan.operations.iter().filter(|operation| operation.id != left_out.id);
+            let refused = requests.map(|operation| kernel.perform(&operation.request)).any(|answer| answer.is_err());
+            prop_assert!(refused || kernel.state() != all, "{} is redundant", left_out.request);
+        }
+    }
+}
