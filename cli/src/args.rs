@@ -206,7 +206,7 @@ pub struct Machine {
 #[derive(Debug, Args)]
 pub struct Guard {
     /// Allow this impact: none, traffic, subdevice-restart, subdevice-replace, subdevice-delete or parent-wide, or a
-    /// cause that a plan shows (eswitch-switch, parent-reload); for everything, or for what lies at an address.
+    /// cause that a plan shows (eswitch-switch, parent-reload, vf-recount); for everything, or for what lies at an address.
     /// `traffic` is always allowed.
     #[arg(long, value_name = "LEVEL[@ADDRESS]")]
     pub allow: Vec<Allowance>,
@@ -216,6 +216,9 @@ pub struct Guard {
     /// Disturb what is at this address although the host is reached over it.
     #[arg(long, value_name = "ADDRESS")]
     pub allow_lifeline: Vec<String>,
+    /// Take the function at this address from whoever has it open through VFIO. The kernel waits until that one lets go.
+    #[arg(long, value_name = "ADDRESS")]
+    pub evict: Vec<String>,
     /// Let `exclusive` take away up to so many functions of a device that nobody named, not eight and half of them at the
     /// most.
     #[arg(long, value_name = "N")]
@@ -229,6 +232,7 @@ impl Guard {
             allow: &self.allow,
             in_use: &self.allow_in_use,
             lifeline: &self.allow_lifeline,
+            evict: &self.evict,
             max_destroy: self.max_destroy,
         }
     }

@@ -311,6 +311,7 @@ fn verdict(text: &mut String, plan: &Plan, heading: &Heading<'_>, permissions: P
     let kinds = [
         (above, "impact above what is allowed"),
         (missing.iter().any(|flag| flag.starts_with("--allow-in-use")), "in use"),
+        (missing.iter().any(|flag| flag.starts_with("--evict")), "open through VFIO"),
         (missing.iter().any(|flag| flag.starts_with("--allow-lifeline")), "lifeline"),
         (missing.iter().any(|flag| flag.starts_with("--max-destroy")), "too many to delete at once"),
     ];

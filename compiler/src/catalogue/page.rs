@@ -85,7 +85,8 @@ impl Catalogue {
         if let Some(vfs) = self.vfs {
             let order = if vfs.before_mode { "before" } else { "after" };
             let can = if vfs.mode_with_vfs { "can" } else { "cannot" };
-            let ends = if vfs.mode_ends_with_vfs { "; with the last of them, switchdev mode ends" } else { "" };
+            let ends =
+                if vfs.mode_ends_with_vfs { "; with the last of them, switchdev mode ends" } else { "" };
             let text = format!(
                 "VFs are made {order} the switch of the mode, which {can} change while there are any{ends}."
             );

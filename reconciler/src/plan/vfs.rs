@@ -255,7 +255,7 @@ impl Planner<'_, '_> {
         let stage = if manners.before_mode { Stage::EarlyVfs } else { Stage::Vfs };
         let mut step = Step::new(stage, &self.desired.address, set_vfs(handle, count, held), reason);
         let before = self.origin.and_then(|parent| parent.sriov.as_ref()).map_or(0, |sriov| sriov.vfs);
-        step.before = Some(Scalar::from(before));
+        step.before = Some(Scalar::from(0));
         // Some drivers set up the PF anew; where there were VFs, the step that took them bears the price.
         step.impact = if before == 0 { self.price(Impact::Traffic) } else { Impact::None };
         step.undo.push((set_vfs(handle, 0, Vec::new()), None));
@@ -287,13 +287,16 @@ impl Planner<'_, '_> {
             let goes = is_own(&function.id) && function.id.vf_index().is_some_and(|index| index >= count);
             if goes && self.desired_function(&function.id).is_none() {
                 let subject = self.of_function(&function.id);
-                let found = function.settings();
-                let reason = self.desired.wanted.why(&Attribute::Vfs).clone();
-                let mut change = changes::between(&subject, &subject.to_string(), Some(&found), None, reason);
-                change.impact = rules::DELETE;
-                self.draft.change(change);
+                self.vf_is_gone(&function.settings(), &subject, &subject.to_string());
             }
         }
+    }
+
+    fn vf_is_gone(&mut self, found: &Settings, subject: &Subject, address: &str) {
+        let reason = self.desired.wanted.why(&Attribute::Vfs).clone();
+        let mut change = changes::between(subject, address, Some(found), None, reason);
+        change.impact = rules::DELETE;
+        self.draft.change(change);
     }
 
     /// What a VF is active for: as it was, as a driver named for it wants it, or as the kernel does it with new ones.
@@ -317,7 +320,11 @@ impl Planner<'_, '_> {
         };
         let count = self.vf_count().unwrap_or(0);
         let is_there = desired.id == FunctionId::local_vf(self.handle(), index) && index < count;
-        if !is_there {
+        if let Some(origin) =
+            self.origin.and_then(|origin| origin.function(&desired.id)).filter(|_| !is_there)
+        {
+            self.vf_is_gone(&origin.settings(), &desired.subject, &desired.address);
+        } else if !is_there {
             let text = format!("there is no {} (the device has {count} VFs): left alone", desired.id);
             self.draft.note(NoteKind::Deferred, &desired.address, text);
         }
