@@ -3,6 +3,7 @@
 //! [`plan`] is the whole flow in one function. By rules, not by search: what an attribute needs and costs stands in
 //! [`crate::rules`]; the order follows from the stages there. Same input, same plan, byte for byte.
 
+mod back;
 mod bookkeeping;
 mod changes;
 mod checks;
@@ -32,6 +33,7 @@ use crate::resource::{Attribute, Subject};
 use crate::state::{State, Unread};
 
 pub(crate) use function::{default_attributes, default_params, netdev_is_off};
+pub use back::undo;
 pub use in_use::InUse;
 pub use removal::Scope;
 pub use selection::{Selection, UnknownAddress};
@@ -91,6 +93,8 @@ pub struct Bookkeeping {
     pub protect: Vec<(Subject, String)>,
     /// Subjects that are not protected any more.
     pub unprotect: Vec<Subject>,
+    /// The record that this one becomes once everything is done.
+    pub becomes: Option<Record>,
 }
 
 /// What happens to one resource.

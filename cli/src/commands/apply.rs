@@ -141,7 +141,7 @@ fn carry_out(
     )?;
     lines.end();
     let (report, exit) = match &outcome {
-        Outcome::Converged => {
+        Outcome::Converged(_) => {
             (Report::new(&plan, Ending::Converged), if incomplete { Exit::Incomplete } else { Exit::Done })
         }
         Outcome::Undone(failure) => (Report::new(&plan, Ending::Undone).failed(failure), Exit::Failed),

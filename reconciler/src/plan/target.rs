@@ -37,7 +37,7 @@ impl Planner<'_, '_> {
         };
         let wanted = &wanted;
         let mut target = Target {
-            active: true,
+            active: desired.active,
             mdev_type: desired.mdev_type.clone(),
             settings: origin.map(Function::settings).unwrap_or_default(),
         };
