@@ -1,9 +1,13 @@
 //! The history: what each apply found, what it did, and how it ended. The last one can be undone, as a plan, because the
 //! state that it found is kept whole.
 
+use std::io;
+
+use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::catalogue::Impact;
 
+use crate::apply::KeepError;
 use crate::plan::{Action, Plan};
 use crate::record::Record;
 use crate::state::State;
@@ -18,8 +22,6 @@ pub struct Past {
     pub format_version: String,
     /// Its number on this host, counted from 1.
     pub number: u64,
-    /// The boot it was on: what it did died with that kernel.
-    pub boot_id: String,
     /// When it began, in the form of RFC 3339.
     pub began: String,
     /// `apply`, `destroy` or `undo`.
@@ -83,6 +85,9 @@ pub struct Confirmation {
     pub until: String,
     /// Whether somebody has confirmed it.
     pub confirmed: bool,
+    /// The process that undoes it otherwise, once it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timer: Option<u32>,
 }
 
 /// How an apply ended.
@@ -131,6 +136,12 @@ impl Ending {
 }
 
 impl Past {
+    /// The boot it was on: what it did died with that kernel.
+    #[must_use]
+    pub fn boot_id(&self) -> &str {
+        &self.before.volatile.0.boot_id
+    }
+
     /// How it ended, in one word.
     #[must_use]
     pub fn ending(&self) -> &'static str {
@@ -150,25 +161,62 @@ impl Past {
     }
 }
 
+/// The history cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// A file or folder cannot be read.
+    #[error("the history {path} cannot be read")]
+    File {
+        /// Which.
+        path: Utf8PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file is no history.
+    #[error("the history {path} is damaged: {why}; it can be removed, and that apply cannot be undone then")]
+    Malformed {
+        /// Which.
+        path: Utf8PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A file is of a later version of this program.
+    #[error(
+        "the history {path} has format {found}, and this program knows {FORMAT_VERSION}: use the newer subdevcfg"
+    )]
+    Newer {
+        /// Which.
+        path: Utf8PathBuf,
+        /// Its version.
+        found: String,
+    },
+}
+
 /// Where the history is kept.
 pub trait HistoryKeeper {
     /// Every apply that is remembered, the oldest first.
     ///
     /// # Errors
-    /// [`crate::store::LoadError`] when one of them cannot be read.
-    fn history(&self) -> Result<Vec<Past>, crate::store::LoadError>;
+    /// When one of them cannot be read.
+    fn history(&self) -> Result<Vec<Past>, HistoryError>;
+
+    /// The last one.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn last(&self) -> Result<Option<Past>, HistoryError>;
 
     /// The number that the next one has.
     ///
     /// # Errors
-    /// [`crate::store::LoadError`] when what is there cannot be listed.
-    fn next_number(&self) -> Result<u64, crate::store::LoadError>;
+    /// When what is there cannot be listed.
+    fn next_number(&self) -> Result<u64, HistoryError>;
 
     /// Writes one down, in the place of what was written of it before. The oldest are forgotten.
     ///
     /// # Errors
-    /// [`crate::apply::KeepError`].
-    fn remember(&mut self, past: &Past) -> Result<(), crate::apply::KeepError>;
+    /// [`KeepError`].
+    fn remember(&mut self, past: &Past) -> Result<(), KeepError>;
 }
 
 /// How many are remembered.

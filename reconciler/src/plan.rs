@@ -32,8 +32,8 @@ use crate::record::Record;
 use crate::resource::{Attribute, Subject};
 use crate::state::{State, Unread};
 
-pub(crate) use function::{default_attributes, default_params, netdev_is_off};
 pub use back::undo;
+pub(crate) use function::{default_attributes, default_params, netdev_is_off};
 pub use in_use::InUse;
 pub use removal::Scope;
 pub use selection::{Selection, UnknownAddress};

@@ -146,6 +146,11 @@ impl Record {
         self.settings.retain(|(written, _), _| written != subject);
     }
 
+    /// All subjects that were made or adopted, with their addresses.
+    pub fn subjects(&self) -> impl Iterator<Item = (&Subject, &str)> {
+        self.made.iter().chain(&self.adopted).map(|(subject, address)| (subject, address.as_str()))
+    }
+
     /// The address under which a subject is recorded, whether it was made or adopted.
     #[must_use]
     pub fn address(&self, subject: &Subject) -> Option<&str> {

@@ -21,7 +21,7 @@ const WIDTH: usize = 120;
 /// What the first line says, and the command that the last line repeats.
 #[derive(Debug)]
 pub struct Heading<'a> {
-    /// `plan`, `apply` or `destroy`.
+    /// `plan`, `apply`, `destroy` or `undo`.
     pub command: &'a str,
     /// The host file.
     pub file: Option<&'a Utf8Path>,
@@ -274,7 +274,11 @@ fn verdict(text: &mut String, plan: &Plan, heading: &Heading<'_>, permissions: P
         };
         return line(
             text,
-            if heading.file.is_some() || plan.is_incomplete() { words } else { "Nothing to do." },
+            match (heading.command, heading.file) {
+                ("undo", _) if !plan.is_incomplete() => "Nothing to do: the host is as it was before.",
+                (_, None) if !plan.is_incomplete() => "Nothing to do.",
+                _ => words,
+            },
         );
     }
     if let Some(first) = plan.operations.iter().find(|operation| operation.reversible != Reversible::Yes) {
@@ -303,13 +307,15 @@ fn verdict(text: &mut String, plan: &Plan, heading: &Heading<'_>, permissions: P
     for refusal in &plan.refusals {
         wrapped(text, &format!("REFUSED    {}: {} (no flag changes that)", refusal.address, refusal.text));
     }
-    let above = !guard::above_ceiling(plan, permissions.allow).is_empty();
+    let above = !guard::above_ceiling(plan, permissions).is_empty();
     let missing = guard::missing(plan, permissions);
+    let lacks = |flag: &str| missing.iter().any(|missing| missing.starts_with(flag));
     let kinds = [
         (above, "impact above what is allowed"),
-        (missing.iter().any(|flag| flag.starts_with("--allow-in-use")), "in use"),
-        (missing.iter().any(|flag| flag.starts_with("--allow-lifeline")), "lifeline"),
-        (missing.iter().any(|flag| flag.starts_with("--max-destroy")), "too many to delete at once"),
+        (lacks("--allow-in-use"), "in use"),
+        (lacks("--allow-lifeline"), "lifeline"),
+        (lacks("--confirm-within") && !lacks("--allow-lifeline"), "lifeline without a confirmation"),
+        (lacks("--max-destroy"), "too many to delete at once"),
     ];
     let kinds: Vec<&str> = kinds.into_iter().filter(|(is_so, _)| *is_so).map(|(_, words)| words).collect();
     if !kinds.is_empty() {
@@ -336,9 +342,13 @@ fn greatest(plan: &Plan) -> String {
 
 /// The command that does what the plan shows.
 fn command(heading: &Heading<'_>, flags: &[String]) -> String {
-    let verb = if heading.command == "destroy" { "destroy" } else { "apply" };
+    let (verb, file) = match heading.command {
+        "undo" => ("undo", None),
+        "destroy" => ("destroy", heading.file),
+        _ => ("apply", heading.file),
+    };
     let mut words = vec!["subdevcfg".to_owned(), verb.to_owned()];
-    words.extend(heading.file.map(quoted));
+    words.extend(file.map(quoted));
     words.extend(heading.flags.simulate.as_ref().map(|path| format!("--simulate {}", quoted(path))));
     let part = |flag: &str, addresses: &[String]| -> Vec<String> {
         addresses.iter().map(|address| format!("{flag} {}", guard::quoted(address))).collect()

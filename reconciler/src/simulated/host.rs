@@ -7,6 +7,7 @@ use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMo
 use uuid::Uuid;
 
 use super::params::{self, Params, Values};
+use crate::history::Past;
 use crate::kernel::Effect;
 use crate::record::Record;
 use crate::resource::{Capability, FunctionId, Side, Subject};
@@ -55,6 +56,9 @@ pub struct SimulatedHost {
     /// The record that subdevcfg keeps on this host.
     #[serde(default)]
     pub record: Record,
+    /// The last applies on this host.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Past>,
 }
 
 /// The mark of the file.
@@ -142,6 +146,7 @@ impl SimulatedHost {
             next_random_mac: 1,
             permanent: BTreeMap::new(),
             record: Record::default(),
+            history: Vec::new(),
         }
     }
 

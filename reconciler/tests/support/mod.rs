@@ -103,7 +103,6 @@ impl Host {
         let past = Past {
             format_version: history::FORMAT_VERSION.to_owned(),
             number: 1,
-            boot_id: String::new(),
             began: String::new(),
             command: "apply".to_owned(),
             file: None,
