@@ -1,6 +1,7 @@
 //! What people and programs get to see. Data goes to standard output, everything else to standard error.
 
 mod alike;
+mod drift;
 pub mod past;
 pub mod picture;
 pub mod plan;

@@ -162,6 +162,7 @@ pub fn apply(mut job: Apply<'_>, plan: &Plan) -> Result<Outcome, KeepError> {
         match job.verify(&record) {
             Ok(after) => {
                 note_release(&mut record, plan);
+                record.note_restarts(&after);
                 job.keeper.keep(&record)?;
                 return Ok(Outcome::Converged(Box::new(after)));
             }
@@ -173,7 +174,7 @@ pub fn apply(mut job: Apply<'_>, plan: &Plan) -> Result<Outcome, KeepError> {
         Some(failure) if job.on_error == OnError::Undo => Ok(job.undo(&done, &record, failure)),
         last => {
             failures.extend(last);
-            let left = job.left(&record);
+            let left = job.left(&mut record);
             job.keeper.keep(&record)?;
             Ok(Outcome::Partial { failures, left })
         }
@@ -288,9 +289,12 @@ impl Apply<'_> {
     }
 
     /// What is still to be done, one request each.
-    fn left(&mut self, record: &Record) -> Vec<String> {
+    fn left(&mut self, record: &mut Record) -> Vec<String> {
         match self.kernel.observe() {
-            Ok(after) => requests(&(self.replan)(&after, record)),
+            Ok(after) => {
+                record.note_restarts(&after);
+                requests(&(self.replan)(&after, record))
+            }
             Err(error) => vec![format!("the host could not be observed: {error}")],
         }
     }

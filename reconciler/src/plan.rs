@@ -15,6 +15,7 @@ mod places;
 mod protection;
 mod rates;
 mod removal;
+mod reset;
 mod selection;
 mod target;
 
@@ -52,6 +53,9 @@ pub struct Plan {
     pub resource_changes: Vec<ResourceChange>,
     /// What somebody else changed since the last apply, and what the plan does about it.
     pub drift: Vec<Drift>,
+    /// Devices that were reset since the last apply: what they lost is drift that nobody made.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub resets: Vec<Reset>,
     /// The requests to the kernel, in order.
     pub operations: Vec<Operation>,
     /// How many functions that nobody named a device's `exclusive` takes away, by the device's address.
@@ -197,6 +201,18 @@ pub struct Drift {
     pub applied: Scalar,
     /// What is there now; `None` when it is gone.
     pub found: Option<Scalar>,
+    /// Its device was reset: nobody changed it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub by_reset: bool,
+}
+
+/// A device that was reset since the last apply, and lost something by that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reset {
+    /// The device's address.
+    pub address: String,
+    /// What tells it.
+    pub evidence: String,
 }
 
 /// What an `exclusive` takes away.

@@ -12,6 +12,7 @@ use subdevcfg_reconciler::plan::{Action, NoteKind, Operation, Plan, ResourceChan
 use subdevcfg_reconciler::reason::Reason;
 
 use super::alike::{Alike, Shown, fold};
+use super::drift;
 use crate::args;
 use crate::error::counted;
 
@@ -39,7 +40,7 @@ pub struct Heading<'a> {
 pub fn text(plan: &Plan, heading: &Heading<'_>, permissions: Permissions<'_>, all: bool) -> String {
     let mut text = String::new();
     first_lines(&mut text, plan, heading);
-    drift(&mut text, plan);
+    drift::sections(&mut text, plan);
     let changes = plan.resource_changes.iter().filter(|change| change.actions != [Action::NoOp]);
     if all {
         changes.for_each(|change| resource(&mut text, plan, change, true));
@@ -68,18 +69,6 @@ fn first_lines(text: &mut String, plan: &Plan, heading: &Heading<'_>) {
         ),
     );
     line(text, &format!("kernel {}", plan.kernel_release));
-}
-
-fn drift(text: &mut String, plan: &Plan) {
-    if plan.drift.is_empty() {
-        return;
-    }
-    line(text, "");
-    line(text, "DRIFT   changed since the last apply, and not by subdevcfg");
-    for drift in &plan.drift {
-        let found = drift.found.as_ref().map_or_else(|| "gone".to_owned(), ToString::to_string);
-        line(text, &format!("  ~ {}   {found} seen, {} was applied", drift.address, drift.applied));
-    }
 }
 
 fn resource(text: &mut String, plan: &Plan, change: &ResourceChange, all: bool) {
@@ -439,7 +428,7 @@ fn wrapped(text: &mut String, sentence: &str) {
     line(text, &current);
 }
 
-fn line(text: &mut String, words: &str) {
+pub(super) fn line(text: &mut String, words: &str) {
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{}", words.trim_end());
 }

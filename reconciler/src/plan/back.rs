@@ -36,6 +36,7 @@ pub fn undo(past: &Past, input: Input<'_>) -> Plan {
     // Against the file they would mean something; here they say only that an undo is not an apply.
     plan.notes.retain(|note| !matches!(note.kind, NoteKind::Adopted | NoteKind::Released));
     plan.drift.clear();
+    plan.resets.clear();
     plan.bookkeeping = super::Bookkeeping { becomes: Some(past.record.clone()), ..Default::default() };
     plan
 }

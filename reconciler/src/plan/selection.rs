@@ -96,6 +96,8 @@ impl Plan {
         self.refusals.retain(|refusal| selection.covers(&refusal.address));
         self.refusals.extend(refusals);
         self.drift.retain(|drift| selection.covers(&drift.address));
+        let drift = &self.drift;
+        self.resets.retain(|reset| drift.iter().any(|drift| is_within(&drift.address, &reset.address)));
         self.impact = self.operations.iter().map(|operation| operation.impact).max().unwrap_or_default();
         self
     }

@@ -13,7 +13,7 @@ use crate::record::Record;
 use crate::resource::{Capability, FunctionId, Side, Subject};
 use crate::state::{
     Eswitch, FORMAT_VERSION, Function, FunctionUser, FunctionVolatile, HostVolatile, Interface,
-    InterfaceVolatile, Lifeline, Parent, ParentVolatile, Rates, SoftSpec, State, User, Volatile,
+    InterfaceVolatile, Lifeline, Parent, ParentVolatile, Rates, Restarts, SoftSpec, State, User, Volatile,
 };
 
 /// What `create max-subdevices=` is without it (kmod's default).
@@ -84,6 +84,9 @@ pub(super) struct SimulatedParent {
     #[serde(default)]
     pub rate_nodes: BTreeMap<String, Rates>,
     pub next_port_index: u32,
+    /// How often it has started anew; a reset that nobody asked for is made by writing this file.
+    #[serde(default)]
+    pub restarts: Restarts,
 }
 
 /// A function with both of its interfaces and its instance's parameters.
@@ -250,6 +253,7 @@ impl SimulatedParent {
             rate_nodes: BTreeMap::new(),
             // Port 0 is the uplink.
             next_port_index: 1,
+            restarts: Restarts::default(),
         }
     }
 
@@ -292,6 +296,7 @@ impl SimulatedParent {
             rate_nodes: self.rate_nodes.clone(),
             volatile: Volatile(ParentVolatile {
                 mdev_types: Some(BTreeMap::from(types)),
+                restarts: Some(self.restarts),
                 ..ParentVolatile::default()
             }),
         }
