@@ -2,6 +2,7 @@
 //! PF sets, rates, and reloads that take them.
 #![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
 
+#[expect(dead_code, reason = "what other tests use of it")]
 mod support;
 
 use std::fmt::Write as _;
@@ -210,7 +211,7 @@ fn apply_all(host: &mut Host, texts: &[String]) {
     for text in texts {
         if !is_refused(host, text) {
             let outcome = host.apply(&desired(text));
-            assert!(matches!(outcome, Outcome::Converged), "{outcome:?}\n{text}");
+            assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}\n{text}");
         }
     }
 }
@@ -231,7 +232,7 @@ proptest! {
         prop_assume!(!is_refused(&host, &second));
         let wanted = desired(&second);
         let outcome = host.apply(&wanted);
-        prop_assert!(matches!(outcome, Outcome::Converged), "{outcome:?}");
+        prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
         let plan = host.plan(&wanted);
         prop_assert!(plan.is_empty());
         prop_assert_eq!(&plan.drift, &vec![]);
@@ -254,7 +255,7 @@ proptest! {
         prop_assert!(matches!(outcome, Outcome::Undone(_)), "at {fault}: {outcome:?}");
         prop_assert_eq!(differences(&before.state(), &host.state()), Vec::<String>::new());
         prop_assert_eq!(&host.record, &before.record);
-        prop_assert!(matches!(host.apply(&wanted), Outcome::Converged));
+        prop_assert!(matches!(host.apply(&wanted), Outcome::Converged(_)));
     }
 
     #[test]
@@ -271,7 +272,7 @@ proptest! {
         host.apply_and_be_killed(&wanted, None, Kill { at: at.index(operations) + 1, after });
         prop_assume!(!is_refused(&host, &second));
         let outcome = host.apply(&wanted);
-        prop_assert!(matches!(outcome, Outcome::Converged), "{outcome:?}");
+        prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
     }
 
     #[test]
@@ -285,7 +286,7 @@ proptest! {
         let is_switchdev = first.contains("mode=switchdev");
         apply_all(&mut host, &[first]);
         let outcome = host.destroy();
-        prop_assert!(matches!(outcome, Outcome::Converged), "{outcome:?}");
+        prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
         let mut left = differences(&before, &host.state());
         // Of a name that the kernel chose nothing is written down.
         left.retain(|left| !left.contains("representor name is"));
@@ -303,12 +304,32 @@ proptest! {
         let before = host.state();
         apply_all(&mut host, &files);
         let outcome = host.destroy();
-        prop_assert!(matches!(outcome, Outcome::Converged), "{outcome:?}");
+        prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
         // What was written of a VF that a later file does not name stays.
         let of_device = |state: &State| state.settings(&Subject::parent(nsim())).unwrap();
         prop_assert_eq!(of_device(&before), of_device(&host.state()));
         prop_assert!(host.state().parents[&nsim()].rate_nodes.is_empty());
         prop_assert!(host.record.made.is_empty() && host.record.settings.is_empty(), "{:#?}", host.record);
+    }
+
+    #[test]
+    fn an_apply_can_be_undone_as_a_plan(
+        release in release(), by_hand in by_hand(), first in whole_hosts(), second in whole_hosts(),
+    ) {
+        let mut before = start(release, by_hand);
+        apply_all(&mut before, &[first]);
+        prop_assume!(!is_refused(&before, &second));
+        let mut host = before.clone();
+        let Outcome::Converged(after) = host.apply(&desired(&second)) else { unreachable!() };
+        let outcome = host.undo(&before, Some(*after));
+        prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
+        // The driver keeps limits of a leaf as those of legacy mode, also for the next VF of that index.
+        let mut left = differences(&before.state(), &host.state());
+        left.retain(|left| !(second.contains("mode=switchdev") && left.contains("legacy rate-")));
+        // Of a name that the kernel chose nothing is written down.
+        left.retain(|left| !left.contains("representor name is"));
+        prop_assert_eq!(left, Vec::<String>::new());
+        prop_assert_eq!(&host.record, &before.record);
     }
 
     #[test]

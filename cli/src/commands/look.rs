@@ -10,6 +10,7 @@ use crate::args::{self, Format, GraphFormat, Output};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::machine::{self, Access};
+use crate::saved::Saved;
 use crate::show;
 use crate::show::plan::Heading;
 use crate::sources;
@@ -31,6 +32,10 @@ pub struct PlanOptions<'a> {
     pub detailed_exitcode: bool,
     /// Show everything.
     pub all: bool,
+    /// Save it here.
+    pub out: Option<&'a Utf8Path>,
+    /// Write it here as JSON.
+    pub json_into: Option<&'a Utf8Path>,
     /// What would be allowed.
     pub permissions: Permissions<'a>,
     /// The form of the output.
@@ -62,6 +67,14 @@ pub fn plan(file: &Utf8Path, options: &PlanOptions<'_>) -> Result<Exit, CliError
     let selection = options.part.selection();
     selection.check(&plan)?;
     let plan = plan.narrowed(&selection);
+    if let Some(path) = options.out {
+        Saved::new(file, &sources, options.part, (&state, &record), &plan)?.write(path)?;
+    }
+    if let Some(path) = options.json_into {
+        let text = serde_json::to_string_pretty(&plan)? + "\n";
+        sources::write_new(path, &text)
+            .map_err(|source| CliError::Unwritable { path: path.to_owned(), source })?;
+    }
     match options.format {
         Format::Json => show::print_json(&plan)?,
         Format::Human => {

@@ -264,6 +264,7 @@ fn kind(request: &Request) -> String {
         }
         Request::MakeRateNode { .. } => "make rate node".to_owned(),
         Request::DeleteRateNode { .. } => "delete rate node".to_owned(),
+        Request::SetVfs { .. } => "set vfs".to_owned(),
         Request::NewParent { .. } => "new parent".to_owned(),
         Request::DelParent { .. } => "del parent".to_owned(),
     }

@@ -15,6 +15,8 @@ use crate::resource::{Child, FunctionId, Side, Subject};
 #[derive(Debug, Default)]
 pub(super) struct Mirror {
     instances: BTreeSet<Handle>,
+    /// How often each was reloaded when they were dumped.
+    reloads: BTreeMap<Handle, u64>,
     ports: BTreeMap<(Handle, u32), Port>,
     /// The indexes of ports of subfunctions and VFs by what they are called: a search for each function would be
     /// quadratic.
@@ -85,6 +87,7 @@ impl Mirror {
         }
         for instance in instances {
             self.read_vfs(&instance.handle, sysfs);
+            self.reloads.insert(instance.handle.clone(), instance.reloads);
             self.appeared(instance.handle, sysfs);
         }
         for port in ports {
@@ -121,6 +124,11 @@ impl Mirror {
         let id = subject.function_id()?;
         let index = id.vf_index().filter(|index| *id == FunctionId::local_vf(&subject.parent, *index))?;
         self.vfs.get(&(wire::netlink_handle(&subject.parent), index))?.as_ref()
+    }
+
+    /// How often an instance was reloaded.
+    pub fn reloads(&self, handle: &Handle) -> u64 {
+        self.reloads.get(handle).copied().unwrap_or_default()
     }
 
     /// Takes a notification in. False when notifications were lost, and only a refill helps.

@@ -46,7 +46,7 @@ fn as_found(
     let mut wanted = |subject: &Subject| {
         let reason = Reason::forced("the value that subdevcfg found");
         let before = if in_scope(subject) { found_before(draft, subject) } else { Vec::new() };
-        Wanted::as_found(before, reason)
+        Wanted::all(before.into_iter().collect(), reason)
     };
     let address =
         |subject: &Subject| record.address(subject).map_or_else(|| subject.to_string(), str::to_owned);
@@ -58,6 +58,7 @@ fn as_found(
             address: address(subject),
             mdev_type: found.mdev_type.clone(),
             absent: false,
+            active: found.active,
             protect: record.protected.contains_key(*subject),
             left: LeftToOthers::default(),
             wanted: wanted(subject),

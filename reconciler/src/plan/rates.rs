@@ -289,8 +289,10 @@ impl Planner<'_, '_> {
                         let found = rates.settings();
                         let change = changes::between(&subject, &address, Some(&found), None, reason.clone());
                         self.draft.change(change);
-                        // One that another step takes along has no step of its own.
-                        if self.now.as_ref().is_some_and(|now| !now.rate_nodes.contains_key(name)) {
+                        // One that another step takes along has no step of its own; a later plan forgets it.
+                        if self.undoing.is_some()
+                            && self.now.as_ref().is_some_and(|now| !now.rate_nodes.contains_key(name))
+                        {
                             self.draft.bookkeeping.let_go.push(subject);
                         }
                     }

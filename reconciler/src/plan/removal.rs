@@ -47,7 +47,7 @@ pub(super) fn destroy(draft: &mut Draft<'_>, scope: Scope) {
     }
 }
 
-fn destroy_parent(
+pub(super) fn destroy_parent(
     draft: &mut Draft<'_>,
     handle: &DevlinkHandle,
     in_scope: &dyn Fn(&Subject) -> bool,
@@ -230,12 +230,13 @@ pub(super) fn found_before(draft: &mut Draft<'_>, subject: &Subject) -> Vec<Sett
         .collect()
 }
 
-/// The catalogue of a parent's driver, as far as the host file tells it.
-fn catalogue(input: &Input<'_>, handle: &DevlinkHandle) -> Option<Arc<Catalogue>> {
+/// The catalogue of a parent's driver: the one that the host file tells, else by the driver's name.
+pub(super) fn catalogue(input: &Input<'_>, handle: &DevlinkHandle) -> Option<Arc<Catalogue>> {
     let named = input.desired.parents.iter().find(|parent| parent.subject.parent == *handle);
     named.and_then(|parent| parent.catalogue.clone()).or_else(|| {
         let driver = input.state.parents.get(handle)?.driver.as_deref()?;
-        Catalogue::of_driver(driver)
+        let given = input.desired.catalogues.iter().find(|catalogue| catalogue.driver == driver);
+        given.cloned().or_else(|| Catalogue::of_driver(driver))
     })
 }
 

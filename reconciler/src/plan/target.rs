@@ -116,10 +116,9 @@ impl Planner<'_, '_> {
             None => Target { active: true, mdev_type: None, settings: Settings::new() },
         };
         target.mdev_type.clone_from(&desired.mdev_type);
+        target.active = desired.active;
         if desired.id.is_vf() {
-            target.active = self.vf_is_active(wanted, origin, found);
-        } else if self.undoing.is_none() {
-            target.active = true;
+            target.active &= self.vf_is_active(wanted, origin, found);
         }
         target.settings.extend(wanted.iter().filter(|setting| !is_bound_so(setting, found)).cloned());
         if function::netdev_is_off(&target.settings, self.catalogue) {

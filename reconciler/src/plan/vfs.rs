@@ -104,8 +104,12 @@ impl Planner<'_, '_> {
         self.now.as_ref()?.sriov.as_ref().map(|sriov| sriov.vfs)
     }
 
+    /// The number of VFs that there are to be: the file's, else the one that subdevcfg gave before and that still is.
     fn wanted_vfs(&self) -> Option<u32> {
-        match self.wanted().get(&Attribute::Vfs) {
+        let recorded = (self.desired.subject.clone(), Attribute::Vfs);
+        let recorded = self.draft.input.record.settings.get(&recorded).map(|written| &written.applied);
+        let is_there = |applied: &&Setting| self.origin.is_some_and(|origin| origin.settings().has(applied));
+        match self.wanted().get(&Attribute::Vfs).or_else(|| recorded.filter(is_there)) {
             Some(Setting::Vfs(count)) => Some(*count),
             _ => None,
         }

@@ -8,12 +8,13 @@ use uuid::Uuid;
 
 use super::netdevsim::{self, SimulatedNetdevsim};
 use super::params::{self, Params, Values};
+use crate::history::Past;
 use crate::kernel::Effect;
 use crate::record::Record;
 use crate::resource::{Capability, FunctionId, Setting, Side, Subject};
 use crate::state::{
     Eswitch, FORMAT_VERSION, Function, FunctionUser, FunctionVolatile, HostVolatile, Interface,
-    InterfaceVolatile, Lifeline, Parent, ParentVolatile, Rates, SoftSpec, State, User, Volatile,
+    InterfaceVolatile, Lifeline, Parent, ParentVolatile, Rates, Restarts, SoftSpec, State, User, Volatile,
 };
 
 /// What `create max-subdevices=` is without it (kmod's default).
@@ -59,6 +60,9 @@ pub struct SimulatedHost {
     /// The record that subdevcfg keeps on this host.
     #[serde(default)]
     pub record: Record,
+    /// The last applies on this host.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Past>,
 }
 
 /// The mark of the file.
@@ -84,6 +88,9 @@ pub(super) struct SimulatedParent {
     #[serde(default)]
     pub rate_nodes: BTreeMap<String, Rates>,
     pub next_port_index: u32,
+    /// How often it has started anew; a reset that nobody asked for is made by writing this file.
+    #[serde(default)]
+    pub restarts: Restarts,
 }
 
 /// A function with both of its interfaces and its instance's parameters.
@@ -147,6 +154,7 @@ impl SimulatedHost {
             next_random_mac: 1,
             permanent: BTreeMap::new(),
             record: Record::default(),
+            history: Vec::new(),
         }
     }
 
@@ -263,6 +271,7 @@ impl SimulatedParent {
             rate_nodes: BTreeMap::new(),
             // Port 0 is the uplink.
             next_port_index: 1,
+            restarts: Restarts::default(),
         }
     }
 
@@ -306,6 +315,7 @@ impl SimulatedParent {
             rate_nodes: self.rate_nodes.clone(),
             volatile: Volatile(ParentVolatile {
                 mdev_types: Some(BTreeMap::from(types)),
+                restarts: Some(self.restarts),
                 ..ParentVolatile::default()
             }),
         }

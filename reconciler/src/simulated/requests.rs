@@ -357,6 +357,7 @@ fn reload(host: &mut SimulatedHost, subject: &Subject) -> Answer {
         found.functions.retain(|function| function.mdev.is_some());
         found.rate_nodes.clear();
         found.params.reload(&params::OF_PARENT);
+        found.restarts.reloads += 1;
         let max_mtu = found.max_mtu();
         let switchdev = found.mode == EswitchMode::Switchdev;
         let left = found.functions.len();

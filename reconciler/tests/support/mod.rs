@@ -9,8 +9,9 @@ use subdevcfg_compiler::compile;
 use subdevcfg_compiler::source::SourceLoader;
 use subdevcfg_reconciler::apply::{Apply, KeepError, OnError, Outcome, Progress, RecordKeeper, apply};
 use subdevcfg_reconciler::desired::Desired;
+use subdevcfg_reconciler::history::{self, End, Ending, Past, Planned};
 use subdevcfg_reconciler::kernel::{Effect, Kernel, ObserveError, Request, RequestError};
-use subdevcfg_reconciler::plan::{Input, Operation, Plan, Scope, Selection, destroy, plan};
+use subdevcfg_reconciler::plan::{Input, Operation, Plan, Scope, Selection, destroy, plan, undo};
 use subdevcfg_reconciler::record::{Entry, Interrupted, Record};
 use subdevcfg_reconciler::resource::Subject;
 use subdevcfg_reconciler::simulated::SimulatedHost;
@@ -94,6 +95,31 @@ impl Host {
         drop(catch_unwind(AssertUnwindSafe(run)));
         self.kernel = kernel.inner;
         self.record = kept.0;
+    }
+
+    /// Undoes an apply that found this host.
+    pub fn undo(&mut self, before: &Self, after: Option<State>) -> Outcome {
+        let desired = Desired::default();
+        let past = Past {
+            format_version: history::FORMAT_VERSION.to_owned(),
+            number: 1,
+            began: String::new(),
+            command: "apply".to_owned(),
+            file: None,
+            planned: Planned::default(),
+            confirmation: None,
+            end: after.map(|after| End {
+                at: String::new(),
+                ending: Ending::Converged,
+                failures: Vec::new(),
+                after: Some(after),
+            }),
+            record: before.record.clone(),
+            before: before.state(),
+        };
+        let planner =
+            |state: &State, record: &Record| undo(&past, Input { desired: &desired, state, record });
+        self.carry_out(&planner, None, OnError::Undo)
     }
 
     fn carry_out(
