@@ -13,5 +13,6 @@ mod operations;
 mod ownership;
 mod plans;
 mod run;
+mod samples;
 mod scope;
 mod wrong_use;

@@ -48,6 +48,7 @@ pub(super) fn plan(draft: &mut Draft<'_>, desired: &DesiredParent) {
         catalogue: desired.catalogue.as_deref(),
         gone: BTreeMap::new(),
     };
+    planner.check_devlink_of_parent();
     planner.unmanaged();
     planner.soft_parent();
     planner.removals();
@@ -102,6 +103,11 @@ impl Planner<'_, '_> {
     /// The address under which the record knows a function that subdevcfg made.
     pub(super) fn recorded(&self, id: &FunctionId) -> Option<String> {
         self.draft.input.record.made.get(&self.of_function(id)).cloned()
+    }
+
+    /// Whether functions of the parent have a state that is set.
+    pub(super) fn has_state(&self) -> bool {
+        !self.origin.is_some_and(|parent| parent.without_devlink)
     }
 
     fn places_of(&self, function: &Function) -> Vec<Place> {
@@ -289,6 +295,7 @@ impl Planner<'_, '_> {
             address,
             catalogue: self.catalogue,
             kernel_release: &input.state.volatile.0.kernel_release,
+            has_state: self.has_state(),
             origin: Some(function),
             made_again: false,
             pending: false,

@@ -231,8 +231,8 @@ pub(super) fn found_before(draft: &mut Draft<'_>, subject: &Subject) -> Vec<Sett
 fn catalogue(input: &Input<'_>, handle: &DevlinkHandle) -> Option<Arc<Catalogue>> {
     let named = input.desired.parents.iter().find(|parent| parent.subject.parent == *handle);
     named.and_then(|parent| parent.catalogue.clone()).or_else(|| {
-        let driver = input.state.parents.get(handle)?.driver.as_deref()?;
-        Catalogue::of_driver(driver)
+        let driver = input.state.parents.get(handle)?.driver.as_deref();
+        driver.and_then(Catalogue::of_driver).or_else(|| Catalogue::of_bus(handle.bus()))
     })
 }
 
@@ -250,6 +250,7 @@ fn as_found<'a>(
         address,
         catalogue,
         kernel_release: &input.state.volatile.0.kernel_release,
+        has_state: !input.state.parents.get(handle).is_some_and(|parent| parent.without_devlink),
         origin: Some(function),
         made_again: false,
         pending: false,

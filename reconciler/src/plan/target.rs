@@ -51,6 +51,7 @@ impl Planner<'_, '_> {
         self.leave_what_goes(&mut target.settings, wanted);
         self.check_names(desired, origin);
         self.check_kernel(desired);
+        self.check_devlink(&desired.address, wanted);
         let retyped = found.as_ref().is_some_and(|found| found.mdev_type != desired.mdev_type);
         if retyped && let Some(present) = found.take() {
             let because = Reason::forced("the type of a mediated device never changes: it is made again");
@@ -77,6 +78,7 @@ impl Planner<'_, '_> {
             address: &desired.address,
             catalogue: self.catalogue,
             kernel_release: &input.state.volatile.0.kernel_release,
+            has_state: self.has_state(),
             origin,
             made_again: found.is_none(),
             pending: input.record.pending.contains(&desired.subject),

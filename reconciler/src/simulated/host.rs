@@ -7,6 +7,7 @@ use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMo
 use uuid::Uuid;
 
 use super::params::{self, Params, Values};
+use super::samples::{Sample, SimulatedSample};
 use crate::kernel::Effect;
 use crate::record::Record;
 use crate::resource::{Capability, FunctionId, Side, Subject};
@@ -36,6 +37,9 @@ pub struct SimulatedHost {
     /// Parents by the name after `subdev/`.
     #[serde(default)]
     pub(super) parents: BTreeMap<String, SimulatedParent>,
+    /// The kernel's sample drivers that are loaded.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) samples: BTreeMap<Sample, SimulatedSample>,
     /// Interface names that are taken by others.
     #[serde(default)]
     pub(super) other_interfaces: Vec<String>,
@@ -135,6 +139,7 @@ impl SimulatedHost {
             format: Format::V1,
             kernel_release: kernel_release.into(),
             parents: BTreeMap::new(),
+            samples: BTreeMap::new(),
             other_interfaces: vec!["lo".to_owned()],
             lifelines: Vec::new(),
             next_ifindex: 2,
@@ -201,7 +206,9 @@ impl SimulatedHost {
         });
         match effect {
             Effect::Gone if subject.is_parent() => parent.is_none(),
-            Effect::Gone => function.is_none(),
+            Effect::Gone => {
+                function.is_none() && !subject.function_id().is_some_and(|id| self.samples_have(id))
+            }
             Effect::Detached => function.is_none_or(|function| !function.active),
             Effect::Instance => function.is_some_and(|function| function.params.is_some()),
             Effect::Netdev => function.is_some_and(|function| function.netdev.is_some()),
@@ -215,7 +222,8 @@ impl SimulatedHost {
         let parents = self
             .parents
             .iter()
-            .map(|(name, parent)| (DevlinkHandle::new("subdev", name.as_str()), parent.state()));
+            .map(|(name, parent)| (DevlinkHandle::new("subdev", name.as_str()), parent.state()))
+            .chain(self.sample_parents());
         State {
             format_version: FORMAT_VERSION.to_owned(),
             parents: parents.collect(),
@@ -272,6 +280,7 @@ impl SimulatedParent {
         let types = MDEV_TYPES.map(|(name, size)| (name.to_owned(), left / size));
         Parent {
             driver: Some("subdev".to_owned()),
+            without_devlink: false,
             soft: Some(SoftSpec {
                 max_subdevices: Some(self.capacity),
                 lower: self.lower.clone(),
