@@ -24,6 +24,8 @@ pub struct Catalogue {
     pub soft_bus: Option<String>,
     /// The bus whose devices are all this driver's, but made by other means than `create`.
     pub bus: Option<String>,
+    /// Its devices have no devlink instance.
+    pub without_devlink: bool,
     /// The version of the kernel whose source a script made the catalogue from. Then only parameters are known, and
     /// that nothing else stands here means nothing.
     pub generated: Option<String>,

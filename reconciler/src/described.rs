@@ -78,6 +78,7 @@ fn parent_of(desired: &DesiredParent) -> Parent {
     functions.sort_by(|a, b| a.id.cmp(&b.id));
     Parent {
         driver: desired.driver.clone().or_else(|| catalogue.map(|catalogue| catalogue.driver.clone())),
+        without_devlink: catalogue.is_some_and(|catalogue| catalogue.without_devlink),
         soft: desired.create.clone(),
         sriov: sriov_of(desired),
         eswitch,

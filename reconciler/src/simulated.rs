@@ -1,13 +1,16 @@
 //! A simulated kernel: an in-memory model that refuses what the real kernel refuses, with the same errno, and lives in
 //! a JSON file between runs. It is a second, independent statement of the kernel's rules, written as the kernel is
 //! (preconditions and effects of each request); it knows nothing of the planner's rules, so that the two can disagree
-//! and a test can show it. This version plays the bundled module.
+//! and a test can show it. This version plays the bundled module, and
+//! the kernel's sample drivers for mediated devices.
 
 mod host;
 mod netdevsim;
 mod params;
+mod pci;
 mod rates;
 mod requests;
+mod samples;
 
 use std::time::Duration;
 
@@ -16,6 +19,7 @@ use crate::resource::Subject;
 use crate::state::State;
 
 pub use host::SimulatedHost;
+pub use samples::Sample;
 
 impl Kernel for SimulatedHost {
     fn observe(&mut self) -> Result<State, ObserveError> {
@@ -25,6 +29,9 @@ impl Kernel for SimulatedHost {
     fn perform(&mut self, request: &Request) -> Result<(), RequestError> {
         if netdevsim::is_one(&request.subject().parent) {
             return netdevsim::perform(self, request);
+        }
+        if pci::is_one(&request.subject().parent) {
+            return pci::perform(self, request);
         }
         requests::perform(self, request)
     }

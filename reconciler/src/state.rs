@@ -37,7 +37,8 @@ impl<T> Eq for Volatile<T> {}
 pub struct State {
     /// [`FORMAT_VERSION`] of the writer.
     pub format_version: String,
-    /// Parent devices: devlink instances that are not a function's own.
+    /// Parent devices: devlink instances that are not a function's own, and devices without one that functions can be
+    /// made on.
     pub parents: BTreeMap<DevlinkHandle, Parent>,
     /// What could not be read. A subject that is listed here is not known to be absent.
     #[serde(default)]
@@ -169,9 +170,12 @@ impl fmt::Display for Unreadable {
 /// A parent device.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parent {
-    /// The driver, as devlink info reports it.
+    /// The driver, as devlink info or sysfs reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver: Option<String>,
+    /// It has no devlink instance: no eswitch, no parameters and no ports, so that its functions have no state to set.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_devlink: bool,
     /// How it was made, if it was made in software.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soft: Option<SoftSpec>,

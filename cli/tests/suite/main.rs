@@ -14,6 +14,7 @@ mod operations;
 mod ownership;
 mod plans;
 mod run;
+mod samples;
 mod saved;
 mod scope;
 mod wrong_use;

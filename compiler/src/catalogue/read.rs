@@ -108,6 +108,7 @@ fn catalogue(document: &Document) -> Catalogue {
         driver: driver.and_then(|node| argument(node, 0)).unwrap_or_default(),
         soft_bus: driver.and_then(|node| text(node, "soft-bus")).map(str::to_owned),
         bus: driver.and_then(|node| text(node, "bus")).map(str::to_owned),
+        without_devlink: driver.and_then(|node| node.property("devlink")?.boolean()) == Some(false),
         generated: driver.and_then(|node| text(node, "generated")).map(str::to_owned),
         params: document.all("param").flat_map(params).collect(),
         function_attributes: document.all("function-attribute").filter_map(function_attribute).collect(),

@@ -85,8 +85,10 @@ impl Mirror {
         for (uuid, mdev) in mdevs {
             self.insert_mdev(uuid, mdev);
         }
+        for parent in sysfs.sriov_parents() {
+            self.read_vfs(&wire::netlink_handle(&parent), sysfs);
+        }
         for instance in instances {
-            self.read_vfs(&instance.handle, sysfs);
             self.reloads.insert(instance.handle.clone(), instance.reloads);
             self.appeared(instance.handle, sysfs);
         }

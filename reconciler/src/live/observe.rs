@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use subdevcfg_compiler::values::{Cmode, EswitchMode, Scalar};
+use subdevcfg_compiler::values::{Cmode, DevlinkHandle, EswitchMode, Scalar};
 use subdevcfg_netlink::conversation::Datagrams;
 use subdevcfg_netlink::devlink::{Handle, Param, Port, RateObject};
 use subdevcfg_netlink::route::Link;
@@ -136,6 +136,10 @@ impl<D: Datagrams> LiveKernel<D> {
                 None => moved = true,
             }
         }
+        for handle in self.without_devlink()? {
+            let parent = self.parent_without_devlink(&handle, &dumps)?;
+            parents.insert(handle, parent);
+        }
         moved |= self.absorb(Instant::now())? > 0;
         let state = State {
             format_version: FORMAT_VERSION.to_owned(),
@@ -220,16 +224,7 @@ impl<D: Datagrams> LiveKernel<D> {
             ));
         }
         let with_port: BTreeSet<&FunctionId> = ports.iter().map(|(id, _)| id).collect();
-        let seen = |uuid| with_port.contains(&FunctionId::Mdev { uuid });
-        let portless: Vec<_> = self
-            .mirror
-            .mdevs_of(&name)
-            .filter(|(_, mdev)| mdev.port_index.is_none())
-            .map(|(uuid, _)| uuid)
-            .filter(|uuid| !seen(*uuid))
-            .collect();
-        for uuid in portless {
-            let id = FunctionId::Mdev { uuid };
+        for id in self.portless(&name).into_iter().filter(|id| !with_port.contains(id)) {
             functions.push(self.function(&Subject::function(name.clone(), id.clone()), &id, None, dumps));
         }
         self.vfs(handle, (&ports, eswitch), &mut functions, dumps);
@@ -237,6 +232,7 @@ impl<D: Datagrams> LiveKernel<D> {
         let uplink = self.mirror.uplink(handle).and_then(|index| dumps.links.get(&index));
         Ok(Parent {
             driver: dumps.drivers.get(handle).cloned(),
+            without_devlink: false,
             soft: self.sysfs.soft(&name),
             eswitch,
             params,
@@ -282,6 +278,53 @@ impl<D: Datagrams> LiveKernel<D> {
             function.volatile.0.users.extend(self.vfio_users(&subject, dumps.open_files.as_ref()));
             function.vf = Some(vf);
         }
+    }
+
+    /// The devices without a devlink instance that functions can be made on.
+    fn without_devlink(&self) -> Result<Vec<DevlinkHandle>, ObserveError> {
+        let mut found = self.sysfs.mdev_parents()?;
+        found.extend(self.sysfs.sriov_parents());
+        found.sort();
+        found.dedup();
+        found.retain(|handle| !self.mirror.has(&Subject::parent(handle.clone())));
+        Ok(found)
+    }
+
+    /// What sysfs tells of such a device; what devlink would tell is absent.
+    fn parent_without_devlink(
+        &mut self,
+        handle: &DevlinkHandle,
+        dumps: &Dumps,
+    ) -> Result<Parent, ObserveError> {
+        let mut functions = Vec::new();
+        for id in self.portless(handle) {
+            functions.push(self.function(&Subject::function(handle.clone(), id.clone()), &id, None, dumps));
+        }
+        let name = wire::netlink_handle(handle);
+        self.vfs(&name, (&[], Eswitch::default()), &mut functions, dumps);
+        functions.sort_by(|a, b| a.id.cmp(&b.id));
+        let is_on = |link: &&Link| vfs::is_on(link, &name);
+        let uplink = dumps.links.values().find(is_on);
+        Ok(Parent {
+            driver: self.sysfs.driver(handle),
+            without_devlink: true,
+            sriov: self.sysfs.sriov(handle),
+            functions,
+            volatile: Volatile(ParentVolatile {
+                mdev_types: Some(self.sysfs.mdev_types(handle)?),
+                uplink_up: uplink.is_some_and(|link| link.up),
+                uplink: uplink.map(|link| link.name.clone()),
+                users: uplink.and_then(|link| dumps.users.get(&link.index)).cloned().unwrap_or_default(),
+                ..ParentVolatile::default()
+            }),
+            ..Parent::default()
+        })
+    }
+
+    /// The mediated devices of a parent that have no port there.
+    fn portless(&self, parent: &DevlinkHandle) -> Vec<FunctionId> {
+        let mdevs = self.mirror.mdevs_of(parent).filter(|(_, mdev)| mdev.port_index.is_none());
+        mdevs.map(|(uuid, _)| FunctionId::Mdev { uuid }).collect()
     }
 
     fn function(

@@ -89,6 +89,19 @@ impl Sysfs {
         Some(Mdev { parent, kind, port_index: number(&link.join("port_index")) })
     }
 
+    /// The devices that mediated devices can be made on, whether they have a devlink instance or not
+    /// (`mdev_register_parent` in `drivers/vfio/mdev/mdev_core.c` links each into this class).
+    pub fn mdev_parents(&self) -> Result<Vec<DevlinkHandle>, ObserveError> {
+        let class = self.root.join("sys/class/mdev_bus");
+        Ok(list(&class)?.iter().filter_map(|name| own_name(&class.join(name))).collect())
+    }
+
+    /// The driver that a device is bound to. Devices of a class have none.
+    pub fn driver(&self, handle: &DevlinkHandle) -> Option<String> {
+        let link = self.device(handle.bus(), handle.device())?.join("driver");
+        link.read_link_utf8().ok()?.file_name().map(str::to_owned)
+    }
+
     /// An auxiliary device's place.
     pub fn auxiliary(&self, device: &str) -> Option<Auxiliary> {
         let link = self.device("auxiliary", device)?;
@@ -157,14 +170,12 @@ impl Sysfs {
         mdev_type: &str,
         uuid: Uuid,
     ) -> Result<(), RequestError> {
-        let parts = [parent.bus(), parent.device(), mdev_type];
-        if !parts.into_iter().all(is_name) {
+        let device = device_folder(&self.root, parent.bus(), parent.device());
+        let Some(device) = device.filter(|_| is_name(mdev_type)) else {
             let message = format!("`{mdev_type}` is not the name of an mdev type of {parent}");
             return Err(refused(Errno::EINVAL, message, None));
-        }
-        let [bus, device, mdev_type] = parts;
-        let file = format!("sys/bus/{bus}/devices/{device}/mdev_supported_types/{mdev_type}/create");
-        self.write(&file, &uuid.to_string())
+        };
+        self.write(&format!("{device}/mdev_supported_types/{mdev_type}/create"), &uuid.to_string())
     }
 
     /// Removes one. It is gone when this returns (`mdev_device_remove` of the kernel's mdev core).
@@ -207,7 +218,7 @@ impl Sysfs {
     }
 
     fn device(&self, bus: &str, device: &str) -> Option<Utf8PathBuf> {
-        (is_name(bus) && is_name(device)).then(|| self.root.join(format!("sys/bus/{bus}/devices/{device}")))
+        Some(self.root.join(device_folder(&self.root, bus, device)?))
     }
 
     fn list(&self, folder: &str) -> Result<Vec<String>, ObserveError> {
@@ -226,12 +237,26 @@ fn list(folder: &Utf8Path) -> Result<Vec<String>, ObserveError> {
     entries.map(|entry| Ok(entry.map_err(failed)?.file_name().to_owned())).collect()
 }
 
-/// The device that a device is on: the folder above it, named by its bus (`subsystem`) and its own name.
+/// The folder of a device below the root. A device of a class that is on no bus is named by the class, as the samples
+/// mtty and mdpy are: `mtty/mtty`.
+fn device_folder(root: &Utf8Path, bus: &str, device: &str) -> Option<String> {
+    if !is_name(bus) || !is_name(device) {
+        return None;
+    }
+    let (on_bus, in_class) = (format!("sys/bus/{bus}/devices/{device}"), format!("sys/class/{bus}/{device}"));
+    Some(if !root.join(&on_bus).exists() && root.join(&in_class).exists() { in_class } else { on_bus })
+}
+
+/// The device that a device is on: the folder above it.
 fn parent_device(link: &Utf8Path) -> Option<DevlinkHandle> {
+    own_name(link.canonicalize_utf8().ok()?.parent()?)
+}
+
+/// What a device is called: by its bus or class (`subsystem`) and its own name.
+fn own_name(link: &Utf8Path) -> Option<DevlinkHandle> {
     let device = link.canonicalize_utf8().ok()?;
-    let parent = device.parent()?;
-    let bus = parent.join("subsystem").read_link_utf8().ok()?;
-    Some(DevlinkHandle::new(bus.file_name()?, parent.file_name()?))
+    let bus = device.join("subsystem").read_link_utf8().ok()?;
+    Some(DevlinkHandle::new(bus.file_name()?, device.file_name()?))
 }
 
 fn text(file: &Utf8Path) -> Option<String> {

@@ -70,6 +70,24 @@ impl Tree {
     }
 }
 
+/// A device of a class on no bus, as the kernel's sample drivers have it, with one mediated device.
+fn add_sample(tree: &Tree) {
+    let folder = "sys/devices/virtual/mtty/mtty";
+    tree.file(&format!("{folder}/mdev_supported_types/mtty-2/available_instances"), "11\n");
+    tree.file(&format!("{folder}/mdev_supported_types/mtty-2/create"), "");
+    tree.file("sys/class/mtty/uevent", "");
+    tree.file("sys/class/mdev_bus/uevent", "");
+    symlink(tree.root.join("sys/class/mtty"), tree.root.join(format!("{folder}/subsystem"))).unwrap();
+    for class in ["mtty", "mdev_bus"] {
+        symlink(tree.root.join(folder), tree.root.join(format!("sys/class/{class}/mtty"))).unwrap();
+    }
+    let uuid = "9b3f4a52-6a0e-4b6a-9c1d-000000000002";
+    tree.device("mdev", uuid, &format!("{folder}/{uuid}"));
+    symlink("../mdev_supported_types/mtty-2", tree.root.join(format!("{folder}/{uuid}/mdev_type"))).unwrap();
+    // The module's parents are in the class, too.
+    symlink(tree.root.join("sys/devices/subdev/nic0"), tree.root.join("sys/class/mdev_bus/nic0")).unwrap();
+}
+
 fn handle(text: &str) -> Handle {
     wire::netlink_handle(&text.parse().unwrap())
 }
@@ -332,6 +350,29 @@ fn not_supported_not_permitted_and_busy_are_told_apart() {
         _ => Ok(one_parent(command)),
     };
     assert_eq!(observe(params), ["subdev/nic0"]);
+}
+
+#[test]
+fn a_device_without_devlink_is_found_by_its_mediated_devices() {
+    let tree = Tree::new();
+    add_sample(&tree);
+    let answers =
+        |command| if command == ESWITCH_GET { Err(Errno::EOPNOTSUPP) } else { Ok(one_parent(command)) };
+    let mut kernel = live(&tree, answers, 0);
+    let state = kernel.observe().unwrap();
+    let [(mtty, found), (nic0, module)] = &state.parents.iter().collect::<Vec<_>>()[..] else {
+        panic!("{:#?}", state.parents)
+    };
+    assert_eq!((mtty.to_string(), nic0.to_string()), ("mtty/mtty".to_owned(), "subdev/nic0".to_owned()));
+    assert!(found.without_devlink && !module.without_devlink);
+    assert_eq!(found.volatile.0.mdev_types.as_ref().unwrap()["mtty-2"], 11);
+    let [device] = found.functions.as_slice() else { panic!("{found:#?}") };
+    assert_eq!((device.mdev_type.as_deref(), device.active), (Some("mtty-2"), true));
+    let uuid = "9b3f4a52-6a0e-4b6a-9c1d-000000000003".parse().unwrap();
+    let (parent, id) = ((*mtty).clone(), FunctionId::Mdev { uuid });
+    kernel.perform(&Request::Create { parent, id, mdev_type: Some("mtty-2".to_owned()) }).unwrap();
+    let create = "sys/devices/virtual/mtty/mtty/mdev_supported_types/mtty-2/create";
+    assert_eq!(tree.read(create), uuid.to_string());
 }
 
 #[test]

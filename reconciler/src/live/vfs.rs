@@ -96,12 +96,15 @@ fn pf_link<'l>(
     parent: &Handle,
     uplink: Option<u32>,
 ) -> Option<&'l mut Link> {
-    let is_on = |link: &Link| {
-        link.device.as_ref().is_some_and(|(bus, device)| (bus, device) == (&parent.bus, &parent.device))
-    };
-    let mut found = links.filter(|link| Some(link.index) == uplink || is_on(link) && !link.vfs.is_empty());
+    let mut found =
+        links.filter(|link| Some(link.index) == uplink || is_on(link, parent) && !link.vfs.is_empty());
     // In switchdev mode representors are on the device as well, and tell of no VFs.
     found.find(|link| !link.vfs.is_empty())
+}
+
+/// Whether a link is a netdev of this device.
+pub(super) fn is_on(link: &Link, parent: &Handle) -> bool {
+    link.device.as_ref().is_some_and(|(bus, device)| (bus, device) == (&parent.bus, &parent.device))
 }
 
 /// What a PF has set for its VFs, by their indexes.

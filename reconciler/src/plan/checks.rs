@@ -6,7 +6,7 @@ use super::lane::Step;
 use super::parent::Planner;
 use crate::desired::DesiredFunction;
 use crate::kernel::Request;
-use crate::resource::Setting;
+use crate::resource::{Attribute, Setting, Settings};
 use crate::rules::{self, Stage};
 use crate::state::Function;
 
@@ -35,6 +35,30 @@ impl Planner<'_, '_> {
             {
                 let text = format!("{attribute} came with Linux {major}.{minor}, and this is {release}");
                 self.draft.refuse(&desired.address, text);
+            }
+        }
+    }
+
+    /// Attributes that devlink has, on a device without an instance there.
+    pub(super) fn check_devlink(&mut self, address: &str, wanted: &Settings) {
+        if !self.origin.is_some_and(|parent| parent.without_devlink) {
+            return;
+        }
+        for attribute in wanted.iter().map(Setting::attribute).filter(Attribute::needs_devlink) {
+            let text =
+                format!("{attribute} needs devlink, and the device has no devlink instance: leave it out");
+            self.draft.refuse(address, text);
+        }
+    }
+
+    /// The same of the device itself, and of what is of its eswitch.
+    pub(super) fn check_devlink_of_parent(&mut self) {
+        let desired = self.desired;
+        self.check_devlink(&desired.address, &desired.wanted.settings);
+        if self.origin.is_some_and(|parent| parent.without_devlink) {
+            for node in &desired.rate_nodes {
+                let text = "rate nodes need devlink, and the device has no devlink instance: leave it out";
+                self.draft.refuse(&node.address, text);
             }
         }
     }

@@ -37,6 +37,8 @@ pub(super) struct Context<'a> {
     pub address: &'a str,
     pub catalogue: Option<&'a Catalogue>,
     pub kernel_release: &'a str,
+    /// Functions of this parent have a state that is set. Others run as soon as they are made.
+    pub has_state: bool,
     /// The function as the apply finds it; `None` when it is not there.
     pub origin: Option<&'a Function>,
     /// An earlier step of the plan takes the function away.
@@ -53,9 +55,10 @@ pub(super) struct Context<'a> {
 pub(super) fn delete_steps(context: &Context<'_>, origin: &Function, impact: Impact) -> Vec<Step> {
     let mut steps = Vec::new();
     let rebuilt = context.restore(None);
+    let is_stopped = origin.active && context.has_state;
     let (later, first): (Vec<_>, Vec<_>) =
-        rebuilt.into_iter().partition(|step| origin.active && step.stage >= Stage::Activate);
-    if origin.active {
+        rebuilt.into_iter().partition(|step| is_stopped && step.stage >= Stage::Activate);
+    if is_stopped {
         let mut step = context.step(Stage::StopRemoved, context.set_active(false), context.reason.clone());
         step.effect = Some(Effect::Detached);
         step.impact = impact;
@@ -183,7 +186,7 @@ impl Context<'_> {
         step.undo = vec![(self.delete(), Some(Effect::Gone))];
         step.effect = wants(target, Side::Representor).then_some(Effect::Representor);
         steps.push(step);
-        *now = Now { exists: true, active: false, settings: self.new_settings(target) };
+        *now = Now { exists: true, active: !self.has_state, settings: self.new_settings(target) };
     }
 
     fn delete(&self) -> Request {

@@ -41,6 +41,7 @@ pub(super) fn plan(draft: &mut Draft<'_>, desired: &DesiredParent) {
         return;
     }
     let mut planner = Planner::new(draft, desired, origin, desired.catalogue.as_deref());
+    planner.check_devlink_of_parent();
     planner.unmanaged();
     steps(&mut planner);
     let lane = planner.lane;
@@ -116,6 +117,11 @@ impl Planner<'_, '_> {
     /// The address under which the record knows a function that subdevcfg made.
     pub(super) fn recorded(&self, id: &FunctionId) -> Option<String> {
         self.recorded_child(&self.of_function(id))
+    }
+
+    /// Whether functions of the parent have a state that is set.
+    pub(super) fn has_state(&self) -> bool {
+        !self.origin.is_some_and(|parent| parent.without_devlink)
     }
 
     fn places_of(&self, function: &Function) -> Vec<Place> {
@@ -306,6 +312,7 @@ impl Planner<'_, '_> {
             address,
             catalogue: self.catalogue,
             kernel_release: &input.state.volatile.0.kernel_release,
+            has_state: self.has_state(),
             origin: Some(function),
             made_again: false,
             pending: false,

@@ -234,9 +234,11 @@ pub(super) fn found_before(draft: &mut Draft<'_>, subject: &Subject) -> Vec<Sett
 pub(super) fn catalogue(input: &Input<'_>, handle: &DevlinkHandle) -> Option<Arc<Catalogue>> {
     let named = input.desired.parents.iter().find(|parent| parent.subject.parent == *handle);
     named.and_then(|parent| parent.catalogue.clone()).or_else(|| {
-        let driver = input.state.parents.get(handle)?.driver.as_deref()?;
-        let given = input.desired.catalogues.iter().find(|catalogue| catalogue.driver == driver);
-        given.cloned().or_else(|| Catalogue::of_driver(driver))
+        let driver = input.state.parents.get(handle)?.driver.as_deref();
+        let given =
+            input.desired.catalogues.iter().find(|catalogue| Some(catalogue.driver.as_str()) == driver);
+        let known = given.cloned().or_else(|| driver.and_then(Catalogue::of_driver));
+        known.or_else(|| Catalogue::of_bus(handle.bus()))
     })
 }
 
@@ -254,6 +256,7 @@ fn as_found<'a>(
         address,
         catalogue,
         kernel_release: &input.state.volatile.0.kernel_release,
+        has_state: !input.state.parents.get(handle).is_some_and(|parent| parent.without_devlink),
         origin: Some(function),
         made_again: false,
         pending: false,

@@ -39,6 +39,7 @@ impl Planner<'_, '_> {
         self.check_names(desired, origin);
         self.check_kernel(desired);
         self.check_legacy(desired);
+        self.check_devlink(&desired.address, &by_devlink(desired, wanted));
         let retyped = found.as_ref().is_some_and(|found| found.mdev_type != desired.mdev_type);
         if retyped && let Some(present) = found.take() {
             let because = Reason::forced("the type of a mediated device never changes: it is made again");
@@ -65,6 +66,7 @@ impl Planner<'_, '_> {
             address: &desired.address,
             catalogue: self.catalogue,
             kernel_release: &input.state.volatile.0.kernel_release,
+            has_state: self.has_state(),
             origin,
             made_again: found.is_none(),
             pending: input.record.pending.contains(&desired.subject),
@@ -162,6 +164,12 @@ impl Planner<'_, '_> {
         let restarts = mac.is_some_and(|mac| !settings.has(mac));
         wants_netdev && in_force && !restarts && !self.draft.input.record.pending.contains(&desired.subject)
     }
+}
+
+/// What devlink shows the way to: of a VF all but its netdev, which is below its PCI device.
+fn by_devlink(desired: &DesiredFunction, wanted: &Settings) -> Settings {
+    let is_of_device = |attribute: &Attribute| desired.id.is_vf() && attribute.side() == Some(Side::Netdev);
+    wanted.iter().filter(|setting| !is_of_device(&setting.attribute())).cloned().collect()
 }
 
 /// What the file says of a function. Others have some of one that is there; a new one begins with all.

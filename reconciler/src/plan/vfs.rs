@@ -392,6 +392,7 @@ impl Planner<'_, '_> {
             origin: Some(origin),
             made_again: found.is_none(),
             pending: false,
+            has_state: true,
             why: &|_| Reason::forced("nobody named it: it comes back as it was"),
             reason: &reason,
         };

@@ -125,6 +125,29 @@ impl Attribute {
         matches!(self, Self::RateParent | Self::TxShare | Self::TxMax | Self::TxPriority | Self::TxWeight)
     }
 
+    /// Whether the kernel has it by devlink, or on what devlink shows the way to.
+    #[must_use]
+    pub const fn needs_devlink(&self) -> bool {
+        match self {
+            Self::EswitchMode
+            | Self::InlineMode
+            | Self::EncapMode
+            | Self::Mac
+            | Self::Capability(_)
+            | Self::MaxIoEqs
+            | Self::RateParent
+            | Self::TxShare
+            | Self::TxMax
+            | Self::TxPriority
+            | Self::TxWeight
+            | Self::Param(..)
+            | Self::Name(_)
+            | Self::Mtu(_)
+            | Self::Up(_) => true,
+            Self::Vfs | Self::Bind | Self::Legacy(_) => false,
+        }
+    }
+
     /// The part of an address that names this attribute of a parent or function.
     #[must_use]
     pub fn part(&self) -> Part {

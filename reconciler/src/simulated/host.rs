@@ -8,6 +8,8 @@ use uuid::Uuid;
 
 use super::netdevsim::{self, SimulatedNetdevsim};
 use super::params::{self, Params, Values};
+use super::pci::{self, SimulatedPf};
+use super::samples::{Sample, SimulatedSample};
 use crate::history::Past;
 use crate::kernel::Effect;
 use crate::record::Record;
@@ -41,6 +43,12 @@ pub struct SimulatedHost {
     /// Devices of the kernel's simulator, by the name after `netdevsim/`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) netdevsims: BTreeMap<String, SimulatedNetdevsim>,
+    /// PCI devices that can have VFs and have no devlink instance, by their addresses.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) pfs: BTreeMap<String, SimulatedPf>,
+    /// The kernel's sample drivers that are loaded.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) samples: BTreeMap<Sample, SimulatedSample>,
     /// Interface names that are taken by others.
     #[serde(default)]
     pub(super) other_interfaces: Vec<String>,
@@ -147,6 +155,8 @@ impl SimulatedHost {
             kernel_release: kernel_release.into(),
             parents: BTreeMap::new(),
             netdevsims: BTreeMap::new(),
+            pfs: BTreeMap::new(),
+            samples: BTreeMap::new(),
             other_interfaces: vec!["lo".to_owned()],
             lifelines: Vec::new(),
             next_ifindex: 2,
@@ -218,6 +228,9 @@ impl SimulatedHost {
         if netdevsim::is_one(&subject.parent) {
             return netdevsim::shows(self, subject, effect);
         }
+        if pci::is_one(&subject.parent) {
+            return pci::shows(self, subject, effect);
+        }
         let parent =
             (subject.parent.bus() == "subdev").then(|| self.parents.get(subject.parent.device())).flatten();
         let function = subject.function_id().and_then(|id| {
@@ -225,8 +238,10 @@ impl SimulatedHost {
         });
         match effect {
             Effect::Gone if subject.is_parent() => parent.is_none(),
-            Effect::Gone => function.is_none(),
             Effect::Attached | Effect::Vfs => false,
+            Effect::Gone => {
+                function.is_none() && !subject.function_id().is_some_and(|id| self.samples_have(id))
+            }
             Effect::Detached => function.is_none_or(|function| !function.active),
             Effect::Instance => function.is_some_and(|function| function.params.is_some()),
             Effect::Netdev => function.is_some_and(|function| function.netdev.is_some()),
@@ -241,7 +256,9 @@ impl SimulatedHost {
             .parents
             .iter()
             .map(|(name, parent)| (DevlinkHandle::new("subdev", name.as_str()), parent.state()))
-            .chain(self.netdevsim_parents());
+            .chain(self.netdevsim_parents())
+            .chain(self.pf_parents())
+            .chain(self.sample_parents());
         State {
             format_version: FORMAT_VERSION.to_owned(),
             parents: parents.collect(),
@@ -299,6 +316,7 @@ impl SimulatedParent {
         let types = MDEV_TYPES.map(|(name, size)| (name.to_owned(), left / size));
         Parent {
             driver: Some("subdev".to_owned()),
+            without_devlink: false,
             soft: Some(SoftSpec {
                 max_subdevices: Some(self.capacity),
                 lower: self.lower.clone(),

@@ -7,7 +7,7 @@ use super::host::{
     SimulatedFunction, SimulatedHost, SimulatedInterface, SimulatedMdev, SimulatedParent, size_of_type,
 };
 use super::params::{self, Params, Values};
-use super::rates;
+use super::{rates, samples};
 use crate::kernel::{Request, RequestError};
 use crate::resource::{Capability, FunctionId, Setting, Side, Subject};
 use crate::state::SoftSpec;
@@ -100,8 +100,11 @@ fn create(
     id: &FunctionId,
     mdev_type: Option<&str>,
 ) -> Answer {
-    let uuid_taken =
-        host.parents.values().flat_map(|parent| &parent.functions).any(|other| other.id() == *id);
+    let uuid_taken = host.samples_have(id)
+        || host.parents.values().flat_map(|parent| &parent.functions).any(|other| other.id() == *id);
+    if let (Some(sample), FunctionId::Mdev { uuid }) = (host.sample(handle), id) {
+        return samples::create(host, sample, *uuid, mdev_type.unwrap_or_default(), uuid_taken);
+    }
     let missing = |error| if id.is_mdev() { refuse(Errno::ENOENT, "") } else { error };
     // A mediated device is made by a write to a file below its parent.
     let found = parent(host, handle).map_err(missing)?;
@@ -188,6 +191,9 @@ fn default_mac(host: &mut SimulatedHost, base: Option<MacAddr>, sf_number: u32) 
 }
 
 fn delete(host: &mut SimulatedHost, handle: &DevlinkHandle, id: &FunctionId) -> Answer {
+    if let Some(sample) = host.sample(handle) {
+        return samples::delete(host, sample, id);
+    }
     function(host, handle, id)?;
     parent(host, handle)?.functions.retain(|function| function.id() != *id);
     Ok(())

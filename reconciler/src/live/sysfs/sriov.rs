@@ -20,7 +20,23 @@ const WRITE_DEADLINE: Duration = Duration::from_mins(5);
 /// The bus on which VFs are devices of their own.
 const PCI: &str = "pci";
 
+/// The bus of the kernel's simulator, whose VFs are none.
+const NETDEVSIM: &str = "netdevsim";
+
 impl Sysfs {
+    /// The devices that can have VFs: PCI functions, and those of netdevsim.
+    pub fn sriov_parents(&self) -> Vec<DevlinkHandle> {
+        let can = |handle: &DevlinkHandle| {
+            let file = self.device(handle.bus(), handle.device()).map(|device| device.join("sriov_totalvfs"));
+            handle.bus() != PCI || file.and_then(|file| number(&file)).is_some_and(|most| most > 0)
+        };
+        let devices = |bus: &str| {
+            let names = super::list(&self.root.join(format!("sys/bus/{bus}/devices"))).unwrap_or_default();
+            names.into_iter().map(|name| DevlinkHandle::new(bus, name)).collect::<Vec<_>>()
+        };
+        [PCI, NETDEVSIM].into_iter().flat_map(devices).filter(can).collect()
+    }
+
     /// What a device has of SR-IOV; `None` where it can have no VFs. Not by `sriov_numvfs`, which waits for whoever
     /// changes the number.
     pub fn sriov(&self, handle: &DevlinkHandle) -> Option<Sriov> {
