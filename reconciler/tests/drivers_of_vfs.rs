@@ -32,7 +32,9 @@ fn text((vfs, named): &Device) -> String {
         let _ = writeln!(text, " vfs {vfs}");
     }
     for (index, driver) in named.iter().enumerate() {
-        let Some(driver) = driver.filter(|_| u32::try_from(index).unwrap() < vfs.unwrap_or(0)) else { continue };
+        let Some(driver) = driver.filter(|_| u32::try_from(index).unwrap() < vfs.unwrap_or(0)) else {
+            continue;
+        };
         let bind = driver.map(|driver| format!("bind {driver}; ")).unwrap_or_default();
         let _ = writeln!(text, " subdevice v{index} {{ vf {index} pf=1; {bind}}}");
     }

@@ -325,7 +325,9 @@ impl Planner<'_, '_> {
     /// Whether the file names it, or subdevcfg made it and takes it away.
     fn is_ours(&self, subject: &Subject) -> bool {
         let named = match &subject.child {
-            Some(Child::Function(id)) => self.desired_function(id).is_some(),
+            Some(Child::Function(id)) => {
+                self.desired_function(id).is_some() || id.is_vf() && self.counts_vfs()
+            }
             Some(Child::RateNode(name)) => self.is_named_rate_node(name),
             None => true,
         };
@@ -343,7 +345,7 @@ impl Planner<'_, '_> {
     }
 
     /// Whether a node that something is below now will not be there at the end.
-    fn rate_node_goes(&self, name: &str) -> bool {
+    pub(super) fn rate_node_goes(&self, name: &str) -> bool {
         let is_there = self.now.as_ref().is_some_and(|now| now.rate_nodes.contains_key(name));
         let is_made = self.recorded_child(&self.of_rate_node(name)).is_some();
         !self.is_named_rate_node(name) && (is_made || !is_there)

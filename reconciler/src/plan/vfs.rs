@@ -346,13 +346,16 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// The VFs that no subdevice names get back what steps on the parent took from them.
+    /// The VFs that no subdevice names get back what steps on the parent took from them, and leave rate nodes that go.
     pub(super) fn unnamed_vfs(&mut self) {
         let count = self.vf_count().unwrap_or(0);
         for origin in self.origin_functions().to_vec() {
             let found = self.now.as_ref().and_then(|now| now.function(&origin.id)).cloned();
             let stays = is_own(&origin.id) && origin.id.vf_index().is_some_and(|index| index < count);
-            if stays && self.desired_function(&origin.id).is_none() && found.as_ref() != Some(&origin) {
+            let above = origin.rates.as_ref().and_then(|rates| rates.parent.as_deref());
+            let moves = self.counts_vfs() && above.is_some_and(|above| self.rate_node_goes(above));
+            let changes = moves || found.as_ref() != Some(&origin);
+            if stays && changes && self.desired_function(&origin.id).is_none() {
                 self.unnamed_vf(&origin, found.as_ref());
             }
         }
