@@ -1,16 +1,19 @@
-//! Mediated devices of parents without devlink: the kernel's sample drivers, simulated.
+//! Other people's devices, simulated: the kernel's sample drivers of mediated devices, which have no devlink, netdevsim,
+//! and a controller with virtual functions.
 
 use serde_json::json;
 
 use crate::run::{Host, example, snapshot};
 
-/// A host with the sample drivers loaded.
+/// A host with all of them.
 pub fn host() -> Host {
     let host = Host::new();
     let loaded = json!({
         "format": "subdevcfg-simulated-host/1",
         "kernel_release": "6.12.0-simulated",
         "samples": { "mtty": {}, "mdpy": {} },
+        "netdevsims": { "netdevsim1": {}, "netdevsim2": {} },
+        "pfs": { "0000:01:00.0": { "driver": "nvme", "most_vfs": 4 } },
     });
     host.write("host.json", &loaded.to_string());
     host
