@@ -18,6 +18,7 @@ mod rates;
 mod removal;
 mod reset;
 mod selection;
+mod soft_parent;
 mod target;
 mod vfs;
 

@@ -2,6 +2,8 @@
 //! files.
 
 mod sriov;
+#[cfg(test)]
+mod tests;
 mod vfio;
 
 use std::collections::BTreeMap;

@@ -2,21 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use subdevcfg_compiler::address::Part;
 use subdevcfg_compiler::catalogue::{Catalogue, Impact, Reset};
-use subdevcfg_compiler::values::{EswitchMode, Scalar};
+use subdevcfg_compiler::values::EswitchMode;
 
 use super::function::{self, Context};
 use super::lane::{Draft, Lane, Step};
 use super::places::{self, Place};
-use super::{Action, NoteKind, Reversible, Swept, bookkeeping, changes, rates};
+use super::{Action, NoteKind, Reversible, Swept, bookkeeping, changes, rates, soft_parent};
 use crate::desired::{DesiredFunction, DesiredParent};
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
 use crate::record::RecordChange;
 use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject};
 use crate::rules::{self, Needs, Stage};
-use crate::state::{Function, Parent, Rates, SoftSpec, Unreadable};
+use crate::state::{Function, Parent, Rates, Unreadable};
 
 /// Plans one parent of the host file.
 pub(super) fn plan(draft: &mut Draft<'_>, desired: &DesiredParent) {
@@ -93,7 +92,7 @@ impl<'d, 'a> Planner<'d, 'a> {
 }
 
 impl Planner<'_, '_> {
-    fn subject(&self) -> &Subject {
+    pub(super) fn subject(&self) -> &Subject {
         &self.desired.subject
     }
 
@@ -124,7 +123,7 @@ impl Planner<'_, '_> {
         !self.origin.is_some_and(|parent| parent.without_devlink)
     }
 
-    fn places_of(&self, function: &Function) -> Vec<Place> {
+    pub(super) fn places_of(&self, function: &Function) -> Vec<Place> {
         places::of_function(&self.subject().parent, function)
     }
 
@@ -190,72 +189,8 @@ impl Planner<'_, '_> {
         }
     }
 
-    fn soft_parent(&mut self) {
-        let Some(spec) = &self.desired.create else { return };
-        let handle = self.subject().parent.clone();
-        let buses = self.draft.input.state.volatile.0.soft_buses.as_deref();
-        if self.origin.is_none() && buses.is_some_and(|buses| !buses.iter().any(|bus| bus == handle.bus())) {
-            let bus = handle.bus();
-            let text =
-                format!("this kernel has no bus `{bus}` to make it on: load its module (modprobe {bus})");
-            self.draft.refuse(&self.desired.address, text);
-        }
-        let make = Request::NewParent { handle: handle.clone(), spec: spec.clone() };
-        let remove = Request::DelParent { handle };
-        let reason = self.desired.wanted.reason.clone();
-        if let Some(origin) = self.origin {
-            let Some(found) = &origin.soft else {
-                self.draft.refuse(&self.desired.address, "it exists, and subdevcfg's module did not make it");
-                return;
-            };
-            let differs = [
-                spec.max_subdevices.is_some() && spec.max_subdevices != found.max_subdevices,
-                spec.lower.is_some() && spec.lower != found.lower,
-                spec.mac_base.is_some() && spec.mac_base != found.mac_base,
-            ];
-            if differs == [false; 3] {
-                return;
-            }
-            let because = Reason::forced(
-                "the words of `create` are the parent's identity: another parent takes its place",
-            );
-            if !self.draft.input.record.made.contains_key(self.subject()) {
-                let text = "the words of `create` differ from those it was made with, and subdevcfg did not make it: \
-                            write them as they are, or remove it by hand";
-                self.draft.refuse(&self.desired.address, text);
-            }
-            self.changes_of_functions_that_go(origin);
-            self.take_all_functions(&because);
-            self.take_rate_nodes(&because);
-            let mut step = Step::new(Stage::RemoveParent, &self.desired.address, remove.clone(), because);
-            step.effect = Some(Effect::Gone);
-            step.impact = self.price(rules::PARENT);
-            step.reversible = Reversible::ConfigurationOnly;
-            step.undo = super::removal::restore_parent(&self.draft.input, self.subject(), self.catalogue);
-            step.frees = origin.functions.iter().flat_map(|function| self.places_of(function)).collect();
-            self.lane.parent.push(step);
-        }
-        let mut step = Step::new(Stage::MakeParent, &self.desired.address, make, reason);
-        step.undo = vec![(remove, Some(Effect::Gone))];
-        self.lane.parent.push(step);
-        self.now = Some(Parent { soft: Some(spec.clone()), ..super::removal::new_parent(self.catalogue) });
-    }
-
-    /// Functions that are not named any more go with a parent that is replaced.
-    fn changes_of_functions_that_go(&mut self, origin: &Parent) {
-        for function in &origin.functions {
-            let named = self.desired_function(&function.id).is_some();
-            let Some(address) = self.recorded(&function.id).filter(|_| !named) else { continue };
-            let subject = self.of_function(&function.id);
-            let reason = Reason::forced("it goes with its parent, and the file does not name it any more");
-            let mut change = changes::between(&subject, &address, Some(&function.settings()), None, reason);
-            change.impact = if function.active { rules::DELETE } else { Impact::None };
-            self.draft.change(change);
-        }
-    }
-
     /// Notes that a step takes all functions; those that nobody may take are a refusal.
-    fn take_all_functions(&mut self, because: &Reason) {
+    pub(super) fn take_all_functions(&mut self, because: &Reason) {
         let functions: Vec<FunctionId> = self
             .now
             .iter()
@@ -544,11 +479,11 @@ impl Planner<'_, '_> {
             change.replace_paths = vec!["create".to_owned()];
         }
         if self.lane.parent.iter().any(|step| step.stage == Stage::MakeParent) {
-            let words = self.desired.create.iter().flat_map(create_words);
+            let words = self.desired.create.iter().flat_map(soft_parent::create_words);
             change.after.get_or_insert_default().extend(words);
             let found = self.origin.and_then(|parent| parent.soft.as_ref());
             if let Some(before) = &mut change.before {
-                before.extend(found.into_iter().flat_map(create_words));
+                before.extend(found.into_iter().flat_map(soft_parent::create_words));
             }
         }
         self.draft.change(change);
@@ -569,14 +504,4 @@ fn reset_by_reload(function: &Function) -> Function {
         rates: function.rates.as_ref().map(lost),
         ..function.clone()
     }
-}
-
-/// The words of `create` by their addresses.
-fn create_words(spec: &SoftSpec) -> impl Iterator<Item = (String, Scalar)> {
-    let words = [
-        ("max-subdevices", spec.max_subdevices.map(Scalar::from)),
-        ("lower", spec.lower.as_ref().map(|name| Scalar::Text(name.to_string()))),
-        ("mac-base", spec.mac_base.map(|mac| Scalar::Text(mac.to_string()))),
-    ];
-    words.into_iter().filter_map(|(word, value)| Some((Part::Create(Some(word)).to_string(), value?)))
 }

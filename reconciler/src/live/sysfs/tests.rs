@@ -1,0 +1,159 @@
+//! SR-IOV over an invented sysfs. What a real kernel does is the lab's to show.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Command;
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+use nix::errno::Errno;
+use tempfile::TempDir;
+
+use super::*;
+use crate::state::VfioUser;
+
+const DEVICES: &str = "sys/bus/pci/devices";
+const PF: &str = "0000:01:00.0";
+
+/// A PF with room for four VFs, the two that it has, and a driver of each.
+struct Tree {
+    folder: TempDir,
+    root: Utf8PathBuf,
+}
+
+impl Tree {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
+        let tree = Self { folder, root };
+        for (file, text) in
+            [("sriov_totalvfs", "4\n"), ("sriov_numvfs", "2\n"), ("sriov_drivers_autoprobe", "1\n")]
+        {
+            tree.file(&format!("{DEVICES}/{PF}/{file}"), text);
+        }
+        for index in 0..2 {
+            let vf = tree.root.join(DEVICES).join(format!("0000:01:00.{}", index + 1));
+            fs::create_dir_all(&vf).unwrap();
+            symlink(format!("../{PF}"), vf.join("physfn")).unwrap();
+            symlink(
+                format!("../{}", vf.file_name().unwrap()),
+                tree.root.join(format!("{DEVICES}/{PF}/virtfn{index}")),
+            )
+            .unwrap();
+            tree.file(&format!("{DEVICES}/{}/driver_override", vf.file_name().unwrap()), "(null)\n");
+        }
+        tree.file("sys/bus/pci/drivers_probe", "");
+        tree
+    }
+
+    fn file(&self, path: &str, text: &str) {
+        let path = self.root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.root.join(path)).unwrap()
+    }
+
+    fn sysfs(&self) -> Sysfs {
+        assert!(self.folder.path().exists());
+        Sysfs::new(&self.root)
+    }
+}
+
+fn pf() -> DevlinkHandle {
+    DevlinkHandle::new("pci", PF)
+}
+
+fn vf() -> DevlinkHandle {
+    DevlinkHandle::new("pci", "0000:01:00.1")
+}
+
+#[test]
+fn vfs_are_counted_by_their_devices() {
+    let tree = Tree::new();
+    let found = tree.sysfs().sriov(&pf()).unwrap();
+    assert_eq!((found.vfs, found.autoprobe, found.most.0), (2, Some(true), Some(4)));
+    assert_eq!(tree.sysfs().sriov_parents(), [pf()]);
+    assert_eq!(tree.sysfs().sriov(&vf()), None);
+    assert_eq!(tree.sysfs().vf_address(&pf(), 1).unwrap().to_string(), "pci/0000:01:00.2");
+    let device = tree.sysfs().vf_device(&vf()).unwrap();
+    assert_eq!((device.driver, device.driver_override), (None, None));
+}
+
+#[test]
+fn autoprobe_is_off_only_around_the_write_and_the_others_are_probed() {
+    let tree = Tree::new();
+    tree.sysfs().set_vfs(&pf(), 2, &[0]).unwrap();
+    assert_eq!(tree.read(&format!("{DEVICES}/{PF}/sriov_drivers_autoprobe")), "1\n");
+    // The one that is not held.
+    assert_eq!(tree.read("sys/bus/pci/drivers_probe"), "0000:01:00.2");
+}
+
+#[test]
+fn a_number_that_the_driver_does_not_keep_is_an_error_and_autoprobe_is_on_again() {
+    let tree = Tree::new();
+    let numvfs = tree.root.join(format!("{DEVICES}/{PF}/sriov_numvfs"));
+    fs::remove_file(&numvfs).unwrap();
+    // It takes any number and keeps none.
+    symlink("/dev/null", &numvfs).unwrap();
+    let error = tree.sysfs().set_vfs(&pf(), 2, &[]).unwrap_err();
+    assert_eq!(error.kernel_message(), Some("the driver took 2 for the number of VFs, and 0 were there"));
+    assert_eq!(tree.read(&format!("{DEVICES}/{PF}/sriov_drivers_autoprobe")), "1\n");
+    assert_eq!(tree.read("sys/bus/pci/drivers_probe"), "");
+    // Nor does a refusal leave it off.
+    fs::remove_file(&numvfs).unwrap();
+    let error = tree.sysfs().set_vfs(&pf(), 2, &[]).unwrap_err();
+    assert!(matches!(error, RequestError::Refused { errno: Errno::ENOENT, .. }), "{error}");
+    assert_eq!(tree.read(&format!("{DEVICES}/{PF}/sriov_drivers_autoprobe")), "1\n");
+}
+
+#[test]
+fn a_write_that_does_not_end_is_told_of() {
+    let tree = Tree::new();
+    let pipe = tree.root.join("unbind");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // Nobody reads it, so that it cannot be opened.
+    let error = tree.sysfs().write_within("unbind", "0000:01:00.1", Duration::from_millis(20)).unwrap_err();
+    assert!(matches!(&error, RequestError::Blocked { file, .. } if file == "/unbind"), "{error}");
+    // The write goes on: it ends when somebody lets it.
+    assert_eq!(fs::read_to_string(&pipe).unwrap(), "0000:01:00.1");
+}
+
+#[test]
+fn an_override_is_an_empty_line_when_it_is_taken_back() {
+    let tree = Tree::new();
+    let sysfs = tree.sysfs();
+    let file = format!("{DEVICES}/0000:01:00.1/driver_override");
+    sysfs.set_driver_override(&vf(), Some("vfio-pci")).unwrap();
+    assert_eq!(sysfs.vf_device(&vf()).unwrap().driver_override.as_deref(), Some("vfio-pci"));
+    fs::write(tree.root.join(&file), "").unwrap();
+    sysfs.set_driver_override(&vf(), None).unwrap();
+    assert_eq!(tree.read(&file), "\n");
+}
+
+#[test]
+fn who_has_a_group_or_a_device_open_is_found_and_what_cannot_be_seen_counts_as_open() {
+    let tree = Tree::new();
+    let group = tree.root.join(format!("{DEVICES}/0000:01:00.1/iommu_group"));
+    symlink("/sys/kernel/iommu_groups/7", group).unwrap();
+    fs::create_dir_all(tree.root.join(format!("{DEVICES}/0000:01:00.1/vfio-dev/vfio3"))).unwrap();
+    let open = |pid: u32, target: &str| {
+        fs::create_dir_all(tree.root.join(format!("proc/{pid}/fd"))).unwrap();
+        symlink(target, tree.root.join(format!("proc/{pid}/fd/5"))).unwrap();
+        tree.file(&format!("proc/{pid}/comm"), "qemu\n");
+    };
+    open(11, "/dev/vfio/vfio");
+    open(12, "/dev/vfio/8");
+    let users = || tree.sysfs().vfio_users(&vf(), &tree.sysfs().open_vfio_files());
+    assert!(tree.sysfs().is_vfio(&vf()));
+    assert_eq!(users(), []);
+    open(13, "/dev/vfio/7");
+    open(14, "/dev/vfio/devices/vfio3");
+    assert_eq!(users(), [VfioUser::Process("qemu".to_owned(), 13), VfioUser::Process("qemu".to_owned(), 14)]);
+    fs::remove_dir_all(tree.root.join("proc")).unwrap();
+    // A process whose files cannot be listed.
+    tree.file("proc/15/fd", "");
+    assert_eq!(users(), [VfioUser::Unknown]);
+}
