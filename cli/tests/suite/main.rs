@@ -17,4 +17,5 @@ mod run;
 mod samples;
 mod saved;
 mod scope;
+mod vfs;
 mod wrong_use;

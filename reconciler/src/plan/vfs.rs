@@ -372,7 +372,7 @@ impl Planner<'_, '_> {
     pub(super) fn leave_other_mode(&self, target: &mut Settings) {
         match self.mode() {
             Some(EswitchMode::Legacy) => {
-                target.retain(|attribute| !super::target::is_of_switchdev(attribute))
+                target.retain(|attribute| !super::target::is_of_switchdev(attribute));
             }
             Some(EswitchMode::Switchdev) => {
                 target.retain(|attribute| !matches!(attribute, Attribute::Legacy(_)));

@@ -25,7 +25,7 @@ const MOST_VFS: u32 = 4;
 const RATE_UNIT: u64 = 125_000;
 const MOST_UNITS: u64 = 5000;
 
-/// `ETH_MAX_MTU` (include/uapi/linux/if_ether.h).
+/// `ETH_MAX_MTU` (`include/uapi/linux/if_ether.h`).
 const MOST_MTU: u32 = 65535;
 
 type Answer = Result<(), RequestError>;

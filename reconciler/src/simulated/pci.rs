@@ -1,4 +1,4 @@
-//! A PCI device that can have VFs and has no devlink instance, as an NVMe controller is: the number of VFs
+//! A PCI device that can have VFs and has no devlink instance, as an `NVMe` controller is: the number of VFs
 //! (drivers/pci/iov.c), their drivers and `driver_override` (drivers/base/bus.c, drivers/base/dd.c).
 
 use nix::errno::Errno;
@@ -121,7 +121,11 @@ pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
             let subject = Subject::function(parent.clone(), id.clone());
             let default = host.pfs.get(parent.device()).map(|pf| pf.driver.clone()).unwrap_or_default();
             let vf = host.vf(&subject)?;
-            if *active { vf.probe(&default) } else { vf.unbind() }
+            if !*active {
+                return vf.unbind();
+            }
+            vf.probe(&default);
+            Ok(())
         }
         Request::Set { subject, .. } | Request::Reload { subject } => {
             Err(RequestError::Vanished(format!("{subject} has no devlink instance")))
@@ -172,12 +176,11 @@ impl SimulatedPf {
 impl SimulatedVf {
     /// `drivers_probe_store`: a device that has a driver keeps it; of an override only that driver is tried, and one that
     /// nobody has loaded is none.
-    fn probe(&mut self, default: &str) -> Answer {
+    fn probe(&mut self, default: &str) {
         if self.driver.is_none() {
             let wanted = self.driver_override.as_deref().unwrap_or(default);
             self.driver = [default, VFIO].contains(&wanted).then(|| wanted.to_owned());
         }
-        Ok(())
     }
 
     /// `unbind_store`; without a driver there is no such file.

@@ -1,0 +1,72 @@
+//! VFs as somebody meets them in plans: what is refused, who is in the way, what is told of.
+
+use serde_json::json;
+
+use crate::run::{Host, snapshot};
+
+/// A host with a controller that has two VFs, the first open by a virtual machine, and a netdevsim in switchdev mode.
+fn host() -> Host {
+    let host = Host::new();
+    let vfio = json!({ "driver": "vfio-pci", "driver_override": "vfio-pci", "users": [{ "process": ["qemu-system-x86", 4711] }] });
+    let loaded = json!({
+        "format": "subdevcfg-simulated-host/1",
+        "kernel_release": "6.12.0-simulated",
+        "netdevsims": { "netdevsim1": { "mode": "switchdev" } },
+        "pfs": { "0000:01:00.0": { "driver": "nvme", "most_vfs": 4, "vfs": [vfio, { "driver": "nvme" }] } },
+    });
+    host.write("host.json", &loaded.to_string());
+    host
+}
+
+fn pci(body: &str) -> String {
+    format!("subdevcfg version=1\nhost lab\ndevice \"pci/0000:01:00.0\" {{\n{body}\n}}\n")
+}
+
+fn netdevsim(body: &str) -> String {
+    format!("subdevcfg version=1\nhost lab\ndevice \"netdevsim/netdevsim1\" {{\n{body}\n}}\n")
+}
+
+#[test]
+fn a_function_that_is_open_is_taken_only_by_name() {
+    let host = host();
+    let fewer = pci("    vfs 1\n    subdevice vm {\n        vf 0\n        bind vfio-pci\n    }");
+    snapshot("cli", "vfs-open", &host.plan(&fewer).all());
+    let refused = host.run(&[
+        "apply",
+        "host.kdl",
+        "--yes",
+        "--allow",
+        "vf-recount",
+        "--allow-in-use",
+        "pci/0000:01:00.0#vm",
+    ]);
+    assert_eq!(refused.code, 3, "{}", refused.all());
+    let done =
+        host.run(&["apply", "host.kdl", "--yes", "--allow", "vf-recount", "--evict", "pci/0000:01:00.0#vm"]);
+    assert_eq!(done.code, 0, "{}", done.all());
+}
+
+#[test]
+fn what_cannot_be_is_refused_and_what_is_not_there_is_told_of() {
+    let host = host();
+    snapshot("cli", "vfs-too-many", &host.plan(&pci("    vfs 5")).all());
+    snapshot(
+        "cli",
+        "vfs-not-there",
+        &host.plan(&pci("    subdevice vm {\n        vf 3\n        bind vfio-pci\n    }")).all(),
+    );
+    snapshot(
+        "cli",
+        "vfs-legacy-in-switchdev",
+        &host
+            .plan(&netdevsim("    vfs 1\n    subdevice a {\n        vf 0\n        legacy vlan=7\n    }"))
+            .all(),
+    );
+    snapshot(
+        "cli",
+        "vfs-absent",
+        &host.plan(&pci("    subdevice vm absent=#true {\n        vf 1\n    }")).all(),
+    );
+    let soft = "subdevcfg version=1\nhost lab\ndevice \"subdev/nic0\" {\n    create\n    vfs 2\n}\n";
+    snapshot("cli", "vfs-of-none", &host.plan(soft).all());
+}
