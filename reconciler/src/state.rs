@@ -2,6 +2,8 @@
 //! kernel. Each object keeps what changes by itself (indexes, kernel-chosen names) in a part of its own, `volatile`:
 //! "as before" and equality mean everything else.
 
+mod hardware;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -9,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::{
     Cmode, DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr, Rate, Scalar,
 };
+
+pub use hardware::Hardware;
 
 use crate::resource::{Capability, Child, FunctionId, Setting, Settings, Side, Subject};
 
@@ -188,6 +192,9 @@ pub struct ParentVolatile {
     /// How often the device has started anew, where its driver counts that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restarts: Option<Restarts>,
+    /// What the device is.
+    #[serde(default, skip_serializing_if = "Hardware::is_unknown")]
+    pub hardware: Hardware,
 }
 
 /// How often a device has started anew since its driver was loaded. What it loses by that nobody took away.

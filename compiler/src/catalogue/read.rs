@@ -113,6 +113,7 @@ fn catalogue(document: &Document) -> Catalogue {
         function_attributes: document.all("function-attribute").filter_map(function_attribute).collect(),
         netdev_needs: names("netdev-needs"),
         sf: document.all("sf").next().and_then(manners),
+        sf_capacity: document.all("sf-capacity").find_map(|node| argument(node, 0)),
         mdev: document.all("mdev").next().and_then(manners),
         reset_by_reload: names("reset-by-reload")
             .iter()

@@ -95,7 +95,10 @@ fn a_driver_reset_is_taken_for_ordinary_drift() {
     apply(file);
     // By the card, and by somebody's reload. What was made again is not in anybody's way.
     for (line, words) in [
-        ("echo 1 > /sys/kernel/debug/subdev/nic0/reset", "RESET   subdev/nic0: its health was recovered once"),
+        (
+            "echo 1 > /sys/kernel/debug/subdev/nic0/reset",
+            "RESET   subdev/nic0: its health was recovered once",
+        ),
         ("devlink dev reload subdev/nic0", "RESET   subdev/nic0: it was reloaded once"),
     ] {
         sh(line);
