@@ -19,7 +19,15 @@ enum Value {
     Bool(bool),
 }
 
-include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
+pub(crate) use files::{CATALOGUE, DRIVERS, LANGUAGE};
+
+mod files {
+    #![expect(clippy::unreadable_literal, reason = "build.rs writes this, and nobody reads it")]
+
+    use super::{Node, Value};
+
+    include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
+}
 
 /// The nodes of a file as a document. It has no places: nobody is shown a place in these files.
 pub(crate) fn document(nodes: &[Node]) -> Document {
