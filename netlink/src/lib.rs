@@ -11,6 +11,7 @@
 pub mod conversation;
 pub mod devlink;
 pub mod error;
+pub mod recording;
 pub mod route;
 pub mod socket;
 mod uapi;

@@ -7,6 +7,7 @@ mod back;
 mod bookkeeping;
 mod changes;
 mod checks;
+mod found;
 mod function;
 mod in_use;
 mod lane;
@@ -16,6 +17,7 @@ mod protection;
 mod put_back;
 mod rates;
 mod removal;
+mod require;
 mod reset;
 mod selection;
 mod soft_parent;
@@ -287,7 +289,10 @@ pub struct Input<'a> {
 /// Works out the plan that brings the host to what is desired.
 #[must_use]
 pub fn plan(input: Input<'_>) -> Plan {
+    let placed = found::placed(input.desired, input.state);
+    let input = Input { desired: &placed, ..input };
     let mut draft = lane::Draft::new(input);
+    found::refuse_doubles(&mut draft);
     bookkeeping::tell_of_interruption(&mut draft);
     for desired in &input.desired.parents {
         parent::plan(&mut draft, desired);
@@ -300,6 +305,8 @@ pub fn plan(input: Input<'_>) -> Plan {
 /// Works out the plan that takes away what subdevcfg made and puts back what it changed, as far as `scope` goes.
 #[must_use]
 pub fn destroy(input: Input<'_>, scope: Scope) -> Plan {
+    let placed = found::placed(input.desired, input.state);
+    let input = Input { desired: &placed, ..input };
     let mut draft = lane::Draft::new(input);
     bookkeeping::tell_of_interruption(&mut draft);
     removal::destroy(&mut draft, scope);

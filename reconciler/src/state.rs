@@ -2,6 +2,7 @@
 //! kernel. Each object keeps what changes by itself (indexes, kernel-chosen names) in a part of its own, `volatile`:
 //! "as before" and equality mean everything else.
 
+mod hardware;
 mod sriov;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::{
     Cmode, DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr, Rate, Scalar,
 };
+
+pub use hardware::Hardware;
 
 use crate::resource::{Capability, Child, FunctionId, Setting, Settings, Side, Subject};
 
@@ -217,6 +220,9 @@ pub struct ParentVolatile {
     /// How often the device has started anew, where its driver counts that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restarts: Option<Restarts>,
+    /// What the device is.
+    #[serde(default, skip_serializing_if = "Hardware::is_unknown")]
+    pub hardware: Hardware,
 }
 
 /// How often a device has started anew since its driver was loaded. What it loses by that nobody took away.

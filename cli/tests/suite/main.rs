@@ -5,6 +5,7 @@ mod catalogues;
 mod checking;
 mod diagnostics;
 mod folding;
+mod found;
 mod gitops;
 mod history;
 mod in_use;

@@ -67,6 +67,7 @@ fn what_cannot_be_is_refused_and_what_is_not_there_is_told_of() {
         "vfs-absent",
         &host.plan(&pci("    subdevice vm absent=#true {\n        vf 1\n    }")).all(),
     );
+    snapshot("cli", "vfs-required", &host.plan(&pci("    require vf-capacity=8")).all());
     let soft = "subdevcfg version=1\nhost lab\ndevice \"subdev/nic0\" {\n    create\n    vfs 2\n}\n";
     snapshot("cli", "vfs-of-none", &host.plan(soft).all());
 }

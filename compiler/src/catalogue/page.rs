@@ -59,6 +59,9 @@ impl Catalogue {
         if let Some(manners) = &self.mdev {
             fact("mdev", format!("Mediated devices, {}.", self::manners(manners)));
         }
+        if let Some(resource) = &self.sf_capacity {
+            fact("sf-capacity", format!("The room for subfunctions is the resource `{resource}`."));
+        }
         for mdev_type in &self.mdev_types {
             fact(&format!("mdev-type {mdev_type}"), format!("Mediated devices of the type `{mdev_type}`."));
         }

@@ -3,6 +3,7 @@
 
 mod conformance;
 mod convergence;
+mod counts;
 mod faults;
 mod guest;
 mod history;

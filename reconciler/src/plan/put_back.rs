@@ -88,6 +88,8 @@ fn as_found(
         exclusive: None,
         create: None,
         left: LeftToOthers::default(),
+        required: <_>::default(),
+        wants: <_>::default(),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::kernel::Effect;
 use crate::record::Record;
 use crate::resource::{Capability, FunctionId, Setting, Side, Subject};
 use crate::state::{
-    Eswitch, FORMAT_VERSION, Function, FunctionUser, FunctionVolatile, HostVolatile, Interface,
+    Eswitch, FORMAT_VERSION, Function, FunctionUser, FunctionVolatile, Hardware, HostVolatile, Interface,
     InterfaceVolatile, Lifeline, Parent, ParentVolatile, Rates, Restarts, SoftSpec, State, User, Volatile,
 };
 
@@ -99,6 +99,9 @@ pub(super) struct SimulatedParent {
     /// How often it has started anew; a reset that nobody asked for is made by writing this file.
     #[serde(default)]
     pub restarts: Restarts,
+    /// What the device is, as somebody has written it into the file; the pool is a resource as in `kmod/health.c`.
+    #[serde(default)]
+    pub hardware: Hardware,
 }
 
 /// A function with both of its interfaces and its instance's parameters.
@@ -289,12 +292,19 @@ impl SimulatedParent {
             // Port 0 is the uplink.
             next_port_index: 1,
             restarts: Restarts::default(),
+            hardware: Hardware::default(),
         }
     }
 
     /// The MTU limit of interfaces that are made from now on.
     pub fn max_mtu(&self) -> u32 {
         u32::try_from(self.params.number("max_mtu")).unwrap_or(u32::MAX)
+    }
+
+    fn hardware(&self) -> Hardware {
+        let mut hardware = self.hardware.clone();
+        hardware.resources.insert("subdevices".to_owned(), self.capacity.into());
+        hardware
     }
 
     /// Places of the pool that are taken.
@@ -334,6 +344,7 @@ impl SimulatedParent {
             volatile: Volatile(ParentVolatile {
                 mdev_types: Some(BTreeMap::from(types)),
                 restarts: Some(self.restarts),
+                hardware: self.hardware(),
                 ..ParentVolatile::default()
             }),
         }
