@@ -204,6 +204,16 @@ pub enum Command {
         #[command(flatten)]
         machine: Machine,
     },
+    /// Show what tells two hosts apart: two host files, two states that `state --format json` wrote, or one of each.
+    #[command(after_help = "Example: subdevcfg diff host.state.json host.kdl")]
+    Diff {
+        /// A host file or a state.
+        before: Utf8PathBuf,
+        /// A host file or a state.
+        after: Utf8PathBuf,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Show what is on this host now.
     #[command(after_help = "Example: subdevcfg state --format json > host.state.json")]
     State {

@@ -2,6 +2,7 @@
 
 mod apply;
 mod check;
+mod diff;
 mod explain;
 mod format;
 mod look;
@@ -61,6 +62,7 @@ pub fn run(cli: &Cli) -> Result<Exit, CliError> {
         Command::Show { plan, all, output } => past::show_saved(plan, *all, *output),
         Command::Forget { address, machine } => past::forget(address, machine),
         Command::UndoUnlessConfirmed { number, until, machine } => timer::run(*number, *until, machine),
+        Command::Diff { before, after, output } => diff::diff(before, after, *output),
         Command::State { machine, output } => look::state(machine, *output),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man { command: _, into: Some(folder) } => manual::pages(folder),
