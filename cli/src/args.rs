@@ -361,6 +361,19 @@ pub struct Change {
     /// once, and the next run goes on from there).
     #[arg(long, value_name = "WHAT", default_value = "undo")]
     pub on_error: OnError,
+    /// The form of the progress on standard error.
+    #[arg(long, default_value = "human")]
+    pub log_format: LogFormat,
+}
+
+/// Forms of progress.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A line an operation, for people.
+    #[default]
+    Human,
+    /// A JSON object an operation, for programs.
+    Json,
 }
 
 /// What is done when an operation fails.
