@@ -114,8 +114,9 @@ pub enum Command {
         json_into: Option<Utf8PathBuf>,
         #[command(flatten)]
         guard: Guard,
-        #[command(flatten)]
-        output: Output,
+        /// The form of what goes to standard output.
+        #[arg(long, default_value = "human")]
+        format: PlanFormat,
     },
     /// Make the host as its file says.
     #[command(
@@ -413,6 +414,17 @@ pub enum Format {
     Human,
     /// JSON for programs.
     Json,
+}
+
+/// Forms of plans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// Text for people.
+    Human,
+    /// JSON for programs.
+    Json,
+    /// Markdown: the verdict, and the whole plan folded.
+    Markdown,
 }
 
 /// Notations of graphs.

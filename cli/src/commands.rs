@@ -34,7 +34,7 @@ pub fn run(cli: &Cli) -> Result<Exit, CliError> {
             out,
             json_into,
             guard,
-            output,
+            format,
         } => {
             let options = look::PlanOptions {
                 state: state.as_deref(),
@@ -46,7 +46,7 @@ pub fn run(cli: &Cli) -> Result<Exit, CliError> {
                 out: out.as_deref(),
                 json_into: json_into.as_deref(),
                 permissions: guard.permissions(),
-                format: output.format,
+                format: *format,
             };
             look::plan(file, &options)
         }

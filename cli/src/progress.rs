@@ -79,9 +79,7 @@ impl Lines {
                     request,
                     elapsed_ms: elapsed.as_millis(),
                 };
-                serde_json::to_string(&told)
-                    .map_err(io::Error::from)
-                    .and_then(|line| writeln!(out, "{line}"))
+                serde_json::to_string(&told).map_err(io::Error::from).and_then(|line| writeln!(out, "{line}"))
             }
         };
         let _ = out.flush();
