@@ -382,6 +382,16 @@ impl State {
         }
     }
 
+    /// Everything that has attributes: parents, their functions, their rate nodes.
+    pub fn subjects(&self) -> impl Iterator<Item = Subject> {
+        self.parents.iter().flat_map(|(handle, parent)| {
+            let functions = parent.functions.iter();
+            let functions = functions.map(|function| Subject::function(handle.clone(), function.id.clone()));
+            let nodes = parent.rate_nodes.keys().map(|name| Subject::rate_node(handle.clone(), name.clone()));
+            std::iter::once(Subject::parent(handle.clone())).chain(functions).chain(nodes)
+        })
+    }
+
     /// Why this could not be read, if it could not.
     #[must_use]
     pub fn unread(&self, what: &Unreadable) -> Option<&str> {

@@ -4,6 +4,7 @@
 mod catalogues;
 mod checking;
 mod diagnostics;
+mod diff;
 mod folding;
 mod found;
 mod gitops;
