@@ -10,8 +10,10 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use subdevcfg_compiler::model::HostModel;
 use subdevcfg_reconciler::apply::{KeepError, RecordKeeper};
-use subdevcfg_reconciler::kernel::{Effect, Kernel, ObserveError, Request, RequestError};
+use subdevcfg_reconciler::desired::Desired;
+use subdevcfg_reconciler::kernel::{DeviceAttributes, Effect, Kernel, ObserveError, Request, RequestError};
 use subdevcfg_reconciler::live::LiveKernel;
+use subdevcfg_reconciler::plan::attributes_to_tell;
 use subdevcfg_reconciler::record::{Entry, Record};
 use subdevcfg_reconciler::resource::Subject;
 use subdevcfg_reconciler::simulated::SimulatedHost;
@@ -54,12 +56,14 @@ pub enum Access {
     Change,
 }
 
-/// Opens the machine that the command line names.
-pub fn open(machine: &args::Machine, access: Access) -> Result<Machine, CliError> {
-    match &machine.simulate {
+/// Opens the machine that the command line names, to make it as is desired or to compare it with that.
+pub fn open(machine: &args::Machine, access: Access, desired: &Desired) -> Result<Machine, CliError> {
+    let mut machine = match &machine.simulate {
         Some(path) => open_simulated(path),
         None => open_live(access),
-    }
+    }?;
+    machine.kernel.tell(attributes_to_tell(desired, &machine.record));
+    Ok(machine)
 }
 
 fn open_simulated(path: &Utf8Path) -> Result<Machine, CliError> {
@@ -89,6 +93,10 @@ struct SimulatedFile {
 }
 
 impl Kernel for SimulatedFile {
+    fn tell(&mut self, attributes: DeviceAttributes) {
+        self.host.borrow_mut().tell(attributes);
+    }
+
     fn observe(&mut self) -> Result<State, ObserveError> {
         self.host.borrow_mut().observe()
     }

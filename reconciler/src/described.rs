@@ -5,7 +5,7 @@ use subdevcfg_compiler::catalogue::{Catalogue, ParamOwner};
 use subdevcfg_compiler::values::EswitchMode;
 
 use crate::desired::{Desired, DesiredFunction, DesiredParent};
-use crate::plan::{default_attributes, default_params, netdev_is_off};
+use crate::plan::{default_attributes, default_params, netdev_is_off, type_without_host};
 use crate::record::{Record, Written};
 use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject};
 use crate::rules::NEW_INTERFACE_MTU;
@@ -98,7 +98,8 @@ fn function_of(
     mode: Option<EswitchMode>,
 ) -> Function {
     let wanted = &desired.wanted.settings;
-    let defaults = default_params(catalogue, ParamOwner::Function, desired.mdev_type.as_deref());
+    let mdev_type = desired.mdev_type.as_ref().map(|wanted| type_without_host(wanted, catalogue));
+    let defaults = default_params(catalogue, ParamOwner::Function, mdev_type.as_deref());
     let defaults = defaults.chain(default_attributes(catalogue));
     let all: Settings = defaults.chain(wanted.iter().cloned()).collect();
     let named = |side| wanted.get(&Attribute::Name(side)).is_some();
@@ -108,7 +109,15 @@ fn function_of(
     let interface = |side, there: bool| there.then(|| interface_of(wanted, side));
     Function {
         id: desired.id.clone(),
-        mdev_type: desired.mdev_type.clone(),
+        mdev_type,
+        // Of several writes to one attribute the last is what it has.
+        attrs: wanted
+            .iter()
+            .filter_map(|setting| match setting {
+                Setting::Device { name, value, .. } => Some((name.clone(), value.clone())),
+                _ => None,
+            })
+            .collect(),
         mac: match wanted.get(&Attribute::Mac) {
             Some(Setting::Mac(mac)) => Some(*mac),
             _ => None,

@@ -83,7 +83,7 @@ pub struct DesiredFunction {
     /// Its address.
     pub address: String,
     /// The type, for a mediated device.
-    pub mdev_type: Option<String>,
+    pub mdev_type: Option<MdevType>,
     /// It must not be there, and none of what follows counts.
     pub absent: bool,
     /// Nothing may restart or remove it.
@@ -124,12 +124,14 @@ pub struct Wanted {
     pub settings: Settings,
     /// The place that asks for the subject itself.
     pub reason: Reason,
+    /// The attributes that are written in the order of the file.
+    pub order: Vec<Attribute>,
     reasons: BTreeMap<Attribute, Reason>,
 }
 
 impl Wanted {
     const fn new(reason: Reason) -> Self {
-        Self { settings: Settings::new(), reason, reasons: BTreeMap::new() }
+        Self { settings: Settings::new(), reason, order: Vec::new(), reasons: BTreeMap::new() }
     }
 
     fn add(&mut self, setting: Setting, reason: Reason) {
@@ -158,6 +160,22 @@ impl Desired {
             for_other_kernels: host.left_out.iter().map(|&span| sources.cite(span)).collect(),
         })
     }
+}
+
+/// The `attr` nodes, in the order of the file.
+fn device_attributes(mdev: &Mdev) -> Vec<Setting> {
+    let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
+    let setting = |(name, value): &'_ (String, String), nth| Setting::Device {
+        name: name.clone(),
+        nth,
+        value: value.clone(),
+    };
+    let counted = mdev.attrs.iter().map(|attr| {
+        let count = seen.entry(&attr.0).or_default();
+        *count += 1;
+        setting(attr, *count - 1)
+    });
+    counted.collect()
 }
 
 fn left_to_others(ignored: &[Sourced<String>], owner: Option<&Sourced<Owner>>) -> LeftToOthers {
@@ -226,7 +244,15 @@ impl Places<'_> {
         subdevice: &Subdevice,
     ) -> Option<DesiredFunction> {
         let id = FunctionId::of(&subdevice.lifecycle.value)?;
+        let mdev = match &subdevice.lifecycle.value {
+            Lifecycle::Mdev(mdev) => Some(mdev),
+            _ => None,
+        };
         let mut wanted = Wanted::new(self.asked(subdevice.name.span));
+        for setting in mdev.into_iter().flat_map(device_attributes) {
+            wanted.order.push(setting.attribute());
+            wanted.add(setting, self.asked(subdevice.lifecycle.span));
+        }
         if let Some(mac) = &subdevice.function.mac {
             wanted.add(Setting::Mac(mac.value), self.of(mac));
         }
@@ -256,12 +282,7 @@ impl Places<'_> {
             subject: Subject::function(parent.clone(), id.clone()),
             id,
             address: subdevice.address(device).to_string(),
-            mdev_type: match &subdevice.lifecycle.value {
-                Lifecycle::Mdev(Mdev { mdev_type: MdevType::Directory(directory), .. }) => {
-                    Some(directory.clone())
-                }
-                _ => None,
-            },
+            mdev_type: mdev.map(|mdev| mdev.mdev_type.clone()),
             absent: subdevice.is_absent(),
             protect: subdevice.protect.as_ref().is_some_and(|protect| protect.value),
             left: left_to_others(&subdevice.ignored, subdevice.hand_over.as_ref()),

@@ -1,6 +1,7 @@
 //! The seam to the kernel: what can be asked of it, and what it answers. Two implementations: [`crate::live`] and
 //! [`crate::simulated`].
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::DevlinkHandle;
 use subdevcfg_netlink::errno_words;
+use uuid::Uuid;
 
 use crate::resource::{FunctionId, Setting, Subject};
 use crate::state::{SoftSpec, State};
@@ -201,8 +203,14 @@ pub enum ObserveError {
     },
 }
 
+/// sysfs attributes of mediated devices, by name.
+pub type DeviceAttributes = BTreeMap<Uuid, BTreeSet<String>>;
+
 /// A kernel: the real one or a simulated one.
 pub trait Kernel {
+    /// From now on observations tell these attributes as well: sysfs has no list of those that mean something.
+    fn tell(&mut self, attributes: DeviceAttributes);
+
     /// Reads everything.
     ///
     /// # Errors

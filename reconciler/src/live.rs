@@ -24,7 +24,7 @@ use subdevcfg_netlink::devlink::{Devlink, Event, Events};
 use subdevcfg_netlink::route::Route;
 use subdevcfg_netlink::socket::Socket;
 
-use crate::kernel::{Effect, Kernel, ObserveError, Request, RequestError};
+use crate::kernel::{DeviceAttributes, Effect, Kernel, ObserveError, Request, RequestError};
 use crate::resource::{Setting, Side, Subject};
 use crate::state::State;
 use mirror::Mirror;
@@ -44,6 +44,8 @@ pub struct LiveKernel<D = Socket> {
     mirror: Mirror,
     /// The mirror may lack something that no notification tells.
     stale: bool,
+    /// The sysfs attributes of mediated devices that observations tell.
+    attributes: DeviceAttributes,
     /// Who must still be reached after an apply, beside what default routes lead to.
     peers: Vec<IpAddr>,
 }
@@ -69,7 +71,16 @@ impl<D: Datagrams> LiveKernel<D> {
         root: impl Into<Utf8PathBuf>,
     ) -> Self {
         let sysfs = Sysfs::new(root);
-        Self { devlink, route, events, sysfs, mirror: Mirror::default(), stale: true, peers: Vec::new() }
+        Self {
+            devlink,
+            route,
+            events,
+            sysfs,
+            mirror: Mirror::default(),
+            stale: true,
+            attributes: DeviceAttributes::new(),
+            peers: Vec::new(),
+        }
     }
 
     /// The way to this address is a lifeline as well, as that of the caller's session.
@@ -173,6 +184,10 @@ impl<D: Datagrams> LiveKernel<D> {
 }
 
 impl<D: Datagrams> Kernel for LiveKernel<D> {
+    fn tell(&mut self, attributes: DeviceAttributes) {
+        self.attributes = attributes;
+    }
+
     fn observe(&mut self) -> Result<State, ObserveError> {
         self.read_everything()
     }

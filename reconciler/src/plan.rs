@@ -9,6 +9,7 @@ mod checks;
 mod function;
 mod in_use;
 mod lane;
+mod mdev;
 mod parent;
 mod places;
 mod protection;
@@ -33,6 +34,8 @@ use crate::state::{State, Unread};
 
 pub(crate) use function::{default_attributes, default_params, netdev_is_off};
 pub use in_use::InUse;
+pub use mdev::attributes_to_tell;
+pub(crate) use mdev::type_without_host;
 pub use removal::Scope;
 pub use selection::{Selection, UnknownAddress};
 
@@ -233,6 +236,8 @@ pub enum NoteKind {
     Protected,
     /// Somebody else changed it, and the file leaves it to others.
     Accepted,
+    /// It cannot be read back: what was written is taken for what is there.
+    Unconfirmed,
     /// It could not be read, so it is left alone.
     Withheld,
     /// The last apply was killed; the plan goes on from what is there.

@@ -37,6 +37,8 @@ pub enum Stage {
     Create,
     /// A function is stopped because something on it changes only then.
     Stop,
+    /// Attributes of the device itself, before anybody uses it.
+    DeviceAttribute,
     /// Attributes of the port function.
     FunctionAttribute,
     /// Parameters of functions whose instance exists before activation.
@@ -106,6 +108,8 @@ pub fn for_attribute(subject: &Subject, attribute: &Attribute, catalogue: Option
         Attribute::InlineMode | Attribute::EncapMode => {
             rule(Stage::Eswitch, Needs::Nothing, Impact::ParentWide, "")
         }
+        // What a driver makes of it on a device that runs, nobody knows.
+        Attribute::Device(..) => rule(Stage::DeviceAttribute, Needs::Nothing, Impact::SubdeviceRestart, ""),
         Attribute::Mac => rule(
             Stage::FunctionAttribute,
             Needs::InactiveFunction,

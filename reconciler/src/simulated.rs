@@ -4,6 +4,7 @@
 //! and a test can show it. This version plays the bundled module, and
 //! the kernel's sample drivers for mediated devices.
 
+mod device_attributes;
 mod host;
 mod params;
 mod rates;
@@ -12,7 +13,7 @@ mod samples;
 
 use std::time::Duration;
 
-use crate::kernel::{Effect, Kernel, ObserveError, Request, RequestError};
+use crate::kernel::{DeviceAttributes, Effect, Kernel, ObserveError, Request, RequestError};
 use crate::resource::Subject;
 use crate::state::State;
 
@@ -20,6 +21,10 @@ pub use host::SimulatedHost;
 pub use samples::Sample;
 
 impl Kernel for SimulatedHost {
+    fn tell(&mut self, attributes: DeviceAttributes) {
+        self.told = Some(attributes);
+    }
+
     fn observe(&mut self) -> Result<State, ObserveError> {
         Ok(self.state())
     }

@@ -177,9 +177,9 @@ pub struct Parent {
 /// Facts about a parent that are no configuration.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ParentVolatile {
-    /// mdev types by directory name, with how many more can be made; `None` where nobody looked.
+    /// mdev types by directory name; `None` where nobody looked.
     #[serde(default)]
-    pub mdev_types: Option<BTreeMap<String, u32>>,
+    pub mdev_types: Option<BTreeMap<String, MdevType>>,
     /// The uplink's netdev is administratively up.
     #[serde(default)]
     pub uplink_up: bool,
@@ -189,6 +189,16 @@ pub struct ParentVolatile {
     /// Who uses the uplink's netdev.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub users: Vec<User>,
+}
+
+/// A type of mediated devices that a parent takes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MdevType {
+    /// What it is called, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// How many more can be made, if no other type takes their place.
+    pub available: u32,
 }
 
 /// The words that made a soft parent.
@@ -227,6 +237,9 @@ pub struct Function {
     /// The type of a mediated device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mdev_type: Option<String>,
+    /// sysfs attributes of a mediated device, those that were asked for and can be read.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attrs: BTreeMap<String, String>,
     /// The MAC address of the port function, where the driver tells it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac: Option<MacAddr>,
@@ -413,6 +426,11 @@ impl Function {
     #[must_use]
     pub fn settings(&self) -> Settings {
         let mut settings: Settings = self.mac.map(Setting::Mac).into_iter().collect();
+        settings.extend(self.attrs.iter().map(|(name, value)| Setting::Device {
+            name: name.clone(),
+            nth: 0,
+            value: value.clone(),
+        }));
         settings
             .extend(self.capabilities.iter().map(|(&capability, &can)| Setting::Capability(capability, can)));
         settings.extend(self.max_io_eqs.map(Setting::MaxIoEqs));

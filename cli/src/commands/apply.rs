@@ -36,8 +36,8 @@ pub fn apply(
 ) -> Result<Exit, CliError> {
     let (host, sources) = sources::compile_host(file, &machine::kernel_release(options))?;
     machine::check_host(&host.model, file, options)?;
-    let machine = machine::open(options, Access::Change)?;
     let desired = sources::desired(file, &host, &sources)?;
+    let machine = machine::open(options, Access::Change, &desired)?;
     let heading = Heading {
         command: "apply",
         file: Some(file),
@@ -62,11 +62,11 @@ pub fn destroy(
     if let (Some(file), Some((host, _))) = (file, &compiled) {
         machine::check_host(&host.model, file, options)?;
     }
-    let machine = machine::open(options, Access::Change)?;
     let desired = match (file, &compiled) {
         (Some(file), Some((host, sources))) => sources::desired(file, host, sources)?,
         _ => Desired::default(),
     };
+    let machine = machine::open(options, Access::Change, &desired)?;
     let scope = if file.is_some() { Scope::Named } else { Scope::Everything };
     let heading = Heading {
         command: "destroy",

@@ -2,6 +2,7 @@
 
 use camino::Utf8Path;
 use subdevcfg_reconciler::described::described;
+use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::guard::Permissions;
 use subdevcfg_reconciler::plan::{Input, Plan, plan as plan_for};
 use subdevcfg_reconciler::record::Record;
@@ -46,6 +47,7 @@ pub fn plan(file: &Utf8Path, options: &PlanOptions<'_>) -> Result<Exit, CliError
         (None, None) => machine::kernel_release(options.machine),
     };
     let (host, sources) = sources::compile_host(file, &release)?;
+    let desired = sources::desired(file, &host, &sources)?;
     let (state, record, words) = if let (Some(path), Some(state)) = (options.state, recorded) {
         (state, Record::default(), format!("the state in {path}"))
     } else if let Some(base) = options.from {
@@ -54,10 +56,9 @@ pub fn plan(file: &Utf8Path, options: &PlanOptions<'_>) -> Result<Exit, CliError
         (state, record, format!("a host as {base} describes it"))
     } else {
         machine::check_host(&host.model, file, options.machine)?;
-        let mut machine = machine::open(options.machine, Access::Look)?;
+        let mut machine = machine::open(options.machine, Access::Look, &desired)?;
         (machine.kernel.observe()?, machine.record, machine::words(options.machine))
     };
-    let desired = sources::desired(file, &host, &sources)?;
     let plan = plan_for(Input { desired: &desired, state: &state, record: &record });
     let selection = options.part.selection();
     selection.check(&plan)?;
@@ -92,7 +93,7 @@ fn exit_of(plan: &Plan, detailed: bool) -> Exit {
 
 /// Shows what is there.
 pub fn state(options: &args::Machine, output: Output) -> Result<Exit, CliError> {
-    let mut machine = machine::open(options, Access::Look)?;
+    let mut machine = machine::open(options, Access::Look, &Desired::default())?;
     let state = machine.kernel.observe()?;
     match output.format {
         Format::Json => show::print_json(&state)?,

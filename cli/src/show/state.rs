@@ -30,6 +30,7 @@ pub fn text(state: &State) -> String {
 
 fn parent_words(parent: &Parent) -> String {
     let mut words = vec![parent.driver.clone().unwrap_or_else(|| "driver unknown".to_owned())];
+    words.extend(parent.without_devlink.then(|| "no devlink".to_owned()));
     words.extend(
         parent.settings().iter().map(|setting| format!("{} {}", setting.attribute(), setting.value())),
     );
@@ -57,6 +58,7 @@ fn rate_words(rates: &Rates) -> String {
 
 fn function_words(function: &Function) -> String {
     let mut words = vec![function.id.to_string()];
+    words.extend(function.mdev_type.clone());
     words.push(if function.active { "active" } else { "inactive" }.to_owned());
     words.extend(function.mac.map(|mac| format!("mac {mac}")));
     words.extend(function.rates.as_ref().map(rate_words).filter(|words| !words.is_empty()));

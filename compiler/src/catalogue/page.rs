@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Catalogue, FunctionManners, ParamOwner, ParamSpec, ParamsBefore, Reset};
+use super::{Catalogue, FunctionManners, MdevTypeSpec, ParamOwner, ParamSpec, ParamsBefore, Reset};
 use crate::nearest::listed;
 use crate::values::{Cmode, Rate};
 
@@ -60,7 +60,11 @@ impl Catalogue {
             fact("mdev", format!("Mediated devices, {}.", self::manners(manners)));
         }
         for mdev_type in &self.mdev_types {
-            fact(&format!("mdev-type {mdev_type}"), format!("Mediated devices of the type `{mdev_type}`."));
+            let MdevTypeSpec { directory, name, places } = mdev_type;
+            let name = name.as_ref().map(|name| format!(" (`type-name=\"{name}\"`)")).unwrap_or_default();
+            let places = if *places > 1 { format!("; one takes {places} places") } else { String::new() };
+            let text = format!("Mediated devices of the type `{directory}`{name}{places}.");
+            fact(&format!("mdev-type {directory}"), text);
         }
         for (attribute, default) in &self.function_attributes {
             let node = format!("function-attribute {attribute}");

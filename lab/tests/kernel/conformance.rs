@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use nix::errno::Errno;
 use similar::TextDiff;
 use subdevcfg_compiler::values::{Cmode, DevlinkHandle, EswitchMode, MacAddr, Rate, Scalar};
-use subdevcfg_reconciler::kernel::{Kernel, Request, RequestError};
+use subdevcfg_reconciler::kernel::{DeviceAttributes, Kernel, Request, RequestError};
 use subdevcfg_reconciler::live::LiveKernel;
 use subdevcfg_reconciler::resource::{Capability, FunctionId, Setting, Side, Subject};
 use subdevcfg_reconciler::simulated::SimulatedHost;
@@ -224,6 +224,7 @@ fn compare(requests: &[Request], reached: &mut Reached) -> Result<(), String> {
     forget_everything();
     let mut live = LiveKernel::open().unwrap();
     let mut simulated = SimulatedHost::new(sh("uname -r"));
+    simulated.tell(DeviceAttributes::new());
     for (at, request) in requests.iter().enumerate() {
         let answers: (Answer, Answer) = (live.perform(request).into(), simulated.perform(request).into());
         reached.note(request, answers.0);

@@ -8,6 +8,7 @@ use subdevcfg_compiler::values::{Cmode, DevlinkHandle, Scalar};
 use subdevcfg_netlink::conversation::Datagrams;
 use subdevcfg_netlink::devlink::{Handle, Param, Port, RateObject};
 use subdevcfg_netlink::route::Link;
+use uuid::Uuid;
 
 use super::mirror::type_key;
 use super::{LiveKernel, usage, wire};
@@ -278,6 +279,10 @@ impl<D: Datagrams> LiveKernel<D> {
             FunctionId::Mdev { uuid } => self.mirror.mdev(*uuid).map(|mdev| mdev.kind.clone()),
             FunctionId::Sf { .. } => None,
         };
+        let attrs = match id {
+            FunctionId::Mdev { uuid } => self.device_attributes(*uuid),
+            FunctionId::Sf { .. } => BTreeMap::new(),
+        };
         let interface = |side| {
             let link = dumps.links.get(&self.mirror.interface(subject, side)?)?;
             Some(self.interface(link))
@@ -293,6 +298,7 @@ impl<D: Datagrams> LiveKernel<D> {
         Function {
             id: id.clone(),
             mdev_type,
+            attrs,
             mac: port_function.and_then(|function| function.hw_addr).map(wire::mac),
             capabilities: capabilities.unwrap_or_default(),
             max_io_eqs: port_function.and_then(|function| function.max_io_eqs),
@@ -310,6 +316,12 @@ impl<D: Datagrams> LiveKernel<D> {
                 users: users.collect(),
             }),
         }
+    }
+
+    /// The attributes of a mediated device that are asked for, as far as they can be read.
+    fn device_attributes(&self, uuid: Uuid) -> BTreeMap<String, String> {
+        let names = self.attributes.get(&uuid).into_iter().flatten();
+        names.filter_map(|name| Some((name.clone(), self.sysfs.mdev_attribute(uuid, name)?))).collect()
     }
 
     /// The parameters of an instance; learns their wire types.

@@ -107,6 +107,10 @@ impl<D: Datagrams> LiveKernel<D> {
             Setting::EswitchMode(mode) => self.set_eswitch(subject, wire::mode_change(*mode)),
             Setting::InlineMode(mode) => self.set_eswitch(subject, wire::inline_change(*mode)),
             Setting::EncapMode(mode) => self.set_eswitch(subject, wire::encap_change(*mode)),
+            Setting::Device { name, value, .. } => match subject.function_id() {
+                Some(FunctionId::Mdev { uuid }) => self.sysfs.set_mdev_attribute(*uuid, name, value),
+                _ => Err(wire::refused(Errno::EOPNOTSUPP, format!("{subject} is no mediated device"))),
+            },
             Setting::Mac(mac) => {
                 let change = FunctionChange { hw_addr: Some(mac.0), ..FunctionChange::default() };
                 self.set_function(subject, change)

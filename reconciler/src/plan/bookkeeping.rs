@@ -6,6 +6,7 @@ use subdevcfg_compiler::values::{EswitchMode, Scalar};
 
 use super::function::netdev_is_off;
 use super::lane::Draft;
+use super::mdev::is_told;
 use super::{Drift, Input, NoteKind};
 use crate::desired::{DesiredParent, LeftToOthers};
 use crate::record::{Interrupted, Written};
@@ -136,6 +137,9 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
             continue;
         };
         let Some(found) = state.settings(subject) else { continue };
+        if state.function(subject).is_some_and(|found| !is_told(found, settings, attribute)) {
+            continue;
+        }
         let path = subject.attribute_path(attribute);
         // A rate node's stand in the block of its device.
         let path = subject.rate_node_name().map_or(path.clone(), |name| format!("rate-node[{name}].{path}"));

@@ -18,12 +18,19 @@ pub(super) struct Target {
     pub active: bool,
     pub mdev_type: Option<String>,
     pub settings: Settings,
+    /// The attributes whose order matters.
+    pub order: Vec<Attribute>,
 }
 
 impl Target {
     /// The function exactly as it was observed.
     pub fn as_observed(function: &Function) -> Self {
-        Self { active: function.active, mdev_type: function.mdev_type.clone(), settings: function.settings() }
+        Self {
+            active: function.active,
+            mdev_type: function.mdev_type.clone(),
+            settings: function.settings(),
+            order: Vec::new(),
+        }
     }
 }
 
@@ -39,6 +46,8 @@ pub(super) struct Context<'a> {
     pub has_state: bool,
     /// The function as the apply finds it; `None` when it is not there.
     pub origin: Option<&'a Function>,
+    /// What was written to it and cannot be read back.
+    pub granted: &'a Settings,
     /// An earlier step of the plan takes the function away.
     pub made_again: bool,
     /// A parameter was written and its instance not reloaded since.
@@ -84,10 +93,10 @@ pub(super) fn restore_requests(
 }
 
 /// The function as it stands while the steps are worked out.
-struct Now {
+pub(super) struct Now {
     exists: bool,
     active: bool,
-    settings: Settings,
+    pub settings: Settings,
 }
 
 impl Now {
@@ -103,9 +112,13 @@ impl Now {
 /// The steps from `found` (what parent operations left of the function) to `target`.
 pub(super) fn steps(context: &Context<'_>, found: Option<&Function>, target: &Target) -> Vec<Step> {
     let mut now = Now::of(found);
+    if found.is_some() {
+        now.settings.extend(context.granted.iter().cloned());
+    }
     let mut steps = Vec::new();
     context.create(&mut now, target, &mut steps);
     context.stop_if_needed(&mut now, target, &mut steps);
+    context.device_attributes(&now, target, &mut steps);
     context.attributes(&now, target, &mut steps);
     if context.params_before() == ParamsBefore::Activation {
         context.params(&mut now, target, &mut steps, Stage::EarlyParam, Stage::EarlyReload);
@@ -162,7 +175,9 @@ impl Context<'_> {
         let Some(origin) = self.origin else { return Vec::new() };
         // Without an origin: the steps of an undo have no undo of their own.
         let context = Context { origin: None, pending: false, ..*self };
-        let mut steps = steps(&context, left, &Target::as_observed(origin));
+        let mut target = Target::as_observed(origin);
+        target.settings.extend(self.granted.iter().cloned());
+        let mut steps = steps(&context, left, &target);
         steps.sort_by_key(|step| step.stage);
         steps
     }
@@ -411,11 +426,12 @@ impl Context<'_> {
     }
 
     /// A step that writes one attribute; undone by writing what was found, if there was something.
-    fn set(&self, stage: Stage, now: &Now, setting: Setting) -> Step {
+    pub(super) fn set(&self, stage: Stage, now: &Now, setting: Setting) -> Step {
         let subject = self.subject();
         let attribute = setting.attribute();
         let rule = rules::for_attribute(&subject, &attribute, self.catalogue);
         let found = self.origin.map(Function::settings).and_then(|found| found.get(&attribute).cloned());
+        let found = self.origin.and_then(|_| self.granted.get(&attribute).cloned()).or(found);
         let back_to = now.settings.get(&attribute).filter(|_| self.origin.is_some()).cloned();
         let asked = (self.why)(&attribute);
         let reason = if found.as_ref() == Some(&setting) {
@@ -492,7 +508,7 @@ fn wants(target: &Target, side: Side) -> bool {
     target.settings.iter().any(|setting| setting.attribute().side() == Some(side))
 }
 
-fn differing<'t>(target: &'t Target, now: &Now) -> impl Iterator<Item = &'t Setting> {
+pub(super) fn differing<'t>(target: &'t Target, now: &Now) -> impl Iterator<Item = &'t Setting> {
     target.settings.iter().filter(|setting| !now.settings.has(setting))
 }
 

@@ -9,7 +9,7 @@ use subdevcfg_compiler::values::{EswitchMode, Scalar};
 use super::function::{self, Context};
 use super::lane::{Draft, Lane, Step};
 use super::places::{self, Place};
-use super::{Action, NoteKind, Reversible, Swept, bookkeeping, changes, rates};
+use super::{Action, NoteKind, Reversible, Swept, bookkeeping, changes, mdev, rates};
 use crate::desired::{DesiredFunction, DesiredParent};
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
@@ -289,6 +289,8 @@ impl Planner<'_, '_> {
 
     pub(super) fn delete(&mut self, function: &Function, address: &str, reason: &Reason, impact: Impact) {
         let input = self.draft.input;
+        let subject = self.of_function(&function.id);
+        let granted = mdev::taken_for_granted(input.record, &subject, function, &Settings::new());
         let context = Context {
             parent: &self.desired.subject.parent,
             id: &function.id,
@@ -297,6 +299,7 @@ impl Planner<'_, '_> {
             kernel_release: &input.state.volatile.0.kernel_release,
             has_state: self.has_state(),
             origin: Some(function),
+            granted: &granted,
             made_again: false,
             pending: false,
             why: &|_| Reason::default(),

@@ -8,10 +8,10 @@ use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMo
 
 use super::function::{self, Context};
 use super::lane::{Draft, Lane, Step};
-use super::{Input, NoteKind, Reversible, changes, rates};
+use super::{Input, NoteKind, Reversible, changes, mdev, rates};
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
-use crate::resource::{Setting, Subject};
+use crate::resource::{Setting, Settings, Subject};
 use crate::rules::{self, Needs, Stage};
 use crate::state::{Eswitch, Function, Parent, Unreadable, params_of};
 
@@ -125,7 +125,8 @@ fn destroy_parent(
             continue;
         }
         if let Some(address) = is_made(&function.id) {
-            let context = as_found(&input, handle, function, catalogue, address, &reason);
+            let granted = mdev::taken_for_granted(input.record, &of_function, function, &Settings::new());
+            let context = as_found(&input, handle, function, catalogue, address, &reason, &granted);
             let impact = if function.active { rules::DELETE } else { Impact::None };
             lane.removal.push(function::delete_steps(&context, function, impact));
             let found = function.settings();
@@ -158,7 +159,8 @@ fn put_back(
         let address = input.record.adopted.get(&subject).cloned().unwrap_or_else(|| subject.to_string());
         let mut target = function::Target::as_observed(function);
         target.settings.extend(settings);
-        let context = as_found(&input, handle, function, catalogue, &address, &reason);
+        let granted = Settings::new();
+        let context = as_found(&input, handle, function, catalogue, &address, &reason, &granted);
         lane.functions.push(function::steps(&context, Some(function), &target));
         let observed = function.settings();
         draft.change(changes::between(
@@ -243,6 +245,7 @@ fn as_found<'a>(
     catalogue: Option<&'a Catalogue>,
     address: &'a str,
     reason: &'a Reason,
+    granted: &'a Settings,
 ) -> Context<'a> {
     Context {
         parent: handle,
@@ -252,6 +255,7 @@ fn as_found<'a>(
         kernel_release: &input.state.volatile.0.kernel_release,
         has_state: !input.state.parents.get(handle).is_some_and(|parent| parent.without_devlink),
         origin: Some(function),
+        granted,
         made_again: false,
         pending: false,
         why: &|_| Reason { text: None, source: None },
@@ -268,7 +272,10 @@ pub(super) fn restore_function(
     catalogue: Option<&Catalogue>,
 ) -> Vec<(Request, Option<Effect>)> {
     let reason = Reason::default();
-    function::restore_requests(&as_found(input, handle, function, catalogue, "", &reason), left).collect()
+    let subject = Subject::function(handle.clone(), function.id.clone());
+    let granted = mdev::taken_for_granted(input.record, &subject, function, &Settings::new());
+    let context = as_found(input, handle, function, catalogue, "", &reason, &granted);
+    function::restore_requests(&context, left).collect()
 }
 
 /// A soft parent that was just made: the zero values of the eswitch's enums (include/uapi/linux/devlink.h), and the

@@ -5,7 +5,7 @@ use subdevcfg_compiler::values::EswitchMode;
 
 use super::function::{self, Context, Target};
 use super::parent::Planner;
-use super::{Action, NoteKind, changes};
+use super::{Action, NoteKind, changes, mdev};
 use crate::desired::DesiredFunction;
 use crate::reason::Reason;
 use crate::resource::{Attribute, Setting, Settings, Side};
@@ -36,11 +36,18 @@ impl Planner<'_, '_> {
             None => desired.wanted.settings.clone(),
         };
         let wanted = &wanted;
+        let Ok(mdev_type) = self.type_of(desired) else { return };
+        let granted = origin.map_or_else(Settings::new, |found| {
+            mdev::taken_for_granted(input.record, &desired.subject, found, wanted)
+        });
+        self.tell_of_granted(desired, &granted);
         let mut target = Target {
             active: true,
-            mdev_type: desired.mdev_type.clone(),
+            mdev_type: mdev_type.clone(),
             settings: origin.map(Function::settings).unwrap_or_default(),
+            order: desired.wanted.order.clone(),
         };
+        target.settings.extend(granted.iter().cloned());
         target.settings.extend(wanted.iter().cloned());
         if function::netdev_is_off(&target.settings, self.catalogue) {
             target.settings.retain(|attribute| attribute.side() != Some(Side::Netdev));
@@ -52,7 +59,8 @@ impl Planner<'_, '_> {
         self.check_names(desired, origin);
         self.check_kernel(desired);
         self.check_devlink(&desired.address, wanted);
-        let retyped = found.as_ref().is_some_and(|found| found.mdev_type != desired.mdev_type);
+        self.check_device_attributes(desired);
+        let retyped = found.as_ref().is_some_and(|found| found.mdev_type != mdev_type);
         if retyped && let Some(present) = found.take() {
             let because = Reason::forced("the type of a mediated device never changes: it is made again");
             self.take(&desired.id, &because);
@@ -80,6 +88,7 @@ impl Planner<'_, '_> {
             kernel_release: &input.state.volatile.0.kernel_release,
             has_state: self.has_state(),
             origin,
+            granted: &granted,
             made_again: found.is_none(),
             pending: input.record.pending.contains(&desired.subject),
             why: &|attribute| {
@@ -93,7 +102,8 @@ impl Planner<'_, '_> {
         };
         let steps = function::steps(&context, found.as_ref(), &target);
         self.lane.functions.push(steps);
-        let origin_settings = origin.map(Function::settings);
+        let origin_settings =
+            origin.map(|origin| origin.settings().into_iter().chain(granted.clone()).collect());
         let mut change = changes::between(
             &desired.subject,
             &desired.address,

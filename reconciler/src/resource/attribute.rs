@@ -75,6 +75,9 @@ pub enum Attribute {
     InlineMode,
     /// Eswitch encap mode of a parent.
     EncapMode,
+    /// A sysfs attribute of a mediated device, below its directory. The number tells those of one name apart, that are
+    /// written one after the other: it counts from 0.
+    Device(String, u32),
     /// MAC address of a port function.
     Mac,
     /// A capability of a port function.
@@ -121,6 +124,7 @@ impl Attribute {
     #[must_use]
     pub const fn needs_devlink(&self) -> bool {
         match self {
+            Self::Device(..) => false,
             Self::EswitchMode
             | Self::InlineMode
             | Self::EncapMode
@@ -150,6 +154,7 @@ impl Attribute {
             Self::EswitchMode => Part::Eswitch(Some("mode")),
             Self::InlineMode => Part::Eswitch(Some("inline-mode")),
             Self::EncapMode => Part::Eswitch(Some("encap-mode")),
+            Self::Device(name, nth) => Part::Attr(name.clone(), *nth),
             Self::Mac => Part::Function(Some("mac")),
             Self::Capability(capability) => Part::Function(Some(capability.as_str())),
             Self::MaxIoEqs => Part::Function(Some("max-io-eqs")),
@@ -174,6 +179,7 @@ impl fmt::Display for Attribute {
             Self::EswitchMode => f.write_str("eswitch mode"),
             Self::InlineMode => f.write_str("eswitch inline-mode"),
             Self::EncapMode => f.write_str("eswitch encap-mode"),
+            Self::Device(name, _) => write!(f, "attr {name}"),
             Self::Mac => f.write_str("function mac"),
             Self::Capability(capability) => write!(f, "function {}", capability.as_str()),
             Self::MaxIoEqs => f.write_str("function max-io-eqs"),
@@ -199,6 +205,15 @@ pub enum Setting {
     InlineMode(InlineMode),
     /// See [`Attribute::EncapMode`].
     EncapMode(EncapMode),
+    /// See [`Attribute::Device`].
+    Device {
+        /// Name.
+        name: String,
+        /// Which of those of that name.
+        nth: u32,
+        /// Value.
+        value: String,
+    },
     /// See [`Attribute::Mac`].
     Mac(MacAddr),
     /// See [`Attribute::Capability`].
@@ -240,6 +255,7 @@ impl Setting {
             Self::EswitchMode(_) => Attribute::EswitchMode,
             Self::InlineMode(_) => Attribute::InlineMode,
             Self::EncapMode(_) => Attribute::EncapMode,
+            Self::Device { name, nth, .. } => Attribute::Device(name.clone(), *nth),
             Self::Mac(_) => Attribute::Mac,
             Self::Capability(capability, _) => Attribute::Capability(*capability),
             Self::MaxIoEqs(_) => Attribute::MaxIoEqs,
@@ -262,6 +278,7 @@ impl Setting {
             Self::EswitchMode(mode) => Scalar::Text(mode.to_string()),
             Self::InlineMode(mode) => Scalar::Text(mode.to_string()),
             Self::EncapMode(mode) => Scalar::Text(mode.to_string()),
+            Self::Device { value, .. } => Scalar::Text(value.clone()),
             Self::Mac(mac) => Scalar::Text(mac.to_string()),
             Self::RateParent(parent) => Scalar::Text(parent.clone().unwrap_or_else(|| Rates::TOP.to_owned())),
             Self::TxShare(rate) | Self::TxMax(rate) => Scalar::Text(rate.to_string()),

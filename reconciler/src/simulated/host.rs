@@ -6,25 +6,27 @@ use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr};
 use uuid::Uuid;
 
+use super::device_attributes;
 use super::params::{self, Params, Values};
 use super::samples::{Sample, SimulatedSample};
-use crate::kernel::Effect;
+use crate::kernel::{DeviceAttributes, Effect};
 use crate::record::Record;
 use crate::resource::{Capability, FunctionId, Side, Subject};
 use crate::state::{
     Eswitch, FORMAT_VERSION, Function, FunctionUser, FunctionVolatile, HostVolatile, Interface,
-    InterfaceVolatile, Lifeline, Parent, ParentVolatile, Rates, SoftSpec, State, User, Volatile,
+    InterfaceVolatile, Lifeline, MdevType, Parent, ParentVolatile, Rates, SoftSpec, State, User, Volatile,
 };
 
 /// What `create max-subdevices=` is without it (kmod's default).
 const DEFAULT_CAPACITY: u32 = 256;
 
-/// The types of mediated devices, and how many places of the pool one takes (`kmod/mdev.c`).
-const MDEV_TYPES: [(&str, u32); 2] = [("subdev-eth", 1), ("subdev-eth4", 4)];
+/// The types of mediated devices with their names, and how many places of the pool one takes (`kmod/mdev.c`).
+const MDEV_TYPES: [(&str, &str, u32); 2] =
+    [("subdev-eth", "Ethernet function", 1), ("subdev-eth4", "Ethernet function, 4 queues", 4)];
 
 /// How many places of the pool a mediated device of this type takes; `None` when there is no such type.
 pub(super) fn size_of_type(name: &str) -> Option<u32> {
-    MDEV_TYPES.iter().find(|(known, _)| *known == name).map(|(_, size)| *size)
+    MDEV_TYPES.iter().find(|(known, _, _)| *known == name).map(|(_, _, size)| *size)
 }
 
 /// A host that exists only in a file.
@@ -40,6 +42,9 @@ pub struct SimulatedHost {
     /// The kernel's sample drivers that are loaded.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) samples: BTreeMap<Sample, SimulatedSample>,
+    /// The sysfs attributes of mediated devices that observations tell; all as long as nobody chose.
+    #[serde(skip)]
+    pub(super) told: Option<DeviceAttributes>,
     /// Interface names that are taken by others.
     #[serde(default)]
     pub(super) other_interfaces: Vec<String>,
@@ -115,6 +120,9 @@ pub(super) struct SimulatedFunction {
 pub(super) struct SimulatedMdev {
     pub uuid: Uuid,
     pub mdev_type: String,
+    /// sysfs attributes that somebody wrote.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attrs: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -140,6 +148,7 @@ impl SimulatedHost {
             kernel_release: kernel_release.into(),
             parents: BTreeMap::new(),
             samples: BTreeMap::new(),
+            told: None,
             other_interfaces: vec!["lo".to_owned()],
             lifelines: Vec::new(),
             next_ifindex: 2,
@@ -223,7 +232,11 @@ impl SimulatedHost {
             .parents
             .iter()
             .map(|(name, parent)| (DevlinkHandle::new("subdev", name.as_str()), parent.state()))
-            .chain(self.sample_parents());
+            .chain(self.sample_parents())
+            .map(|(handle, mut parent)| {
+                parent.functions.iter_mut().for_each(|function| self.keep_told(function));
+                (handle, parent)
+            });
         State {
             format_version: FORMAT_VERSION.to_owned(),
             parents: parents.collect(),
@@ -277,7 +290,9 @@ impl SimulatedParent {
         let mut functions: Vec<Function> = self.functions.iter().map(SimulatedFunction::state).collect();
         functions.sort_by(|a, b| a.id.cmp(&b.id));
         let left = self.capacity.saturating_sub(self.used());
-        let types = MDEV_TYPES.map(|(name, size)| (name.to_owned(), left / size));
+        let types = MDEV_TYPES.map(|(known, name, size)| {
+            (known.to_owned(), MdevType { name: Some(name.to_owned()), available: left / size })
+        });
         Parent {
             driver: Some("subdev".to_owned()),
             without_devlink: false,
@@ -320,6 +335,7 @@ impl SimulatedFunction {
         Function {
             id: self.id(),
             mdev_type: self.mdev.as_ref().map(|mdev| mdev.mdev_type.clone()),
+            attrs: self.mdev.as_ref().map(device_attributes::readable).unwrap_or_default(),
             mac: Some(self.mac),
             capabilities: self.roce.map(|roce| (Capability::Roce, roce)).into_iter().collect(),
             max_io_eqs: self.max_io_eqs,

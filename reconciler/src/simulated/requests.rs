@@ -1,11 +1,13 @@
 //! Each request with its preconditions and effects, as the kernel and the bundled module have them.
 
+use std::collections::BTreeMap;
+
 use nix::errno::Errno;
 use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMode, MacAddr, Scalar};
 
 use super::host::{SimulatedFunction, SimulatedHost, SimulatedMdev, SimulatedParent, size_of_type};
 use super::params::{self, Params, Values};
-use super::{rates, samples};
+use super::{device_attributes, rates, samples};
 use crate::kernel::{Request, RequestError};
 use crate::resource::{Capability, FunctionId, Setting, Side, Subject};
 use crate::state::SoftSpec;
@@ -51,6 +53,7 @@ pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
             Setting::Name(side, _) | Setting::Mtu(side, _) | Setting::Up(side, _) => {
                 set_interface(host, subject, *side, setting)
             }
+            Setting::Device { name, value, .. } => set_device_attribute(host, subject, name, value),
             _ if setting.attribute().is_rate() => rates::set(host, subject, setting),
             _ => set(host, subject, setting),
         },
@@ -135,7 +138,7 @@ fn create(
                 return Err(refuse(Errno::ENOENT, ""));
             }
             let number = (found.first_automatic..=u32::MAX).find(|number| !number_taken(*number));
-            let mdev = SimulatedMdev { uuid: *uuid, mdev_type: mdev_type.to_owned() };
+            let mdev = SimulatedMdev { uuid: *uuid, mdev_type: mdev_type.to_owned(), attrs: BTreeMap::new() };
             (number.unwrap_or(u32::MAX), Some(mdev))
         }
     };
@@ -230,6 +233,19 @@ fn probe(host: &mut SimulatedHost, handle: &DevlinkHandle, id: &FunctionId) -> A
         function(host, handle, id)?.netdev = Some(interface);
     }
     Ok(())
+}
+
+/// A write to a file below the directory of a mediated device.
+fn set_device_attribute(host: &mut SimulatedHost, subject: &Subject, name: &str, value: &str) -> Answer {
+    let Some(id) = subject.function_id().filter(|id| id.is_mdev()) else {
+        return Err(refuse(Errno::EOPNOTSUPP, ""));
+    };
+    if let Some(sample) = host.sample(&subject.parent) {
+        return samples::set(host, sample, id, name, value);
+    }
+    let found = parent(host, &subject.parent).ok().and_then(|parent| parent.function(id));
+    let mdev = found.and_then(|function| function.mdev.as_mut()).ok_or_else(|| refuse(Errno::ENOENT, ""))?;
+    device_attributes::set(mdev, None, name, value)
 }
 
 fn set(host: &mut SimulatedHost, subject: &Subject, setting: &Setting) -> Answer {

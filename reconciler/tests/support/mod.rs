@@ -9,11 +9,11 @@ use subdevcfg_compiler::compile;
 use subdevcfg_compiler::source::SourceLoader;
 use subdevcfg_reconciler::apply::{Apply, KeepError, OnError, Outcome, Progress, RecordKeeper, apply};
 use subdevcfg_reconciler::desired::Desired;
-use subdevcfg_reconciler::kernel::{Effect, Kernel, ObserveError, Request, RequestError};
+use subdevcfg_reconciler::kernel::{DeviceAttributes, Effect, Kernel, ObserveError, Request, RequestError};
 use subdevcfg_reconciler::plan::{Input, Operation, Plan, Scope, Selection, destroy, plan};
 use subdevcfg_reconciler::record::{Entry, Interrupted, Record};
 use subdevcfg_reconciler::resource::Subject;
-use subdevcfg_reconciler::simulated::SimulatedHost;
+use subdevcfg_reconciler::simulated::{Sample, SimulatedHost};
 use subdevcfg_reconciler::state::State;
 
 struct Text<'a>(&'a str);
@@ -40,7 +40,11 @@ pub struct Host {
 
 impl Host {
     pub fn with_kernel(release: &str) -> Self {
-        Self { kernel: SimulatedHost::new(release), record: Record::default() }
+        let mut kernel = SimulatedHost::new(release);
+        for sample in [Sample::Mtty, Sample::Mdpy, Sample::VfioAp] {
+            kernel.load(sample);
+        }
+        Self { kernel, record: Record::default() }
     }
 
     pub fn state(&self) -> State {
@@ -167,6 +171,10 @@ impl Faulty {
 }
 
 impl Kernel for Faulty {
+    fn tell(&mut self, attributes: DeviceAttributes) {
+        self.inner.tell(attributes);
+    }
+
     fn observe(&mut self) -> Result<State, ObserveError> {
         self.inner.observe()
     }
