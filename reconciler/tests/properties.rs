@@ -182,8 +182,8 @@ fn sample_lines(
     let there = samples[from..from + 2].iter().enumerate();
     let there = there.filter_map(|(at, sample)| Some((from + at, sample.as_ref()?)));
     let lines = there.map(|(at, (kind, control, adapter))| {
-        let word = |on: bool| if on { "on" } else { "auto" };
-        let control = control.map(|on| format!("   attr \"power/control\" {}\n", word(on)));
+        // What a new device has already, nobody knows without a host.
+        let control = control.filter(|on| *on).map(|_| "   attr \"power/control\" on\n".to_owned());
         text(at, *kind, &control.unwrap_or_default(), *adapter)
     });
     lines.collect()

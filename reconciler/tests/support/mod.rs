@@ -10,9 +10,11 @@ use subdevcfg_compiler::source::SourceLoader;
 use subdevcfg_reconciler::apply::{Apply, KeepError, OnError, Outcome, Progress, RecordKeeper, apply};
 use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::kernel::{DeviceAttributes, Effect, Kernel, ObserveError, Request, RequestError};
-use subdevcfg_reconciler::plan::{Input, Operation, Plan, Scope, Selection, destroy, plan};
+use subdevcfg_reconciler::plan::{
+    Input, Operation, Plan, Scope, Selection, attributes_to_tell, destroy, plan,
+};
 use subdevcfg_reconciler::record::{Entry, Interrupted, Record};
-use subdevcfg_reconciler::resource::Subject;
+use subdevcfg_reconciler::resource::{FunctionId, Subject};
 use subdevcfg_reconciler::simulated::{Sample, SimulatedHost};
 use subdevcfg_reconciler::state::State;
 
@@ -47,18 +49,34 @@ impl Host {
         Self { kernel, record: Record::default() }
     }
 
+    /// All that is there, with the one attribute of mediated devices that can be read.
     pub fn state(&self) -> State {
-        self.kernel.state()
+        let mut kernel = self.kernel.clone();
+        let functions: Vec<_> =
+            kernel.state().parents.into_values().flat_map(|parent| parent.functions).collect();
+        let told = functions.iter().filter_map(|function| match function.id {
+            FunctionId::Mdev { uuid } => Some((uuid, ["power/control".to_owned()].into())),
+            FunctionId::Sf { .. } => None,
+        });
+        kernel.tell(told.collect());
+        kernel.state()
+    }
+
+    /// The kernel, told what observations have to tell.
+    fn told(&self, desired: &Desired) -> SimulatedHost {
+        let mut kernel = self.kernel.clone();
+        kernel.tell(attributes_to_tell(desired, &self.record));
+        kernel
     }
 
     pub fn plan(&self, desired: &Desired) -> Plan {
-        plan(Input { desired, state: &self.state(), record: &self.record })
+        plan(Input { desired, state: &self.told(desired).state(), record: &self.record })
     }
 
     /// Applies with the k-th request failing, if one is given; requests are counted from 1.
     pub fn apply_with_fault(&mut self, desired: &Desired, fault: Option<usize>) -> Outcome {
         let planner = |state: &State, record: &Record| plan(Input { desired, state, record });
-        self.carry_out(&planner, fault, OnError::Undo)
+        self.carry_out(desired, &planner, fault, OnError::Undo)
     }
 
     pub fn apply(&mut self, desired: &Desired) -> Outcome {
@@ -69,7 +87,7 @@ impl Host {
     pub fn apply_part(&mut self, desired: &Desired, selection: &Selection) -> Outcome {
         let planner =
             |state: &State, record: &Record| plan(Input { desired, state, record }).narrowed(selection);
-        self.carry_out(&planner, None, OnError::Undo)
+        self.carry_out(desired, &planner, None, OnError::Undo)
     }
 
     pub fn destroy(&mut self) -> Outcome {
@@ -77,20 +95,20 @@ impl Host {
         let planner = |state: &State, record: &Record| {
             destroy(Input { desired: &desired, state, record }, Scope::Everything)
         };
-        self.carry_out(&planner, None, OnError::Undo)
+        self.carry_out(&desired, &planner, None, OnError::Undo)
     }
 
     /// Applies, and goes on as told after the failure of the k-th request.
     pub fn apply_in_spite(&mut self, desired: &Desired, fault: usize, on_error: OnError) -> Outcome {
         let planner = |state: &State, record: &Record| plan(Input { desired, state, record });
-        self.carry_out(&planner, Some(fault), on_error)
+        self.carry_out(desired, &planner, Some(fault), on_error)
     }
 
     /// Applies, and is killed at this request; another one fails before, if one is given.
     pub fn apply_and_be_killed(&mut self, desired: &Desired, fault: Option<usize>, kill: Kill) {
         let planner = |state: &State, record: &Record| plan(Input { desired, state, record });
-        let plan = planner(&self.state(), &self.record);
-        let mut kernel = Faulty::new(self.kernel.clone(), fault);
+        let mut kernel = Faulty::new(self.told(desired), fault);
+        let plan = planner(&kernel.inner.state(), &self.record);
         kernel.kill = Some(kill);
         let mut kept = Kept(self.record.clone());
         let run = || self.run(&mut kernel, &mut kept, &plan, &planner, OnError::Undo);
@@ -102,13 +120,14 @@ impl Host {
 
     fn carry_out(
         &mut self,
+        desired: &Desired,
         planner: &dyn Fn(&State, &Record) -> Plan,
         fault: Option<usize>,
         on_error: OnError,
     ) -> Outcome {
-        let plan = planner(&self.state(), &self.record);
+        let mut kernel = Faulty::new(self.told(desired), fault);
+        let plan = planner(&kernel.inner.state(), &self.record);
         assert!(plan.refusals.is_empty(), "{:#?}", plan.refusals);
-        let mut kernel = Faulty::new(self.kernel.clone(), fault);
         let mut kept = Kept(self.record.clone());
         let outcome = self.run(&mut kernel, &mut kept, &plan, planner, on_error);
         self.kernel = kernel.inner;
@@ -124,7 +143,7 @@ impl Host {
         planner: &dyn Fn(&State, &Record) -> Plan,
         on_error: OnError,
     ) -> Outcome {
-        let before = self.state();
+        let before = kernel.inner.state();
         let job = Apply {
             kernel,
             keeper: kept,
