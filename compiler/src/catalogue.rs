@@ -124,6 +124,8 @@ pub enum Reset {
     MdevState,
     /// Rate nodes and the leaf settings are gone.
     Rates,
+    /// The uplink has a new network interface.
+    Uplink,
     /// Attributes of port functions are back at their defaults.
     FunctionAttrs,
 }

@@ -11,7 +11,7 @@ use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject};
 use crate::rules::NEW_INTERFACE_MTU;
 use crate::state::{
     Eswitch, Function, FunctionVolatile, HostVolatile, Interface, InterfaceVolatile, Parent, ParentVolatile,
-    Rates, State, Volatile, params_of,
+    Rates, State, Uplink, Volatile, params_of,
 };
 
 /// The state and the record of a host on which this file was applied to nothing. What the file leaves open is as a new
@@ -59,11 +59,13 @@ fn note(record: &mut Record, subject: &Subject, address: &str, settings: &Settin
 
 fn parent_of(desired: &DesiredParent) -> Parent {
     let mut eswitch = Eswitch::default();
+    let mut uplink = Uplink::new();
     for setting in desired.wanted.settings.iter() {
         match setting {
             Setting::EswitchMode(mode) => eswitch.mode = Some(*mode),
             Setting::InlineMode(mode) => eswitch.inline_mode = Some(*mode),
             Setting::EncapMode(mode) => eswitch.encap_mode = Some(*mode),
+            Setting::Uplink(setting) => uplink.set(*setting),
             _ => {}
         }
     }
@@ -71,6 +73,7 @@ fn parent_of(desired: &DesiredParent) -> Parent {
         eswitch.mode.get_or_insert(EswitchMode::Legacy);
     }
     let catalogue = desired.catalogue.as_deref();
+    let without_devlink = catalogue.is_some_and(|catalogue| catalogue.without_devlink);
     let defaults = default_params(catalogue, ParamOwner::Parent, None);
     let there = desired.functions.iter().filter(|function| !function.absent);
     let mut functions: Vec<Function> =
@@ -78,7 +81,8 @@ fn parent_of(desired: &DesiredParent) -> Parent {
     functions.sort_by(|a, b| a.id.cmp(&b.id));
     Parent {
         driver: desired.driver.clone().or_else(|| catalogue.map(|catalogue| catalogue.driver.clone())),
-        without_devlink: catalogue.is_some_and(|catalogue| catalogue.without_devlink),
+        without_devlink,
+        uplink: (!without_devlink).then_some(uplink),
         soft: desired.create.clone(),
         eswitch,
         params: params_of(defaults.chain(desired.wanted.settings.iter().cloned())),

@@ -7,13 +7,13 @@ use subdevcfg_compiler::CompiledHost;
 use subdevcfg_compiler::address::Part;
 use subdevcfg_compiler::catalogue::Catalogue;
 use subdevcfg_compiler::model::{
-    Device, Interface, Lifecycle, Mdev, MdevType, Param, RateNode, Rates, Sourced, Subdevice,
+    Device, Interface, Lifecycle, Mdev, MdevType, Param, RateNode, Rates, Sourced, Subdevice, Uplink,
 };
 use subdevcfg_compiler::source::{SourceMap, Span};
 use subdevcfg_compiler::values::{DevlinkHandle, Owner};
 
 use crate::reason::Reason;
-use crate::resource::{Attribute, Capability, FunctionId, Setting, Settings, Side, Subject};
+use crate::resource::{Attribute, Capability, FunctionId, Setting, Settings, Side, Subject, UplinkSetting};
 use crate::state::SoftSpec;
 
 /// A file says more than this version can plan.
@@ -213,6 +213,7 @@ impl Places<'_> {
         if let Some(mode) = &eswitch.encap_mode {
             wanted.add(Setting::EncapMode(mode.value), self.of(mode));
         }
+        self.uplink(&mut wanted, &device.uplink);
         self.params(&mut wanted, &device.params);
         let create = device.create.as_ref().map(|create| SoftSpec {
             max_subdevices: create.max_subdevices.as_ref().map(|number| number.value),
@@ -235,6 +236,16 @@ impl Places<'_> {
             left: left_to_others(&device.ignored, None),
             wanted,
         })
+    }
+
+    fn uplink(&self, wanted: &mut Wanted, uplink: &Uplink) {
+        let Uplink { mtu, up, hw_tc_offload } = uplink;
+        let mtu = mtu.as_ref().map(|mtu| (UplinkSetting::Mtu(mtu.value), self.of(mtu)));
+        let up = up.as_ref().map(|up| (UplinkSetting::Up(up.value), self.of(up)));
+        let offload = hw_tc_offload.as_ref().map(|on| (UplinkSetting::HwTcOffload(on.value), self.of(on)));
+        for (setting, reason) in [mtu, offload, up].into_iter().flatten() {
+            wanted.add(Setting::Uplink(setting), reason);
+        }
     }
 
     fn function(

@@ -10,6 +10,7 @@ mod mirror;
 mod observe;
 mod perform;
 mod sysfs;
+mod uplink;
 mod usage;
 mod wire;
 
@@ -21,6 +22,7 @@ use nix::errno::Errno;
 use subdevcfg_netlink::NetlinkError;
 use subdevcfg_netlink::conversation::Datagrams;
 use subdevcfg_netlink::devlink::{Devlink, Event, Events};
+use subdevcfg_netlink::ethtool::Ethtool;
 use subdevcfg_netlink::route::Route;
 use subdevcfg_netlink::socket::Socket;
 
@@ -40,6 +42,7 @@ pub struct LiveKernel<D = Socket> {
     devlink: Devlink<D>,
     route: Route<D>,
     events: Events<D>,
+    ethtool: Ethtool<D>,
     sysfs: Sysfs,
     mirror: Mirror,
     /// The mirror may lack something that no notification tells.
@@ -58,7 +61,7 @@ impl LiveKernel<Socket> {
     pub fn open() -> Result<Self, NetlinkError> {
         let devlink = Devlink::open()?;
         let events = devlink.subscribe()?;
-        Ok(Self::new(devlink, Route::open()?, events, "/"))
+        Ok(Self::new(devlink, Route::open()?, events, Ethtool::open()?, "/"))
     }
 }
 
@@ -68,6 +71,7 @@ impl<D: Datagrams> LiveKernel<D> {
         devlink: Devlink<D>,
         route: Route<D>,
         events: Events<D>,
+        ethtool: Ethtool<D>,
         root: impl Into<Utf8PathBuf>,
     ) -> Self {
         let sysfs = Sysfs::new(root);
@@ -75,6 +79,7 @@ impl<D: Datagrams> LiveKernel<D> {
             devlink,
             route,
             events,
+            ethtool,
             sysfs,
             mirror: Mirror::default(),
             stale: true,

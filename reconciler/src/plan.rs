@@ -17,6 +17,7 @@ mod rates;
 mod removal;
 mod selection;
 mod target;
+mod uplink;
 
 use std::collections::BTreeMap;
 

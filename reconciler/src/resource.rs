@@ -2,6 +2,7 @@
 //! observed state, the desired state, the plan and the record.
 
 mod attribute;
+mod uplink;
 
 use std::fmt;
 
@@ -11,6 +12,7 @@ use subdevcfg_compiler::values::DevlinkHandle;
 use uuid::Uuid;
 
 pub use attribute::{Attribute, Capability, Setting, Settings, Side};
+pub use uplink::{UplinkAttribute, UplinkSetting};
 
 /// The identity of a function below its parent. It never changes; another identity is another function.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -31,6 +31,8 @@ pub enum Stage {
     ParentReload,
     /// Eswitch attributes.
     Eswitch,
+    /// The uplink, before anything on the parent depends on it.
+    Uplink,
     /// Rate nodes are made, and get their limits and their places in the tree: one after the other, from the top down.
     RateNode,
     /// A function is made.
@@ -108,6 +110,7 @@ pub fn for_attribute(subject: &Subject, attribute: &Attribute, catalogue: Option
         Attribute::InlineMode | Attribute::EncapMode => {
             rule(Stage::Eswitch, Needs::Nothing, Impact::ParentWide, "")
         }
+        Attribute::Uplink(_) => rule(Stage::Uplink, Needs::Nothing, Impact::ParentWide, ""),
         // What a driver makes of it on a device that runs, nobody knows.
         Attribute::Device(..) => rule(Stage::DeviceAttribute, Needs::Nothing, Impact::SubdeviceRestart, ""),
         Attribute::Mac => rule(

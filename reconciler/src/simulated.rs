@@ -10,6 +10,7 @@ mod params;
 mod rates;
 mod requests;
 mod samples;
+mod uplink;
 
 use std::time::Duration;
 

@@ -2,6 +2,8 @@
 //! kernel. Each object keeps what changes by itself (indexes, kernel-chosen names) in a part of its own, `volatile`:
 //! "as before" and equality mean everything else.
 
+mod uplink;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -9,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::{
     Cmode, DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr, Rate, Scalar,
 };
+
+pub use uplink::Uplink;
 
 use crate::resource::{Capability, Child, FunctionId, Setting, Settings, Side, Subject};
 
@@ -157,6 +161,9 @@ pub struct Parent {
     /// How it was made, if it was made in software.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soft: Option<SoftSpec>,
+    /// The uplink, where its network interface is in this network namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uplink: Option<Uplink>,
     /// Eswitch attributes; each is absent where the driver has none or the kernel would not say.
     #[serde(default)]
     pub eswitch: Eswitch,
@@ -186,6 +193,9 @@ pub struct ParentVolatile {
     /// The name of the uplink's netdev.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uplink: Option<String>,
+    /// The uplink's driver lets nobody change `hw-tc-offload`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub offload_is_fixed: bool,
     /// Who uses the uplink's netdev.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub users: Vec<User>,
@@ -388,7 +398,8 @@ impl Parent {
             eswitch.inline_mode.map(Setting::InlineMode),
             eswitch.encap_mode.map(Setting::EncapMode),
         ];
-        words.into_iter().flatten().chain(param_settings(&self.params)).collect()
+        let uplink = self.uplink.iter().flat_map(Uplink::settings);
+        words.into_iter().flatten().chain(uplink).chain(param_settings(&self.params)).collect()
     }
 }
 

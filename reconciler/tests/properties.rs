@@ -21,6 +21,7 @@ struct Parent {
     capacity: u32,
     switchdev: bool,
     spoof_check: Option<bool>,
+    uplink: Option<(Option<u32>, Option<bool>)>,
     /// Nodes gold, silver and bronze: limit, and whether each is below one of those before it.
     nodes: Vec<Option<(Option<u8>, Option<u8>)>>,
     functions: Vec<Option<Function>>,
@@ -45,13 +46,15 @@ fn parent() -> impl Strategy<Value = Option<Parent>> {
         prop_oneof![Just(8_u32), Just(16)],
         any::<bool>(),
         of(any::<bool>()),
+        of((of(prop_oneof![Just(1600_u32), Just(9000)]), of(any::<bool>()))),
         nodes(),
         vec(of(function()), 0..4),
     );
-    of(parent.prop_map(|(capacity, switchdev, spoof_check, nodes, functions)| Parent {
+    of(parent.prop_map(|(capacity, switchdev, spoof_check, uplink, nodes, functions)| Parent {
         capacity,
         switchdev,
         spoof_check,
+        uplink,
         nodes,
         functions,
     }))
@@ -96,6 +99,11 @@ fn text(parents: &[Option<Parent>], shift: usize) -> String {
         );
         if let Some(spoof_check) = parent.spoof_check {
             let _ = writeln!(text, " param spoof_check #{spoof_check}");
+        }
+        if let Some((mtu, up)) = parent.uplink {
+            let mtu = mtu.map(|mtu| format!(" mtu={mtu}")).unwrap_or_default();
+            let up = up.map(|up| format!(" up=#{up}")).unwrap_or_default();
+            let _ = writeln!(text, " uplink{mtu}{up}");
         }
         // A node is below one of those before it, so there are no circles.
         let is_there =

@@ -15,4 +15,5 @@ mod plans;
 mod run;
 mod samples;
 mod scope;
+mod uplink;
 mod wrong_use;

@@ -122,6 +122,7 @@ const fn reset_words(reset: Reset) -> (&'static str, &'static str) {
         Reset::EswitchMode => ("eswitch-mode", "the eswitch is in legacy mode afterwards"),
         Reset::Sfs => ("sfs", "subfunctions are gone"),
         Reset::MdevState => ("mdev-state", "mediated devices stay, inactive"),
+        Reset::Uplink => ("uplink", "the uplink has a new network interface"),
         Reset::Rates => ("rates", "rate nodes and rates are gone"),
         Reset::FunctionAttrs => ("function-attrs", "attributes of functions are back at their defaults"),
     }

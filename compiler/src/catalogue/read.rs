@@ -236,6 +236,7 @@ fn reset(word: &str) -> Option<Reset> {
         "sfs" => Some(Reset::Sfs),
         "mdev-state" => Some(Reset::MdevState),
         "rates" => Some(Reset::Rates),
+        "uplink" => Some(Reset::Uplink),
         "function-attrs" => Some(Reset::FunctionAttrs),
         _ => None,
     }

@@ -5,3 +5,4 @@
 #[path = "../kernel/guest.rs"]
 mod guest;
 mod mdev;
+mod netdevsim;

@@ -9,4 +9,5 @@ mod killed;
 mod others;
 mod promises;
 mod reasons;
+mod uplink;
 mod wire;

@@ -16,7 +16,7 @@ use crate::kernel::ObserveError;
 use crate::resource::{FunctionId, Side, Subject};
 use crate::state::{
     Eswitch, FORMAT_VERSION, Function, FunctionUser, FunctionVolatile, HostVolatile, Interface,
-    InterfaceVolatile, Parent, ParentVolatile, Rates, State, Unread, Unreadable, User, Volatile,
+    InterfaceVolatile, Parent, ParentVolatile, Rates, State, Unread, Unreadable, Uplink, User, Volatile,
 };
 
 /// How often everything is read again because something changed meanwhile. devlink dumps never say that they were
@@ -213,10 +213,16 @@ impl<D: Datagrams> LiveKernel<D> {
         }
         functions.sort_by(|a, b| a.id.cmp(&b.id));
         let uplink = self.mirror.uplink(handle).and_then(|index| dumps.links.get(&index));
+        let offload = uplink.and_then(|link| self.offload(link.index));
         Ok(Parent {
             driver: dumps.drivers.get(handle).cloned(),
             without_devlink: false,
             soft: self.sysfs.soft(&name),
+            uplink: uplink.map(|link| Uplink {
+                mtu: link.mtu,
+                up: link.up,
+                hw_tc_offload: offload.map(|offload| offload.active),
+            }),
             eswitch,
             params,
             functions,
@@ -225,6 +231,7 @@ impl<D: Datagrams> LiveKernel<D> {
                 mdev_types: Some(self.sysfs.mdev_types(&name)?),
                 uplink_up: uplink.is_some_and(|link| link.up),
                 uplink: uplink.map(|link| link.name.clone()),
+                offload_is_fixed: offload.is_some_and(|offload| !offload.changeable),
                 users: uplink.and_then(|link| dumps.users.get(&link.index)).cloned().unwrap_or_default(),
             }),
         })

@@ -107,6 +107,7 @@ impl<D: Datagrams> LiveKernel<D> {
             Setting::EswitchMode(mode) => self.set_eswitch(subject, wire::mode_change(*mode)),
             Setting::InlineMode(mode) => self.set_eswitch(subject, wire::inline_change(*mode)),
             Setting::EncapMode(mode) => self.set_eswitch(subject, wire::encap_change(*mode)),
+            Setting::Uplink(setting) => self.set_uplink(subject, *setting),
             Setting::Device { name, value, .. } => match subject.function_id() {
                 Some(FunctionId::Mdev { uuid }) => self.sysfs.set_mdev_attribute(*uuid, name, value),
                 _ => Err(wire::refused(Errno::EOPNOTSUPP, format!("{subject} is no mediated device"))),

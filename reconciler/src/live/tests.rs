@@ -324,7 +324,13 @@ fn live(
     // An attribute of a param changed: nothing that the mirror holds, but something.
     events.queue = vec![message(0x20, [0; 4], &[41, 1, 0, 0]); notifications].into();
     let devlink = Devlink::new(Fake::new(answers)).unwrap();
-    LiveKernel::new(devlink, Route::new(Fake::new(answers)), Events::new(events), tree.root.clone())
+    LiveKernel::new(
+        devlink,
+        Route::new(Fake::new(answers)),
+        Events::new(events),
+        Ethtool::new(Fake::new(answers)),
+        tree.root.clone(),
+    )
 }
 
 #[test]

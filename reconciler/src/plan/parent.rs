@@ -9,13 +9,13 @@ use subdevcfg_compiler::values::{EswitchMode, Scalar};
 use super::function::{self, Context};
 use super::lane::{Draft, Lane, Step};
 use super::places::{self, Place};
-use super::{Action, NoteKind, Reversible, Swept, bookkeeping, changes, mdev, rates};
+use super::{Action, NoteKind, Reversible, Swept, bookkeeping, changes, mdev, rates, uplink};
 use crate::desired::{DesiredFunction, DesiredParent};
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
 use crate::resource::{FunctionId, Setting, Settings, Side, Subject};
 use crate::rules::{self, Needs, Stage};
-use crate::state::{Function, Parent, Rates, SoftSpec, Unreadable};
+use crate::state::{Function, Parent, Rates, SoftSpec, Unreadable, Uplink};
 
 /// Plans one parent of the host file.
 pub(super) fn plan(draft: &mut Draft<'_>, desired: &DesiredParent) {
@@ -55,6 +55,7 @@ pub(super) fn plan(draft: &mut Draft<'_>, desired: &DesiredParent) {
     planner.sweep();
     planner.params();
     planner.eswitch();
+    planner.uplink();
     planner.parent_change();
     planner.rate_nodes();
     planner.functions();
@@ -313,7 +314,7 @@ impl Planner<'_, '_> {
     }
 
     /// What the file says of the parent's own attributes; others have some of a parent that is there.
-    fn wanted(&self) -> Settings {
+    pub(super) fn wanted(&self) -> Settings {
         match self.origin {
             Some(_) => self.desired.left.ours(self.subject(), &self.desired.wanted.settings),
             None => self.desired.wanted.settings.clone(),
@@ -357,6 +358,10 @@ impl Planner<'_, '_> {
             let nodes = self.take_rate_nodes(&Reason::forced("a reload of the parent deletes it"));
             undo.extend(rates::restore(&self.desired.subject.parent, &nodes));
         }
+        if reset(Reset::Uplink) {
+            let found = self.now.as_ref().and_then(|parent| parent.uplink.as_ref());
+            undo.extend(uplink::restore(self.subject(), found));
+        }
         let functions = self.present();
         let because = Reason::forced("a reload of the parent deletes it");
         let mut left = Vec::new();
@@ -386,6 +391,9 @@ impl Planner<'_, '_> {
             now.functions = left;
             if reset(Reset::EswitchMode) {
                 now.eswitch.mode = Some(EswitchMode::Legacy);
+            }
+            if reset(Reset::Uplink) {
+                now.uplink = now.uplink.as_ref().map(|_| Uplink::new());
             }
         }
     }
@@ -445,7 +453,7 @@ impl Planner<'_, '_> {
     }
 
     /// A step that writes one attribute of the parent.
-    fn set(&self, setting: Setting, found: &Settings) -> Step {
+    pub(super) fn set(&self, setting: Setting, found: &Settings) -> Step {
         let attribute = setting.attribute();
         let rule = rules::for_attribute(self.subject(), &attribute, self.catalogue);
         let reason = self.desired.wanted.why(&attribute).clone();

@@ -13,7 +13,7 @@ use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
 use crate::resource::{Setting, Settings, Subject};
 use crate::rules::{self, Needs, Stage};
-use crate::state::{Eswitch, Function, Parent, Unreadable, params_of};
+use crate::state::{Eswitch, Function, Parent, Unreadable, Uplink, params_of};
 
 /// How far `destroy` goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -289,6 +289,7 @@ pub(super) fn new_parent(catalogue: Option<&Catalogue>) -> Parent {
     Parent {
         driver: catalogue.map(|catalogue| catalogue.driver.clone()),
         eswitch,
+        uplink: Some(Uplink::new()),
         params: params_of(function::default_params(catalogue, ParamOwner::Parent, None)),
         ..Parent::default()
     }

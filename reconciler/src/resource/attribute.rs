@@ -11,6 +11,8 @@ use subdevcfg_compiler::values::{
     Cmode, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr, Rate, Scalar,
 };
 
+use super::uplink::{UplinkAttribute, UplinkSetting};
+
 /// Which of a function's two network interfaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -75,6 +77,8 @@ pub enum Attribute {
     InlineMode,
     /// Eswitch encap mode of a parent.
     EncapMode,
+    /// An attribute of a parent's uplink.
+    Uplink(UplinkAttribute),
     /// A sysfs attribute of a mediated device, below its directory. The number tells those of one name apart, that are
     /// written one after the other: it counts from 0.
     Device(String, u32),
@@ -128,6 +132,7 @@ impl Attribute {
             Self::EswitchMode
             | Self::InlineMode
             | Self::EncapMode
+            | Self::Uplink(_)
             | Self::Mac
             | Self::Capability(_)
             | Self::MaxIoEqs
@@ -154,6 +159,7 @@ impl Attribute {
             Self::EswitchMode => Part::Eswitch(Some("mode")),
             Self::InlineMode => Part::Eswitch(Some("inline-mode")),
             Self::EncapMode => Part::Eswitch(Some("encap-mode")),
+            Self::Uplink(attribute) => Part::Uplink(Some(attribute.as_str())),
             Self::Device(name, nth) => Part::Attr(name.clone(), *nth),
             Self::Mac => Part::Function(Some("mac")),
             Self::Capability(capability) => Part::Function(Some(capability.as_str())),
@@ -179,6 +185,7 @@ impl fmt::Display for Attribute {
             Self::EswitchMode => f.write_str("eswitch mode"),
             Self::InlineMode => f.write_str("eswitch inline-mode"),
             Self::EncapMode => f.write_str("eswitch encap-mode"),
+            Self::Uplink(attribute) => write!(f, "uplink {attribute}"),
             Self::Device(name, _) => write!(f, "attr {name}"),
             Self::Mac => f.write_str("function mac"),
             Self::Capability(capability) => write!(f, "function {}", capability.as_str()),
@@ -205,6 +212,8 @@ pub enum Setting {
     InlineMode(InlineMode),
     /// See [`Attribute::EncapMode`].
     EncapMode(EncapMode),
+    /// See [`Attribute::Uplink`].
+    Uplink(UplinkSetting),
     /// See [`Attribute::Device`].
     Device {
         /// Name.
@@ -255,6 +264,7 @@ impl Setting {
             Self::EswitchMode(_) => Attribute::EswitchMode,
             Self::InlineMode(_) => Attribute::InlineMode,
             Self::EncapMode(_) => Attribute::EncapMode,
+            Self::Uplink(setting) => Attribute::Uplink(setting.attribute()),
             Self::Device { name, nth, .. } => Attribute::Device(name.clone(), *nth),
             Self::Mac(_) => Attribute::Mac,
             Self::Capability(capability, _) => Attribute::Capability(*capability),
@@ -278,6 +288,7 @@ impl Setting {
             Self::EswitchMode(mode) => Scalar::Text(mode.to_string()),
             Self::InlineMode(mode) => Scalar::Text(mode.to_string()),
             Self::EncapMode(mode) => Scalar::Text(mode.to_string()),
+            Self::Uplink(setting) => setting.value(),
             Self::Device { value, .. } => Scalar::Text(value.clone()),
             Self::Mac(mac) => Scalar::Text(mac.to_string()),
             Self::RateParent(parent) => Scalar::Text(parent.clone().unwrap_or_else(|| Rates::TOP.to_owned())),

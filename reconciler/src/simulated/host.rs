@@ -14,7 +14,8 @@ use crate::record::Record;
 use crate::resource::{Capability, FunctionId, Side, Subject};
 use crate::state::{
     Eswitch, FORMAT_VERSION, Function, FunctionUser, FunctionVolatile, HostVolatile, Interface,
-    InterfaceVolatile, Lifeline, MdevType, Parent, ParentVolatile, Rates, SoftSpec, State, User, Volatile,
+    InterfaceVolatile, Lifeline, MdevType, Parent, ParentVolatile, Rates, SoftSpec, State, Uplink, User,
+    Volatile,
 };
 
 /// What `create max-subdevices=` is without it (kmod's default).
@@ -81,6 +82,9 @@ pub(super) struct SimulatedParent {
     #[serde(default)]
     pub lower: Option<InterfaceName>,
     pub mode: EswitchMode,
+    /// The uplink's interface; files of before it was simulated have none.
+    #[serde(default)]
+    pub uplink: Option<SimulatedInterface>,
     pub params: Params,
     /// Numbers for functions that none was chosen for start here: `auto_sfnum_min` as it was when the parent was made.
     pub first_automatic: u32,
@@ -175,13 +179,15 @@ impl SimulatedHost {
         self.function_interfaces().chain(self.other_interfaces.iter().map(String::as_str))
     }
 
+    /// The interfaces of parents and functions.
     fn function_interfaces(&self) -> impl Iterator<Item = &str> {
         let functions = self.parents.values().flat_map(|parent| &parent.functions);
         let interfaces = functions.flat_map(|function| function.netdev.iter().chain(&function.representor));
-        interfaces.map(|interface| interface.name.as_str())
+        let uplinks = self.parents.values().filter_map(|parent| parent.uplink.as_ref());
+        interfaces.chain(uplinks).map(|interface| interface.name.as_str())
     }
 
-    /// Whether an interface of that name belongs to a function.
+    /// Whether an interface of that name belongs to a parent or a function.
     pub(super) fn functions_have(&self, name: &str) -> bool {
         self.function_interfaces().any(|known| known == name)
     }
@@ -261,6 +267,7 @@ impl SimulatedParent {
             mac_base: spec.mac_base,
             lower: spec.lower.clone(),
             mode: EswitchMode::Legacy,
+            uplink: None,
             params,
             functions: Vec::new(),
             rate_nodes: BTreeMap::new(),
@@ -301,6 +308,12 @@ impl SimulatedParent {
                 lower: self.lower.clone(),
                 mac_base: self.mac_base,
             }),
+            // The module has no tc offload.
+            uplink: self.uplink.as_ref().map(|uplink| Uplink {
+                mtu: uplink.mtu,
+                up: uplink.up,
+                hw_tc_offload: Some(false),
+            }),
             eswitch: Eswitch {
                 mode: Some(self.mode),
                 inline_mode: Some(InlineMode::None),
@@ -311,7 +324,10 @@ impl SimulatedParent {
             rate_nodes: self.rate_nodes.clone(),
             volatile: Volatile(ParentVolatile {
                 mdev_types: Some(BTreeMap::from(types)),
-                ..ParentVolatile::default()
+                uplink_up: self.uplink.as_ref().is_some_and(|uplink| uplink.up),
+                uplink: self.uplink.as_ref().map(|uplink| uplink.name.clone()),
+                offload_is_fixed: self.uplink.is_some(),
+                users: self.uplink.as_ref().map(|uplink| uplink.users.clone()).unwrap_or_default(),
             }),
         }
     }

@@ -7,7 +7,7 @@ use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMo
 
 use super::host::{SimulatedFunction, SimulatedHost, SimulatedMdev, SimulatedParent, size_of_type};
 use super::params::{self, Params, Values};
-use super::{device_attributes, rates, samples};
+use super::{device_attributes, rates, samples, uplink};
 use crate::kernel::{Request, RequestError};
 use crate::resource::{Capability, FunctionId, Setting, Side, Subject};
 use crate::state::SoftSpec;
@@ -16,7 +16,7 @@ use crate::state::SoftSpec;
 const MOST_QUEUES: u32 = 64;
 
 /// The least MTU of an Ethernet device (`ETH_MIN_MTU`, `include/uapi/linux/if_ether.h`).
-const MIN_MTU: u32 = 68;
+pub(super) const MIN_MTU: u32 = 68;
 
 const NO_PLACE: &str = "all places are taken";
 
@@ -39,7 +39,7 @@ pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
             check_lower(host, spec)?;
             let kept = host.permanent.get(handle.device()).cloned().unwrap_or_default();
             host.parents.insert(handle.device().to_owned(), SimulatedParent::new(spec, &kept));
-            Ok(())
+            uplink::register(host, handle)
         }
         Request::DelParent { handle } => {
             host.parents.remove(handle.device()).map(drop).ok_or_else(|| refuse(Errno::ENODEV, ""))
@@ -53,6 +53,7 @@ pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
             Setting::Name(side, _) | Setting::Mtu(side, _) | Setting::Up(side, _) => {
                 set_interface(host, subject, *side, setting)
             }
+            Setting::Uplink(setting) => uplink::set(host, subject, *setting),
             Setting::Device { name, value, .. } => set_device_attribute(host, subject, name, value),
             _ if setting.attribute().is_rate() => rates::set(host, subject, setting),
             _ => set(host, subject, setting),
@@ -368,6 +369,8 @@ fn reload(host: &mut SimulatedHost, subject: &Subject) -> Answer {
         found.functions.retain(|function| function.mdev.is_some());
         found.rate_nodes.clear();
         found.params.reload(&params::OF_PARENT);
+        uplink::register(host, &subject.parent)?;
+        let found = parent(host, &subject.parent)?;
         let max_mtu = found.max_mtu();
         let switchdev = found.mode == EswitchMode::Switchdev;
         let left = found.functions.len();
