@@ -11,9 +11,16 @@
 /* Less than what the kernel calls a hung task. */
 #define SD_BUSY_MAX_MS 30000
 
+/* Its health reporter counts it as a recovery, as mlx5's fw_fatal does. */
 static int sd_reset_set(void *data, u64 val)
 {
-	return sd_parent_reset(data);
+	struct sd_parent *parent = data;
+	int err;
+
+	err = sd_parent_reset(parent);
+	if (err)
+		return err;
+	return devlink_health_report(parent->health, "device reset", parent);
 }
 DEFINE_DEBUGFS_ATTRIBUTE(sd_reset_fops, NULL, sd_reset_set, "%llu\n");
 

@@ -2,6 +2,7 @@
 
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::{SignedDuration, Timestamp};
 use subdevcfg_reconciler::apply;
 use subdevcfg_reconciler::guard::{Allowance, Permissions};
 use subdevcfg_reconciler::plan::Selection;
@@ -105,19 +106,30 @@ pub enum Command {
         /// Show every operation, also those of alike and of new resources.
         #[arg(long)]
         all: bool,
+        /// Save the plan in this file: `apply` carries it out as long as the host is as it is now, `show` shows it.
+        #[arg(long, value_name = "PLAN.json", conflicts_with_all = ["state", "from"])]
+        out: Option<Utf8PathBuf>,
+        /// Write the plan as JSON into this file as well.
+        #[arg(long, value_name = "FILE")]
+        json_into: Option<Utf8PathBuf>,
         #[command(flatten)]
         guard: Guard,
         #[command(flatten)]
         output: Output,
     },
     /// Make the host as its file says.
-    #[command(after_help = "Example: subdevcfg apply host.kdl --yes --allow subdevice-restart@subdev/nic0")]
+    #[command(
+        after_help = "Examples: subdevcfg apply host.kdl --yes --allow subdevice-restart@subdev/nic0\n          \
+        subdevcfg apply host.kdl --confirm-within 60s"
+    )]
     Apply {
-        /// The host file.
+        /// The host file, or a saved plan.
         #[arg(default_value = DEFAULT_FILE)]
         file: Utf8PathBuf,
         #[command(flatten)]
         machine: Machine,
+        #[command(flatten)]
+        part: Part,
         #[command(flatten)]
         change: Change,
         #[command(flatten)]
@@ -131,9 +143,66 @@ pub enum Command {
         #[command(flatten)]
         machine: Machine,
         #[command(flatten)]
+        part: Part,
+        #[command(flatten)]
         change: Change,
         #[command(flatten)]
         output: Output,
+    },
+    /// Undo the last apply, destroy or undo: bring back what it found.
+    #[command(after_help = "Example: subdevcfg undo --yes --allow subdevice-delete")]
+    Undo {
+        #[command(flatten)]
+        machine: Machine,
+        #[command(flatten)]
+        change: Change,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Keep what an `apply --confirm-within` did.
+    #[command(after_help = "Example: subdevcfg apply host.kdl --confirm-within 60s && subdevcfg confirm")]
+    Confirm {
+        #[command(flatten)]
+        machine: Machine,
+    },
+    /// Show what was applied on this host, and how it ended.
+    #[command(after_help = "Examples: subdevcfg history, subdevcfg history 12 --format json")]
+    History {
+        /// Only this one, with all that is known of it.
+        number: Option<u64>,
+        #[command(flatten)]
+        machine: Machine,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show a plan that `plan --out` saved, without any host.
+    #[command(after_help = "Example: subdevcfg show plan.json")]
+    Show {
+        /// The saved plan.
+        plan: Utf8PathBuf,
+        /// Show every operation, also those of alike and of new resources.
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Drop a resource, with all on it, from the record: it stays as it is, and is not subdevcfg's any more.
+    #[command(after_help = "Example: subdevcfg forget subdev/nic0#web0")]
+    Forget {
+        /// Its address.
+        address: String,
+        #[command(flatten)]
+        machine: Machine,
+    },
+    /// Undoes an apply at that time, unless it is confirmed before. `--confirm-within` starts it.
+    #[command(hide = true)]
+    UndoUnlessConfirmed {
+        /// The apply's number in the history.
+        number: u64,
+        /// The time.
+        until: Timestamp,
+        #[command(flatten)]
+        machine: Machine,
     },
     /// Show what is on this host now.
     #[command(after_help = "Example: subdevcfg state --format json > host.state.json")]
@@ -194,7 +263,7 @@ pub enum Command {
 }
 
 /// Which machine.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct Machine {
     /// Work on a simulated host whose state and record live in this file; it is made if it is not there. Needs no
     /// privilege and touches nothing else.
@@ -203,7 +272,7 @@ pub struct Machine {
 }
 
 /// What an apply may do.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct Guard {
     /// Allow this impact: none, traffic, subdevice-restart, subdevice-replace, subdevice-delete or parent-wide, or a
     /// cause that a plan shows (eswitch-switch, parent-reload); for everything, or for what lies at an address.
@@ -220,6 +289,19 @@ pub struct Guard {
     /// most.
     #[arg(long, value_name = "N")]
     pub max_destroy: Option<usize>,
+    /// Undo everything after this time (60s, 5m), unless `subdevcfg confirm` comes before. It is undone even when the
+    /// terminal, the network or the apply itself is gone by then.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub confirm_within: Option<SignedDuration>,
+}
+
+/// A time that lies ahead.
+fn duration(text: &str) -> Result<SignedDuration, String> {
+    match text.parse::<SignedDuration>() {
+        Ok(duration) if duration.is_positive() => Ok(duration),
+        Ok(_) => Err("it has to be longer than nothing".to_owned()),
+        Err(_) => Err("a time is wanted: 60s, 5m, 1h30m".to_owned()),
+    }
 }
 
 impl Guard {
@@ -230,12 +312,14 @@ impl Guard {
             in_use: &self.allow_in_use,
             lifeline: &self.allow_lifeline,
             max_destroy: self.max_destroy,
+            confirm: self.confirm_within.is_some(),
+            unguarded: false,
         }
     }
 }
 
 /// Which part of the file is meant.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct Part {
     /// Only the device, subdevice or rate node at this address with all below it, and what these need first.
     #[arg(long, value_name = "ADDRESS")]
@@ -253,10 +337,8 @@ impl Part {
 }
 
 /// How a change is made.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct Change {
-    #[command(flatten)]
-    pub part: Part,
     /// Do not ask. Raises no limit: what is above `--allow` stays refused.
     #[arg(long)]
     pub yes: bool,
@@ -272,9 +354,10 @@ pub struct Change {
 }
 
 /// What is done when an operation fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum OnError {
     /// Undo everything that was done.
+    #[default]
     Undo,
     /// Do nothing more, and undo nothing.
     Stop,

@@ -6,18 +6,35 @@ mod explain;
 mod format;
 mod look;
 mod manual;
+mod past;
+mod report;
+
+pub use apply::undo_past;
 
 use crate::args::{Cli, Command};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::sources;
+use crate::timer;
 
 /// Runs the command of a command line.
 pub fn run(cli: &Cli) -> Result<Exit, CliError> {
     sources::read_catalogues(&cli.catalogs)?;
     match &cli.command {
         Command::Check(options) => check::check(options),
-        Command::Plan { file, state, from, machine, part, detailed_exitcode, all, guard, output } => {
+        Command::Plan {
+            file,
+            state,
+            from,
+            machine,
+            part,
+            detailed_exitcode,
+            all,
+            out,
+            json_into,
+            guard,
+            output,
+        } => {
             let options = look::PlanOptions {
                 state: state.as_deref(),
                 from: from.as_deref(),
@@ -25,15 +42,25 @@ pub fn run(cli: &Cli) -> Result<Exit, CliError> {
                 part,
                 detailed_exitcode: *detailed_exitcode,
                 all: *all,
+                out: out.as_deref(),
+                json_into: json_into.as_deref(),
                 permissions: guard.permissions(),
                 format: output.format,
             };
             look::plan(file, &options)
         }
-        Command::Apply { file, machine, change, output } => apply::apply(file, machine, change, *output),
-        Command::Destroy { file, machine, change, output } => {
-            apply::destroy(file.as_deref(), machine, change, *output)
+        Command::Apply { file, machine, part, change, output } => {
+            apply::apply(file, machine, part, change, *output)
         }
+        Command::Destroy { file, machine, part, change, output } => {
+            apply::destroy(file.as_deref(), machine, part, change, *output)
+        }
+        Command::Undo { machine, change, output } => apply::undo(machine, change, *output),
+        Command::Confirm { machine } => past::confirm(machine),
+        Command::History { number, machine, output } => past::history(*number, machine, *output),
+        Command::Show { plan, all, output } => past::show_saved(plan, *all, *output),
+        Command::Forget { address, machine } => past::forget(address, machine),
+        Command::UndoUnlessConfirmed { number, until, machine } => timer::run(*number, *until, machine),
         Command::State { machine, output } => look::state(machine, *output),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man { command: _, into: Some(folder) } => manual::pages(folder),

@@ -30,7 +30,7 @@ pub fn decide(
     if !guard::unnamed(plan, permissions).is_empty() {
         return Ok(Decision::Refused);
     }
-    let above = guard::above_ceiling(plan, permissions.allow);
+    let above = guard::above_ceiling(plan, permissions);
     match (above.is_empty(), yes) {
         (true, true) => Ok(Decision::Go),
         (false, true) => Ok(Decision::Refused),

@@ -3,6 +3,7 @@
 use camino::Utf8PathBuf;
 use subdevcfg_reconciler::apply::KeepError;
 use subdevcfg_reconciler::desired::Unplanned;
+use subdevcfg_reconciler::history::HistoryError;
 use subdevcfg_reconciler::kernel::ObserveError;
 use subdevcfg_reconciler::plan::UnknownAddress;
 use subdevcfg_reconciler::store::{LoadError, LockError};
@@ -118,6 +119,77 @@ pub enum CliError {
         /// The host file.
         file: String,
     },
+    /// The plan is not the one that was saved.
+    #[error("the plan that was saved from {file} is not what would be done now: {}", shortened(changed))]
+    #[diagnostic(help("nothing was changed; make the plan again: subdevcfg plan {file} --out PLAN.json"))]
+    Stale {
+        /// The host file that it was made from.
+        file: Utf8PathBuf,
+        /// What is otherwise, one sentence each.
+        changed: Vec<String>,
+    },
+    /// A part of a saved plan is wanted.
+    #[error("{path} is a saved plan, and is applied as it is")]
+    #[diagnostic(help(
+        "choose the part when the plan is made: subdevcfg plan ... --only ADDRESS --out {path}"
+    ))]
+    WholePlan {
+        /// The saved plan.
+        path: Utf8PathBuf,
+    },
+    /// The last apply waits for its confirmation.
+    #[error("the last apply waits for its confirmation until {until}; nothing was changed")]
+    #[diagnostic(help("subdevcfg confirm keeps it, subdevcfg undo takes it back"))]
+    Unconfirmed {
+        /// Until when.
+        until: String,
+    },
+    /// No apply waits for a confirmation.
+    #[error("no apply waits for a confirmation{since}")]
+    #[diagnostic(help("subdevcfg history shows how the last ones ended"))]
+    NothingToConfirm {
+        /// Since when, if one did.
+        since: String,
+    },
+    /// The process that undoes what is not confirmed does not run.
+    #[error("the process that undoes what nobody confirms cannot be started")]
+    #[diagnostic(help("nothing was changed"))]
+    Timer {
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Nothing is there that an undo could take back.
+    #[error("no apply is remembered that changed anything")]
+    #[diagnostic(help("subdevcfg history shows what is; subdevcfg destroy takes away what the record has"))]
+    NothingToUndo,
+    /// The last apply was on another boot.
+    #[error("the last {command} ({began}) was before this boot: what it did is gone with the kernel")]
+    #[diagnostic(help("apply the file of before, or subdevcfg destroy"))]
+    OtherBoot {
+        /// What it was.
+        command: String,
+        /// When.
+        began: String,
+    },
+    /// There is no apply of that number in the history.
+    #[error("no apply {number} is remembered")]
+    #[diagnostic(help("subdevcfg history lists those that are"))]
+    NotRemembered {
+        /// The number.
+        number: u64,
+    },
+    /// The record does not have it.
+    #[error("nothing is recorded at {address}")]
+    #[diagnostic(help("recorded: {}", first_of(known)))]
+    NotRecorded {
+        /// What was asked for.
+        address: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// The history cannot be read.
+    #[error(transparent)]
+    History(#[from] HistoryError),
     /// Standard output is gone.
     #[error("cannot write to standard output")]
     Output(#[from] std::io::Error),
@@ -137,9 +209,15 @@ impl CliError {
     /// How a run ends with this error.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::OtherHost { .. } | Self::NobodyToAsk | Self::NotConfirmed | Self::Moved { .. } => {
-                Exit::Refused
-            }
+            Self::OtherHost { .. }
+            | Self::NobodyToAsk
+            | Self::NotConfirmed
+            | Self::Moved { .. }
+            | Self::Stale { .. }
+            | Self::Unconfirmed { .. }
+            | Self::OtherBoot { .. }
+            | Self::Timer { .. } => Exit::Refused,
+            Self::WholePlan { .. } => Exit::Usage,
             _ => Exit::Failed,
         }
     }
@@ -153,11 +231,26 @@ const fn lock_help(error: &LockError) -> &'static str {
 }
 
 fn known_addresses(unknown: &UnknownAddress) -> String {
+    format!("a device, a subdevice or a rate node: {}", first_of(&unknown.known))
+}
+
+/// The first dozen of a list.
+fn first_of(known: &[String]) -> String {
     const MOST: usize = 12;
-    let known = &unknown.known;
+    if known.is_empty() {
+        return "nothing".to_owned();
+    }
     let first = known.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");
     let more = if known.len() > MOST { format!(", ... ({} in all)", known.len()) } else { String::new() };
-    format!("a device, a subdevice or a rate node: {first}{more}")
+    format!("{first}{more}")
+}
+
+/// The first sentences of a list, and how many more there are.
+fn shortened(sentences: &[String]) -> String {
+    const MOST: usize = 6;
+    let first = sentences.iter().take(MOST).cloned().collect::<Vec<_>>().join("; ");
+    let more = sentences.len().saturating_sub(MOST);
+    if more > 0 { format!("{first}; and {more} more") } else { first }
 }
 
 /// `1 error`, `2 errors`.

@@ -1,24 +1,22 @@
 //! The machine that a command works on: this one, or a simulated one that lives in a file.
 
-use std::cell::RefCell;
-use std::io::{ErrorKind, Write as _};
+mod simulated;
+
 use std::net::IpAddr;
-use std::os::unix::fs::PermissionsExt as _;
-use std::rc::Rc;
 use std::time::Duration;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use subdevcfg_compiler::model::HostModel;
-use subdevcfg_reconciler::apply::{KeepError, RecordKeeper};
+use subdevcfg_reconciler::apply::RecordKeeper;
 use subdevcfg_reconciler::desired::Desired;
-use subdevcfg_reconciler::kernel::{DeviceAttributes, Effect, Kernel, ObserveError, Request, RequestError};
+use subdevcfg_reconciler::history::HistoryKeeper;
+use subdevcfg_reconciler::kernel::{Kernel, ObserveError};
 use subdevcfg_reconciler::live::LiveKernel;
 use subdevcfg_reconciler::plan::attributes_to_tell;
-use subdevcfg_reconciler::record::{Entry, Record};
-use subdevcfg_reconciler::resource::Subject;
+use subdevcfg_reconciler::record::Record;
 use subdevcfg_reconciler::simulated::SimulatedHost;
 use subdevcfg_reconciler::state::State;
-use subdevcfg_reconciler::store::{FileKeeper, Lock};
+use subdevcfg_reconciler::store::{FileHistory, FileKeeper, Lock};
 
 use crate::args;
 use crate::error::CliError;
@@ -32,9 +30,6 @@ const LASTING: &str = "/var/lib/subdevcfg";
 /// How long a second run waits for the first.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 
-/// The release that a new simulated kernel says it has.
-const SIMULATED_RELEASE: &str = "6.12.0-simulated";
-
 /// An opened machine.
 pub struct Machine {
     /// Its kernel.
@@ -43,110 +38,92 @@ pub struct Machine {
     pub record: Record,
     /// Where that is kept.
     pub keeper: Box<dyn RecordKeeper>,
+    /// What was done on it before.
+    pub history: Box<dyn HistoryKeeper>,
+    /// The boot that it is in.
+    boot_id: String,
     /// Held while the machine is open for changes.
     _lock: Option<Lock>,
 }
 
-/// Whether a command changes the machine: then it has the lock, or waits for it.
+/// What a command is going to do with the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// It only looks.
     Look,
-    /// It changes things.
+    /// It changes things: it has the lock, or waits for it, and no confirmation is awaited.
     Change,
+    /// It undoes or confirms the last change, or writes the record.
+    Undo,
+    /// It undoes the last change, and waits so long for the lock.
+    UndoAfter(Duration),
 }
 
-/// Opens the machine that the command line names, to make it as is desired or to compare it with that.
-pub fn open(machine: &args::Machine, access: Access, desired: &Desired) -> Result<Machine, CliError> {
-    let mut machine = match &machine.simulate {
-        Some(path) => open_simulated(path),
-        None => open_live(access),
-    }?;
-    machine.kernel.tell(attributes_to_tell(desired, &machine.record));
-    Ok(machine)
-}
-
-fn open_simulated(path: &Utf8Path) -> Result<Machine, CliError> {
-    let host = match std::fs::read_to_string(path) {
-        Ok(text) => serde_json::from_str(&text).map_err(|error| CliError::Malformed {
-            path: path.to_owned(),
-            what: "simulated host",
-            why: error.to_string(),
-            help: "name a file that `--simulate` wrote, or one that is not there yet: it is made",
-        })?,
-        Err(error) if error.kind() == ErrorKind::NotFound => SimulatedHost::new(SIMULATED_RELEASE),
-        Err(source) => {
-            let help = "name a file that `--simulate` wrote, or one that is not there yet: it is made";
-            return Err(CliError::Unreadable { path: path.to_owned(), help, source });
+impl Access {
+    /// How long it waits for the lock, if it needs it.
+    const fn patience(self) -> Option<Duration> {
+        match self {
+            Self::Look => None,
+            Self::Change | Self::Undo => Some(LOCK_PATIENCE),
+            Self::UndoAfter(patience) => Some(patience),
         }
+    }
+}
+
+impl Machine {
+    /// From now on observations tell what a comparison with this needs.
+    pub fn look_for(&mut self, desired: &Desired) {
+        self.kernel.tell(attributes_to_tell(desired, &self.record));
+    }
+}
+
+/// Opens the machine that the command line names.
+pub fn open(machine: &args::Machine, access: Access) -> Result<Machine, CliError> {
+    let mut opened = match &machine.simulate {
+        Some(path) => simulated::open(path)?,
+        None => open_live(access)?,
     };
-    let record = host.record.clone();
-    let shared = SimulatedFile { path: path.to_owned(), host: Rc::new(RefCell::new(host)) };
-    Ok(Machine { kernel: Box::new(shared.clone()), record, keeper: Box::new(shared), _lock: None })
+    opened.look_for(&Desired::default());
+    if access == Access::Change {
+        refuse_while_unconfirmed(&opened)?;
+    }
+    Ok(opened)
 }
 
-/// A simulated host and the file it lives in; kernel and record are kept together.
-#[derive(Debug, Clone)]
-struct SimulatedFile {
-    path: Utf8PathBuf,
-    host: Rc<RefCell<SimulatedHost>>,
-}
-
-impl Kernel for SimulatedFile {
-    fn tell(&mut self, attributes: DeviceAttributes) {
-        self.host.borrow_mut().tell(attributes);
+/// An apply that waits for a confirmation is the one that would be undone: nothing may be built on it.
+fn refuse_while_unconfirmed(machine: &Machine) -> Result<(), CliError> {
+    // A history that cannot be read says of nothing that it waits.
+    let Ok(Some(past)) = machine.history.last() else { return Ok(()) };
+    match &past.confirmation {
+        Some(confirmation) if past.awaits_confirmation() && past.boot_id() == machine.boot_id => {
+            Err(CliError::Unconfirmed { until: confirmation.until.clone() })
+        }
+        _ => Ok(()),
     }
-
-    fn observe(&mut self) -> Result<State, ObserveError> {
-        self.host.borrow_mut().observe()
-    }
-
-    fn perform(&mut self, request: &Request) -> Result<(), RequestError> {
-        self.host.borrow_mut().perform(request)
-    }
-
-    fn wait(&mut self, subject: &Subject, effect: Effect, deadline: Duration) -> Result<(), RequestError> {
-        self.host.borrow_mut().wait(subject, effect, deadline)
-    }
-}
-
-impl RecordKeeper for SimulatedFile {
-    /// Nothing is written: of a run that is killed, neither what the kernel did nor the note of it remains.
-    fn note(&mut self, _: &Entry) -> Result<(), KeepError> {
-        Ok(())
-    }
-
-    fn keep(&mut self, record: &Record) -> Result<(), KeepError> {
-        let mut host = self.host.borrow_mut();
-        host.record = record.clone();
-        write_whole(&self.path, &host).map_err(|source| KeepError { path: self.path.clone(), source })
-    }
-}
-
-/// Writes a file whole or not at all: beside it first, then in its place.
-fn write_whole(path: &Utf8Path, host: &SimulatedHost) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
-    // As any file that a program writes for its user: the umask takes away what it should.
-    let mode = std::fs::Permissions::from_mode(0o666);
-    let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(folder)?;
-    let mut text = serde_json::to_vec_pretty(host)?;
-    text.push(b'\n');
-    file.write_all(&text)?;
-    file.persist(path).map_err(|error| error.error).map(drop)
 }
 
 fn open_live(access: Access) -> Result<Machine, CliError> {
     // Before anything is read: what is read without the lock may be half of somebody else's change.
-    let lock = (access == Access::Change)
-        .then(|| Lock::take(Utf8Path::new(RUN), &command_line(), LOCK_PATIENCE))
+    let lock = access
+        .patience()
+        .map(|patience| Lock::take(Utf8Path::new(RUN), &command_line(), patience))
         .transpose()?;
     let mut kernel = LiveKernel::open().map_err(ObserveError::from)?;
     if let Some(peer) = session_peer() {
         kernel.keep_reachable(peer);
     }
-    let mut keeper = FileKeeper::new(RUN, kernel.boot_id()?).lasting_in(LASTING);
+    let boot_id = kernel.boot_id()?;
+    let mut keeper = FileKeeper::new(RUN, &boot_id).lasting_in(LASTING);
     let record = keeper.load()?;
-    Ok(Machine { kernel: Box::new(kernel), record, keeper: Box::new(keeper), _lock: lock })
+    let history = FileHistory::new(format!("{LASTING}/history"), format!("{RUN}/history"));
+    Ok(Machine {
+        kernel: Box::new(kernel),
+        record,
+        keeper: Box::new(keeper),
+        history: Box::new(history),
+        boot_id,
+        _lock: lock,
+    })
 }
 
 /// The other end of the caller's ssh session: the first word of `SSH_CONNECTION`. sudo drops the variable unless it is told
@@ -169,7 +146,7 @@ pub fn kernel_release(machine: &args::Machine) -> String {
     // What is wrong with the file is told when the machine is opened.
     let host = std::fs::read_to_string(path).ok();
     let host: Option<SimulatedHost> = host.and_then(|text| serde_json::from_str(&text).ok());
-    host.map_or_else(|| SIMULATED_RELEASE.to_owned(), |host| host.kernel_release)
+    host.map_or_else(|| simulated::RELEASE.to_owned(), |host| host.kernel_release)
 }
 
 /// Reads a state that `subdevcfg state --format json` wrote.

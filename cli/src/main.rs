@@ -3,6 +3,7 @@
 //! This crate is the outermost: it knows files, terminals, JSON and exit codes, and decides nothing about what to change.
 
 mod args;
+mod clock;
 mod commands;
 mod confirm;
 mod error;
@@ -11,8 +12,10 @@ mod findings;
 mod hosts;
 mod machine;
 mod progress;
+mod saved;
 mod show;
 mod sources;
+mod timer;
 
 use std::process::ExitCode;
 

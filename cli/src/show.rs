@@ -1,6 +1,8 @@
 //! What people and programs get to see. Data goes to standard output, everything else to standard error.
 
 mod alike;
+mod drift;
+pub mod past;
 pub mod picture;
 pub mod plan;
 pub mod state;
@@ -57,6 +59,12 @@ pub fn error(error: &CliError) {
     if let Some(help) = miette::Diagnostic::help(error) {
         let _ = writeln!(text, "  help: {help}");
     }
+    // Nothing better can be done about a closed standard error.
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// Writes what is worth knowing beside the answer to standard error.
+pub fn note(text: &str) {
     // Nothing better can be done about a closed standard error.
     let _ = io::stderr().write_all(text.as_bytes());
 }

@@ -30,6 +30,14 @@ impl SourceLoader for Files {
 /// The catalogues that the command line names: set once, before anything is compiled.
 static CATALOGUES: OnceLock<Vec<Arc<Catalogue>>> = OnceLock::new();
 
+/// Their texts, for those who save a plan.
+static CATALOGUE_TEXTS: OnceLock<Vec<(Utf8PathBuf, String)>> = OnceLock::new();
+
+/// The texts of the catalogues that the command line names.
+pub fn catalogue_texts() -> &'static [(Utf8PathBuf, String)] {
+    CATALOGUE_TEXTS.get().map_or(&[], Vec::as_slice)
+}
+
 /// The catalogues that the command line names.
 pub fn catalogues() -> &'static [Arc<Catalogue>] {
     CATALOGUES.get().map_or(&[], Vec::as_slice)
@@ -38,6 +46,7 @@ pub fn catalogues() -> &'static [Arc<Catalogue>] {
 /// Reads the catalogues in these directories, in the order of their names.
 pub fn read_catalogues(directories: &[Utf8PathBuf]) -> Result<(), CliError> {
     let mut all = Vec::new();
+    let mut texts = Vec::new();
     for directory in directories {
         let unreadable = |source| CliError::Unreadable {
             path: directory.clone(),
@@ -51,19 +60,22 @@ pub fn read_catalogues(directories: &[Utf8PathBuf]) -> Result<(), CliError> {
         files.retain(|path| path.extension() == Some("kdl"));
         files.sort();
         for file in files {
-            all.push(Arc::new(read_catalogue(&file)?));
+            let help = "is the file UTF-8 text?";
+            let unreadable = |source| CliError::Unreadable { path: file.clone(), help, source };
+            let text = Files.load(&file).map_err(unreadable)?;
+            all.push(Arc::new(parse_catalogue(&file, &text)?));
+            texts.push((file, text));
         }
     }
     // The command line is read once.
     let _ = CATALOGUES.set(all);
+    let _ = CATALOGUE_TEXTS.set(texts);
     Ok(())
 }
 
-fn read_catalogue(path: &Utf8Path) -> Result<Catalogue, CliError> {
-    let help = "is the file UTF-8 text?";
-    let text =
-        Files.load(path).map_err(|source| CliError::Unreadable { path: path.to_owned(), help, source })?;
-    match Catalogue::read_file(path, &text) {
+/// Reads a catalogue; what is wrong with it goes to standard error.
+pub fn parse_catalogue(path: &Utf8Path, text: &str) -> Result<Catalogue, CliError> {
+    match Catalogue::read_file(path, text) {
         Ok(catalogue) => Ok(catalogue),
         Err(unreadable) => {
             let (diagnostics, sources) = (&unreadable.diagnostics, &unreadable.sources);
@@ -85,16 +97,40 @@ pub fn replace(path: &Utf8Path, text: &str) -> io::Result<()> {
     file.persist(&path).map_err(|error| error.error).map(drop)
 }
 
+/// Writes a file whole or not at all, in the place of one that is there.
+pub fn write_new(path: &Utf8Path, text: &str) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.persist(path).map_err(|error| error.error).map(drop)
+}
+
 /// The host as it is to be, unless the file says more than can be planned.
 pub fn desired(file: &Utf8Path, host: &CompiledHost, sources: &SourceMap) -> Result<Desired, CliError> {
-    Desired::of(host, sources).map_err(|source| CliError::Unplanned { file: file.to_owned(), source })
+    let desired =
+        Desired::of(host, sources).map_err(|source| CliError::Unplanned { file: file.to_owned(), source })?;
+    Ok(Desired { catalogues: catalogues().to_vec(), ..desired })
+}
+
+/// Nothing is desired; what is known of drivers is known all the same.
+pub fn nothing_desired() -> Desired {
+    Desired { catalogues: catalogues().to_vec(), ..Desired::default() }
 }
 
 /// Compiles a host file for a host with this kernel (`uname -r`; of one that cannot be read, the newest); its diagnostics go to standard error.
 pub fn compile_host(path: &Utf8Path, kernel_release: &str) -> Result<(CompiledHost, SourceMap), CliError> {
+    compile_with(&Files, path, kernel_release)
+}
+
+/// Compiles a host file that this loader has.
+pub fn compile_with(
+    loader: &dyn SourceLoader,
+    path: &Utf8Path,
+    kernel_release: &str,
+) -> Result<(CompiledHost, SourceMap), CliError> {
     let Compilation { sources, diagnostics, host } = match kernel_release.parse() {
-        Ok(kernel) => compile_on(path, &Files, &kernel),
-        Err(_) => compile(path, &Files),
+        Ok(kernel) => compile_on(path, loader, &kernel),
+        Err(_) => compile(path, loader),
     };
     if !diagnostics.is_empty() {
         let text = render::render(&diagnostics, &sources, show::width(), show::color_on_stderr());

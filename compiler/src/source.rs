@@ -127,6 +127,11 @@ impl SourceMap {
         self.sources.iter().map(Source::path)
     }
 
+    /// The texts of all sources with their paths, in the same order.
+    pub fn texts(&self) -> impl Iterator<Item = (&Utf8Path, &str)> {
+        self.sources.iter().map(|source| (source.path(), source.text()))
+    }
+
     /// A place of another map as one of this map, with its text and its trail.
     pub fn import(&mut self, other: &Self, span: Span) -> Span {
         let source = other.get(span.source);

@@ -15,6 +15,7 @@ test_reset() {
 	hasnt 'sfnum 1 ' devlink port show
 	is 'inactive detached' port_state "$(mdev_port $uuid1)"
 	is 02:00:00:00:00:02 hw_addr "$(mdev_port $uuid2)"
+	has 'recover 1' devlink health show subdev/nic0 reporter dev
 	activate "$(mdev_port $uuid1)"
 	[ -n "$(netdev mdev/$uuid1/0)" ]
 	# also what a failed reload left

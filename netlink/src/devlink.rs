@@ -28,6 +28,7 @@ const CMD_GET: u8 = 1;
 const CMD_PORT_GET: u8 = 5;
 const CMD_PARAM_GET: u8 = 38;
 const CMD_INFO_GET: u8 = 51;
+const CMD_HEALTH_REPORTER_GET: u8 = 52;
 const CMD_RATE_GET: u8 = 74;
 
 /// A request may wait for firmware or for RCU grace periods; a reload of a parent with many functions takes seconds.
@@ -146,6 +147,16 @@ impl<D: Datagrams> Devlink<D> {
     /// See [`Self::instances`].
     pub fn drivers(&mut self) -> Result<Vec<(Handle, Option<String>)>, NetlinkError> {
         self.dump("devlink dev info", CMD_INFO_GET, decode::info)
+    }
+
+    /// How often the health reporters of every instance have recovered it, those of its ports left out
+    /// (`DEVLINK_CMD_HEALTH_REPORTER_GET` dump): once for each reporter.
+    ///
+    /// # Errors
+    /// See [`Self::instances`].
+    pub fn recoveries(&mut self) -> Result<Vec<(Handle, u64)>, NetlinkError> {
+        let all = self.dump("devlink health show", CMD_HEALTH_REPORTER_GET, decode::recoveries)?;
+        Ok(all.into_iter().flatten().collect())
     }
 
     /// All ports of all instances (`DEVLINK_CMD_PORT_GET` dump).

@@ -92,8 +92,8 @@ impl std::fmt::Debug for Apply<'_> {
 /// How an apply ended.
 #[derive(Debug)]
 pub enum Outcome {
-    /// Everything is as desired, seen by observing again.
-    Converged,
+    /// Everything is as desired, seen by observing again: this is what was seen.
+    Converged(Box<State>),
     /// Something failed, and the host is as it was before.
     Undone(Failure),
     /// Something failed, and not everything could be undone.
@@ -159,20 +159,26 @@ pub fn apply(mut job: Apply<'_>, plan: &Plan) -> Result<Outcome, KeepError> {
     let mut done = Vec::new();
     let mut failures = job.carry_out(plan, &mut record, &mut done);
     if failures.is_empty() {
-        failures.extend(job.verify(&record).err());
+        match job.verify(&record) {
+            Ok(after) => {
+                note_release(&mut record, plan);
+                record.note_restarts(&after);
+                job.keeper.keep(&record)?;
+                return Ok(Outcome::Converged(Box::new(after)));
+            }
+            Err(failure) => failures.push(failure),
+        }
     }
-    if job.on_error != OnError::Undo && !failures.is_empty() {
-        let left = job.left(&record);
-        job.keeper.keep(&record)?;
-        return Ok(Outcome::Partial { failures, left });
+    match failures.pop() {
+        // At most one: the first ends an apply that is undone.
+        Some(failure) if job.on_error == OnError::Undo => Ok(job.undo(&done, &record, failure)),
+        last => {
+            failures.extend(last);
+            let left = job.left(&mut record);
+            job.keeper.keep(&record)?;
+            Ok(Outcome::Partial { failures, left })
+        }
     }
-    // At most one: the first ends an apply that is undone.
-    if let Some(failure) = failures.pop() {
-        return Ok(job.undo(&done, &record, failure));
-    }
-    note_release(&mut record, plan);
-    job.keeper.keep(&record)?;
-    Ok(Outcome::Converged)
 }
 
 /// What the record knows before the first operation.
@@ -202,6 +208,9 @@ fn note_release(record: &mut Record, plan: &Plan) {
     }
     for subject in &plan.bookkeeping.unprotect {
         record.protected.remove(subject);
+    }
+    if let Some(other) = &plan.bookkeeping.becomes {
+        record.clone_from(other);
     }
 }
 
@@ -272,16 +281,20 @@ impl Apply<'_> {
         Ok(())
     }
 
-    fn verify(&mut self, record: &Record) -> Result<(), Failure> {
+    /// The state afterwards, if it leaves nothing to do.
+    fn verify(&mut self, record: &Record) -> Result<State, Failure> {
         let after = self.kernel.observe()?;
         let left = requests(&(self.replan)(&after, record));
-        if left.is_empty() { Ok(()) } else { Err(Failure::NotKept { left }) }
+        if left.is_empty() { Ok(after) } else { Err(Failure::NotKept { left }) }
     }
 
     /// What is still to be done, one request each.
-    fn left(&mut self, record: &Record) -> Vec<String> {
+    fn left(&mut self, record: &mut Record) -> Vec<String> {
         match self.kernel.observe() {
-            Ok(after) => requests(&(self.replan)(&after, record)),
+            Ok(after) => {
+                record.note_restarts(&after);
+                requests(&(self.replan)(&after, record))
+            }
             Err(error) => vec![format!("the host could not be observed: {error}")],
         }
     }

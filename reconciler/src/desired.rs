@@ -31,6 +31,8 @@ pub struct Desired {
     pub parents: Vec<DesiredParent>,
     /// The places of the file that are for hosts with another kernel.
     pub for_other_kernels: Vec<String>,
+    /// What is known of drivers beside what the program knows.
+    pub catalogues: Vec<Arc<Catalogue>>,
 }
 
 /// A parent as it is to be.
@@ -73,7 +75,7 @@ pub struct DesiredRateNode {
     pub wanted: Wanted,
 }
 
-/// A function as it is to be: there, active, and with these attributes.
+/// A function as it is to be: there, and with these attributes.
 #[derive(Debug, Clone)]
 pub struct DesiredFunction {
     /// The function.
@@ -86,6 +88,8 @@ pub struct DesiredFunction {
     pub mdev_type: Option<MdevType>,
     /// It must not be there, and none of what follows counts.
     pub absent: bool,
+    /// It is to run; files ask for nothing else.
+    pub active: bool,
     /// Nothing may restart or remove it.
     pub protect: bool,
     /// What others may change once it is there.
@@ -131,7 +135,13 @@ pub struct Wanted {
 
 impl Wanted {
     const fn new(reason: Reason) -> Self {
-        Self { settings: Settings::new(), reason, order: Vec::new(), reasons: BTreeMap::new() }
+        Self::all(Settings::new(), reason)
+    }
+
+    /// These settings, all for the same reason.
+    #[must_use]
+    pub const fn all(settings: Settings, reason: Reason) -> Self {
+        Self { settings, reason, order: Vec::new(), reasons: BTreeMap::new() }
     }
 
     fn add(&mut self, setting: Setting, reason: Reason) {
@@ -158,6 +168,7 @@ impl Desired {
         Ok(Self {
             parents: devices.filter_map(|device| places.parent(device)).collect(),
             for_other_kernels: host.left_out.iter().map(|&span| sources.cite(span)).collect(),
+            catalogues: Vec::new(),
         })
     }
 }
@@ -295,6 +306,7 @@ impl Places<'_> {
             address: subdevice.address(device).to_string(),
             mdev_type: mdev.map(|mdev| mdev.mdev_type.clone()),
             absent: subdevice.is_absent(),
+            active: true,
             protect: subdevice.protect.as_ref().is_some_and(|protect| protect.value),
             left: left_to_others(&subdevice.ignored, subdevice.hand_over.as_ref()),
             wanted,

@@ -127,7 +127,14 @@ pub struct Permissions<'a> {
     pub lifeline: &'a [String],
     /// `--max-destroy`: how many functions an `exclusive` may take away.
     pub max_destroy: Option<usize>,
+    /// `--confirm-within`: everything is undone unless somebody confirms it.
+    pub confirm: bool,
+    /// Nothing is refused: who asked for a confirmation agreed to what is done when it does not come.
+    pub unguarded: bool,
 }
+
+/// The time that a refusal suggests for a confirmation.
+pub const CONFIRM_WITHIN: &str = "60s";
 
 /// How many functions an `exclusive` takes away without a word, and not more than half of those that there are.
 pub const MAX_DESTROY: usize = 8;
@@ -135,7 +142,7 @@ pub const MAX_DESTROY: usize = 8;
 /// The flags that would allow what is not allowed; empty when all is. Each thing in use, and each lifeline, is named.
 #[must_use]
 pub fn missing(plan: &Plan, permissions: Permissions<'_>) -> Vec<String> {
-    let mut flags = flags_for(&above_ceiling(plan, permissions.allow));
+    let mut flags = flags_for(&above_ceiling(plan, permissions));
     flags.extend(unnamed(plan, permissions));
     flags
 }
@@ -143,6 +150,9 @@ pub fn missing(plan: &Plan, permissions: Permissions<'_>) -> Vec<String> {
 /// The flags for what is in use and for lifelines that nobody has named. No answer at a terminal stands for them.
 #[must_use]
 pub fn unnamed(plan: &Plan, permissions: Permissions<'_>) -> Vec<String> {
+    if permissions.unguarded {
+        return Vec::new();
+    }
     let mut flags = Vec::new();
     for found in &plan.in_use {
         if !found.users.is_empty() && !permissions.in_use.contains(&found.address) {
@@ -151,6 +161,9 @@ pub fn unnamed(plan: &Plan, permissions: Permissions<'_>) -> Vec<String> {
         if found.lifeline.is_some() && !permissions.lifeline.contains(&found.address) {
             flags.push(format!("--allow-lifeline {}", quoted(&found.address)));
         }
+    }
+    if plan.in_use.iter().any(|found| found.lifeline.is_some()) && !permissions.confirm {
+        flags.push(format!("--confirm-within {CONFIRM_WITHIN}"));
     }
     let too_many = |swept: &&Swept| match permissions.max_destroy {
         Some(most) => swept.functions > most,
@@ -173,14 +186,15 @@ pub fn quoted(address: &str) -> String {
 
 /// The operations that are above the ceiling.
 #[must_use]
-pub fn above_ceiling<'p>(plan: &'p Plan, allowances: &[Allowance]) -> Vec<&'p Operation> {
-    plan.operations
-        .iter()
-        .filter(|operation| {
-            operation.impact > DEFAULT_CEILING
-                && !allowances.iter().any(|allowance| allowance.permits(operation))
-        })
-        .collect()
+pub fn above_ceiling<'p>(plan: &'p Plan, permissions: Permissions<'_>) -> Vec<&'p Operation> {
+    if permissions.unguarded {
+        return Vec::new();
+    }
+    let is_above = |operation: &&Operation| {
+        operation.impact > DEFAULT_CEILING
+            && !permissions.allow.iter().any(|allowance| allowance.permits(operation))
+    };
+    plan.operations.iter().filter(is_above).collect()
 }
 
 /// The operation whose impact is the greatest; of equals, the first.

@@ -8,6 +8,7 @@ pub mod apply;
 pub mod described;
 pub mod desired;
 pub mod guard;
+pub mod history;
 pub mod kernel;
 pub mod live;
 pub mod plan;

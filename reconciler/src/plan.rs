@@ -3,6 +3,7 @@
 //! [`plan`] is the whole flow in one function. By rules, not by search: what an attribute needs and costs stands in
 //! [`crate::rules`]; the order follows from the stages there. Same input, same plan, byte for byte.
 
+mod back;
 mod bookkeeping;
 mod changes;
 mod checks;
@@ -15,6 +16,7 @@ mod places;
 mod protection;
 mod rates;
 mod removal;
+mod reset;
 mod selection;
 mod target;
 mod uplink;
@@ -33,10 +35,11 @@ use crate::record::Record;
 use crate::resource::{Attribute, Subject};
 use crate::state::{State, Unread};
 
+pub use back::undo;
 pub(crate) use function::{default_attributes, default_params, netdev_is_off};
 pub use in_use::InUse;
-pub use mdev::attributes_to_tell;
 pub(crate) use mdev::type_without_host;
+pub use mdev::{attributes_to_tell, attributes_to_tell_for_undo};
 pub use removal::Scope;
 pub use selection::{Selection, UnknownAddress};
 
@@ -54,6 +57,9 @@ pub struct Plan {
     pub resource_changes: Vec<ResourceChange>,
     /// What somebody else changed since the last apply, and what the plan does about it.
     pub drift: Vec<Drift>,
+    /// Devices that were reset since the last apply: what they lost is drift that nobody made.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub resets: Vec<Reset>,
     /// The requests to the kernel, in order.
     pub operations: Vec<Operation>,
     /// How many functions that nobody named a device's `exclusive` takes away, by the device's address.
@@ -95,6 +101,8 @@ pub struct Bookkeeping {
     pub protect: Vec<(Subject, String)>,
     /// Subjects that are not protected any more.
     pub unprotect: Vec<Subject>,
+    /// The record that this one becomes once everything is done.
+    pub becomes: Option<Record>,
 }
 
 /// What happens to one resource.
@@ -197,6 +205,18 @@ pub struct Drift {
     pub applied: Scalar,
     /// What is there now; `None` when it is gone.
     pub found: Option<Scalar>,
+    /// Its device was reset: nobody changed it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub by_reset: bool,
+}
+
+/// A device that was reset since the last apply, and lost something by that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reset {
+    /// The device's address.
+    pub address: String,
+    /// What tells it.
+    pub evidence: String,
 }
 
 /// What an `exclusive` takes away.

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use subdevcfg_compiler::values::Cmode;
+use subdevcfg_compiler::values::{Cmode, DevlinkHandle};
 
 use crate::resource::{Attribute, Setting, Subject};
+use crate::state::{Restarts, State, Volatile};
 
 /// The version of the record's JSON form.
 pub const FORMAT_VERSION: &str = "1.0";
@@ -28,6 +29,9 @@ pub struct Record {
     pub protected: BTreeMap<Subject, String>,
     /// Where the last apply was when it was killed, if it was.
     pub interrupted: Option<Interrupted>,
+    /// How often each device had started anew when the last apply ended: more than that is a reset since. It goes up by
+    /// itself, so it counts in no comparison.
+    pub restarts: Volatile<BTreeMap<DevlinkHandle, Restarts>>,
 }
 
 /// The place at which an apply was killed.
@@ -146,10 +150,23 @@ impl Record {
         self.settings.retain(|(written, _), _| written != subject);
     }
 
+    /// All subjects that were made or adopted, with their addresses.
+    pub fn subjects(&self) -> impl Iterator<Item = (&Subject, &str)> {
+        self.made.iter().chain(&self.adopted).map(|(subject, address)| (subject, address.as_str()))
+    }
+
     /// The address under which a subject is recorded, whether it was made or adopted.
     #[must_use]
     pub fn address(&self, subject: &Subject) -> Option<&str> {
         self.made.get(subject).or_else(|| self.adopted.get(subject)).map(String::as_str)
+    }
+
+    /// Notes how often each device has started anew by now.
+    pub fn note_restarts(&mut self, state: &State) {
+        let counted = state.parents.iter();
+        let counted =
+            counted.filter_map(|(handle, parent)| Some((handle.clone(), parent.volatile.0.restarts?)));
+        self.restarts = Volatile(counted.collect());
     }
 
     /// Gives a recorded subject, and what was written of it, another address.
@@ -195,6 +212,8 @@ struct RecordFile {
     pending: BTreeSet<Subject>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     protected: Vec<SubjectEntry>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    restarts: BTreeMap<DevlinkHandle, Restarts>,
 }
 
 /// Reads subjects with their addresses, as [`protection`] writes them.
@@ -247,6 +266,7 @@ impl From<RecordFile> for Record {
             pending: file.pending,
             protected: subjects(file.protected),
             interrupted: None,
+            restarts: Volatile(file.restarts),
         }
     }
 }
@@ -264,6 +284,7 @@ impl From<Record> for RecordFile {
                 .collect(),
             pending: record.pending,
             protected: entries(record.protected),
+            restarts: record.restarts.0,
         }
     }
 }

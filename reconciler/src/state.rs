@@ -199,6 +199,20 @@ pub struct ParentVolatile {
     /// Who uses the uplink's netdev.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub users: Vec<User>,
+    /// How often the device has started anew, where its driver counts that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarts: Option<Restarts>,
+}
+
+/// How often a device has started anew since its driver was loaded. What it loses by that nobody took away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restarts {
+    /// Reloads, by this host or another one (`DEVLINK_ATTR_DEV_STATS`).
+    #[serde(default)]
+    pub reloads: u64,
+    /// Recoveries by its health reporters (`DEVLINK_ATTR_HEALTH_REPORTER_RECOVER_COUNT`).
+    #[serde(default)]
+    pub recoveries: u64,
 }
 
 /// A type of mediated devices that a parent takes.

@@ -237,7 +237,7 @@ fn host_after(release: &str, texts: &[String]) -> Host {
             continue;
         }
         let outcome = host.apply(&desired(text));
-        assert!(matches!(outcome, Outcome::Converged), "{outcome:?}\n{text}");
+        assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}\n{text}");
     }
     host
 }
@@ -255,7 +255,7 @@ proptest! {
         prop_assume!(!is_refused(&host, &second));
         let wanted = desired(&second);
         let outcome = host.apply(&wanted);
-        prop_assert!(matches!(outcome, Outcome::Converged), "{outcome:?}");
+        prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
         prop_assert!(host.plan(&wanted).is_empty());
         prop_assert!(host.plan(&wanted).notes.iter().all(|note| note.kind != subdevcfg_reconciler::plan::NoteKind::Adopted));
     }
@@ -277,7 +277,7 @@ proptest! {
         prop_assert!(matches!(outcome, Outcome::Undone(_)), "at {fault}: {outcome:?}");
         prop_assert_eq!(differences(&before.state(), &host.state()), Vec::<String>::new());
         prop_assert_eq!(&host.record, &before.record);
-        prop_assert!(matches!(host.apply(&wanted), Outcome::Converged));
+        prop_assert!(matches!(host.apply(&wanted), Outcome::Converged(_)));
     }
 
     #[test]
@@ -297,8 +297,8 @@ proptest! {
         host.apply_and_be_killed(&wanted, fault, Kill { at: at.index(requests) + 1, after });
         let plan = host.plan(&wanted);
         prop_assert_eq!(&plan.drift, &vec![]);
-        prop_assert!(matches!(host.apply(&wanted), Outcome::Converged));
-        prop_assert!(matches!(host.destroy(), Outcome::Converged));
+        prop_assert!(matches!(host.apply(&wanted), Outcome::Converged(_)));
+        prop_assert!(matches!(host.destroy(), Outcome::Converged(_)));
         prop_assert_eq!(differences(&empty, &host.state()), Vec::<String>::new());
     }
 
@@ -325,7 +325,7 @@ proptest! {
         let left: Vec<_> = plan.operations.iter().filter(|left| hanging.contains(&left.id)).map(subject).collect();
         prop_assert!(host.plan(&wanted).operations.iter().all(|operation| left.contains(&subject(operation))));
         // A mediated device may have got the number of a subfunction that failed.
-        prop_assert!(is_refused(&host, &second) || matches!(host.apply(&wanted), Outcome::Converged));
+        prop_assert!(is_refused(&host, &second) || matches!(host.apply(&wanted), Outcome::Converged(_)));
     }
 
     #[test]
@@ -347,10 +347,10 @@ proptest! {
         // What a step takes away and must come back cannot be left out.
         prop_assume!(plan.narrowed(&selection).refusals.is_empty());
         let outcome = host.apply_part(&wanted, &selection);
-        prop_assert!(matches!(outcome, Outcome::Converged), "{outcome:?}");
+        prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
         prop_assert!(host.plan(&wanted).narrowed(&selection).is_empty());
         // A mediated device may have got the number of a subfunction that was left out.
-        prop_assert!(is_refused(&host, &second) || matches!(host.apply(&wanted), Outcome::Converged));
+        prop_assert!(is_refused(&host, &second) || matches!(host.apply(&wanted), Outcome::Converged(_)));
         prop_assert!(is_refused(&host, &second) || host.plan(&wanted).is_empty());
     }
 
@@ -361,7 +361,7 @@ proptest! {
         let unchanged = plan(Input { desired: &old, state: &state, record: &record });
         prop_assert!(unchanged.is_empty());
         let mut host = Host::with_kernel("6.12.0");
-        prop_assert!(matches!(host.apply(&old), Outcome::Converged));
+        prop_assert!(matches!(host.apply(&old), Outcome::Converged(_)));
         let without = plan(Input { desired: &new, state: &state, record: &record });
         // An address that the kernel chose comes back with a function that is made again; without a host nobody knows it.
         let is_known = |request: &String| !request.contains(" to 02:00:5e:");
@@ -377,9 +377,39 @@ proptest! {
         let mut host = host_after(release, &[first, second]);
         // What a file leaves out is released, not deleted: the record still knows it.
         let outcome = host.destroy();
-        prop_assert!(matches!(outcome, Outcome::Converged), "{outcome:?}");
+        prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
         prop_assert_eq!(differences(&empty, &host.state()), Vec::<String>::new());
         prop_assert!(host.record.made.is_empty());
+    }
+
+    #[test]
+    fn an_apply_can_be_undone_as_a_plan(release in release(), first in hosts(), second in hosts()) {
+        let before = host_after(release, &[first]);
+        prop_assume!(!is_refused(&before, &second));
+        let mut host = before.clone();
+        let wanted = desired(&second);
+        let Outcome::Converged(after) = host.apply(&wanted) else { unreachable!() };
+        let outcome = host.undo(&before, &wanted, Some(*after));
+        prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
+        prop_assert_eq!(differences(&before.state(), &host.state()), Vec::<String>::new());
+        prop_assert_eq!(&host.record, &before.record);
+    }
+
+    #[test]
+    fn an_apply_that_was_killed_anywhere_can_be_undone(
+        release in release(), first in hosts(), second in hosts(), at in any::<prop::sample::Index>(), after in any::<bool>(),
+    ) {
+        let before = host_after(release, &[first]);
+        prop_assume!(!is_refused(&before, &second));
+        let wanted = desired(&second);
+        let operations = before.plan(&wanted).operations.len();
+        prop_assume!(operations > 0);
+        let mut host = before.clone();
+        host.apply_and_be_killed(&wanted, None, Kill { at: at.index(operations) + 1, after });
+        let outcome = host.undo(&before, &wanted, None);
+        prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
+        prop_assert_eq!(differences(&before.state(), &host.state()), Vec::<String>::new());
+        prop_assert_eq!(&host.record, &before.record);
     }
 
     #[test]

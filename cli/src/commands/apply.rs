@@ -1,59 +1,82 @@
-//! The commands that change the host: `apply` and `destroy`. Both are: observe, plan, show, decide, carry out, verify.
+//! The commands that change the host: `apply`, `destroy` and `undo`. All are: observe, plan, show, decide, carry out,
+//! verify.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use camino::Utf8Path;
-use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
-use subdevcfg_reconciler::apply::{self, Apply, Failure, Outcome};
+use subdevcfg_reconciler::apply::{self, Apply, Outcome};
 use subdevcfg_reconciler::desired::Desired;
-use subdevcfg_reconciler::guard::{self, Permissions};
-use subdevcfg_reconciler::plan::{self, Input, Plan, Scope};
+use subdevcfg_reconciler::guard::Permissions;
+use subdevcfg_reconciler::history::{self, Confirmation, End, Past, Planned};
+use subdevcfg_reconciler::plan::{self, Input, Plan, Scope, Selection};
 use subdevcfg_reconciler::record::Record;
 use subdevcfg_reconciler::state::State;
 
+use super::report::Report;
 use crate::args::{self, Change, Format, Output};
 use crate::confirm::{self, Decision};
-use crate::error::{CliError, counted};
+use crate::error::CliError;
 use crate::exit::Exit;
 use crate::machine::{self, Access, Machine};
 use crate::progress::Lines;
+use crate::saved::Saved;
 use crate::show;
 use crate::show::plan::Heading;
 use crate::sources;
+use crate::{clock, timer};
 
-/// How plans are made: for an apply from the file alone, for a destroy from the record.
+/// How plans are made: for an apply from the file alone, for a destroy from the record, for an undo from the history.
 type Planner<'a> = &'a dyn Fn(&State, &Record) -> Plan;
 
-/// Makes the host as its file says.
+/// Makes the host as its file says, or carries a saved plan out.
 pub fn apply(
     file: &Utf8Path,
     options: &args::Machine,
+    part: &args::Part,
     change: &Change,
     output: Output,
 ) -> Result<Exit, CliError> {
-    let (host, sources) = sources::compile_host(file, &machine::kernel_release(options))?;
+    let saved = Saved::read_if_it_is_one(file)?;
+    let (host, sources) = match &saved {
+        Some(saved) => saved.compile()?,
+        None => sources::compile_host(file, &machine::kernel_release(options))?,
+    };
     machine::check_host(&host.model, file, options)?;
     let desired = sources::desired(file, &host, &sources)?;
-    let machine = machine::open(options, Access::Change, &desired)?;
-    let heading = Heading {
-        command: "apply",
-        file: Some(file),
-        host: &host.model.name.value,
-        machine: &machine::words(options),
-        flags: options,
-        part: &change.part,
+    let mut machine = machine::open(options, Access::Change)?;
+    machine.look_for(&desired);
+    let selection = match &saved {
+        Some(saved) => saved.selection(file, part)?,
+        None => part.selection(),
     };
-    let planner = |state: &State, record: &Record| plan::plan(Input { desired: &desired, state, record });
-    carry_out(machine, &planner, &heading, change, output)
+    let job = Job {
+        machine,
+        planner: &|state, record| plan::plan(Input { desired: &desired, state, record }),
+        heading: Heading {
+            command: "apply",
+            file: Some(file),
+            host: &host.model.name.value,
+            machine: &machine::words(options),
+            flags: options,
+            part,
+        },
+        selection,
+        saved: saved.as_ref(),
+        change,
+        permissions: change.guard.permissions(),
+        output,
+    };
+    job.carry_out()
 }
 
 /// Takes away what subdevcfg made.
 pub fn destroy(
     file: Option<&Utf8Path>,
     options: &args::Machine,
+    part: &args::Part,
     change: &Change,
     output: Output,
 ) -> Result<Exit, CliError> {
@@ -64,96 +87,198 @@ pub fn destroy(
     }
     let desired = match (file, &compiled) {
         (Some(file), Some((host, sources))) => sources::desired(file, host, sources)?,
-        _ => Desired::default(),
+        _ => sources::nothing_desired(),
     };
-    let machine = machine::open(options, Access::Change, &desired)?;
+    let mut machine = machine::open(options, Access::Change)?;
+    machine.look_for(&desired);
     let scope = if file.is_some() { Scope::Named } else { Scope::Everything };
-    let heading = Heading {
-        command: "destroy",
-        file,
-        host: compiled.as_ref().map_or("*", |(host, _)| &host.model.name.value),
-        machine: &machine::words(options),
-        flags: options,
-        part: &change.part,
+    let job = Job {
+        machine,
+        planner: &|state, record| plan::destroy(Input { desired: &desired, state, record }, scope),
+        heading: Heading {
+            command: "destroy",
+            file,
+            host: compiled.as_ref().map_or("*", |(host, _)| &host.model.name.value),
+            machine: &machine::words(options),
+            flags: options,
+            part,
+        },
+        selection: part.selection(),
+        saved: None,
+        change,
+        permissions: change.guard.permissions(),
+        output,
     };
-    let planner =
-        |state: &State, record: &Record| plan::destroy(Input { desired: &desired, state, record }, scope);
-    carry_out(machine, &planner, &heading, change, output)
+    job.carry_out()
 }
 
-fn carry_out(
+/// Undoes the last apply.
+pub fn undo(options: &args::Machine, change: &Change, output: Output) -> Result<Exit, CliError> {
+    let machine = machine::open(options, Access::Undo)?;
+    // One that failed and was undone left everything as it was: the one before it is the last that counts.
+    let mut all = machine.history.history()?;
+    all.retain(|past| !past.left_nothing());
+    let past = all.pop().ok_or(CliError::NothingToUndo)?;
+    let exit = undo_past(machine, &past, options, change, change.guard.permissions(), output)?;
+    if exit == Exit::Done {
+        timer::end(&past);
+    }
+    Ok(exit)
+}
+
+/// Undoes what a past apply did.
+pub fn undo_past(
     mut machine: Machine,
-    planner: Planner<'_>,
-    heading: &Heading<'_>,
+    past: &Past,
+    options: &args::Machine,
     change: &Change,
+    permissions: Permissions<'_>,
     output: Output,
 ) -> Result<Exit, CliError> {
-    let before = machine.kernel.observe()?;
-    let whole = planner(&before, &machine.record);
-    let selection = change.part.selection();
-    selection.check(&whole)?;
-    let plan = whole.narrowed(&selection);
-    let planner = |state: &State, record: &Record| planner(state, record).narrowed(&selection);
-    let permissions = change.guard.permissions();
-    let text = || show::plan::text(&plan, heading, permissions, change.all);
-    if output.format == Format::Human {
-        show::print(&text())?;
+    if machine.kernel.observe()?.volatile.0.boot_id != past.boot_id() {
+        return Err(CliError::OtherBoot { command: past.command.clone(), began: past.began.clone() });
     }
-    let incomplete = plan.is_incomplete();
-    if !plan.refusals.is_empty() {
-        return Ok(Report::new(&plan, Ending::Refused).refused_by(permissions).show(output, Exit::Refused));
-    }
-    if !plan.is_empty() {
-        let unseen = || if output.format == Format::Human { String::new() } else { text() };
-        match confirm::decide(&plan, permissions, change.yes, unseen)? {
-            Decision::NobodyToAsk if output.format == Format::Json => {
-                let needs = vec!["--yes".to_owned()];
-                let report = Report { needs, ..Report::new(&plan, Ending::Refused) };
-                return Ok(report.show(output, Exit::Refused));
+    let desired: Desired = sources::nothing_desired();
+    machine.kernel.tell(plan::attributes_to_tell_for_undo(past, &machine.record));
+    let what = format!("{} {} of {}", past.command, past.number, past.began);
+    let job = Job {
+        machine,
+        planner: &|state, record| plan::undo(past, Input { desired: &desired, state, record }),
+        heading: Heading {
+            command: "undo",
+            file: Some(Utf8Path::new(&what)),
+            host: "*",
+            machine: &machine::words(options),
+            flags: options,
+            part: &args::Part::default(),
+        },
+        selection: Selection::default(),
+        saved: None,
+        change,
+        permissions,
+        output,
+    };
+    job.carry_out()
+}
+
+/// A change of the host.
+struct Job<'a> {
+    machine: Machine,
+    planner: Planner<'a>,
+    heading: Heading<'a>,
+    selection: Selection,
+    /// The plan that was shown before, if this is one.
+    saved: Option<&'a Saved>,
+    change: &'a Change,
+    permissions: Permissions<'a>,
+    output: Output,
+}
+
+impl Job<'_> {
+    fn carry_out(mut self) -> Result<Exit, CliError> {
+        let before = self.machine.kernel.observe()?;
+        let whole = (self.planner)(&before, &self.machine.record);
+        self.selection.check(&whole)?;
+        let plan = whole.narrowed(&self.selection);
+        if let Some(saved) = self.saved {
+            saved.check(&before, &self.machine.record, &plan)?;
+        }
+        let text = || show::plan::text(&plan, &self.heading, self.permissions, self.change.all);
+        if self.output.format == Format::Human {
+            show::print(&text())?;
+        }
+        if !plan.refusals.is_empty() {
+            return Ok(Report::refused(&plan, self.permissions).show(self.output));
+        }
+        if plan.is_empty() {
+            let outcome = self.apply(&plan, &before)?;
+            return Ok(Report::of(&plan, &outcome, None).show(self.output));
+        }
+        let unseen = || if self.output.format == Format::Human { String::new() } else { text() };
+        match confirm::decide(&plan, self.permissions, self.change.yes, unseen)? {
+            Decision::NobodyToAsk if self.output.format == Format::Json => {
+                return Ok(Report::nobody_to_ask(&plan).show(self.output));
             }
             Decision::NobodyToAsk => return Err(CliError::NobodyToAsk),
-            Decision::Refused => {
-                return Ok(Report::new(&plan, Ending::Refused)
-                    .refused_by(permissions)
-                    .show(output, Exit::Refused));
-            }
-            Decision::GoAsked if machine.kernel.observe()? != before => {
-                let file = heading.file.map(ToString::to_string).unwrap_or_default();
+            Decision::Refused => return Ok(Report::refused(&plan, self.permissions).show(self.output)),
+            Decision::GoAsked if self.machine.kernel.observe()? != before => {
+                let file = self.heading.file.map(ToString::to_string).unwrap_or_default();
                 return Err(CliError::Moved { file });
             }
             Decision::Go | Decision::GoAsked => {}
         }
+        self.remembered(&plan, before)
     }
-    let told = told_to_end()?;
-    let mut lines = Lines::new(output.format == Format::Json);
-    let outcome = apply::apply(
-        Apply {
-            kernel: machine.kernel.as_mut(),
-            keeper: machine.keeper.as_mut(),
-            progress: &mut lines,
-            before: &before,
-            record: &machine.record,
-            replan: &planner,
-            on_error: change.on_error.into(),
-            stop: &move || told.load(Ordering::Relaxed),
-        },
-        &plan,
-    )?;
-    lines.end();
-    let (report, exit) = match &outcome {
-        Outcome::Converged => {
-            (Report::new(&plan, Ending::Converged), if incomplete { Exit::Incomplete } else { Exit::Done })
+
+    /// Applies, with what was found and how it ended in the history.
+    fn remembered(mut self, plan: &Plan, before: State) -> Result<Exit, CliError> {
+        let mut past = self.past(plan, before)?;
+        self.machine.history.remember(&past)?;
+        if let Some(confirmation) = &mut past.confirmation {
+            confirmation.timer = Some(timer::start(past.number, &confirmation.until, self.heading.flags)?);
+            self.machine.history.remember(&past)?;
         }
-        Outcome::Undone(failure) => (Report::new(&plan, Ending::Undone).failed(failure), Exit::Failed),
-        Outcome::Partial { failures, left } => {
-            let report = Report { left, ..Report::new(&plan, Ending::Partial) };
-            (failures.iter().fold(report, Report::failed), Exit::Incomplete)
+        let outcome = self.apply(plan, &past.before)?;
+        let until = past.confirmation.as_ref().map(|confirmation| confirmation.until.clone());
+        let report = Report::of(plan, &outcome, until);
+        past.end = Some(End {
+            at: clock::now().to_string(),
+            ending: report.ending(),
+            failures: report.failures(),
+            after: match outcome {
+                Outcome::Converged(ref after) => Some((**after).clone()),
+                _ => None,
+            },
+        });
+        if let Err(error) = self.machine.history.remember(&past) {
+            // What was done is done; only an undo knows less of it.
+            show::error(&error.into());
         }
-        Outcome::Incomplete { failure, left } => {
-            (Report { left, ..Report::new(&plan, Ending::Incomplete).failed(failure) }, Exit::Incomplete)
-        }
-    };
-    Ok(report.show(output, exit))
+        Ok(report.show(self.output))
+    }
+
+    fn past(&self, plan: &Plan, before: State) -> Result<Past, CliError> {
+        let now = clock::now();
+        let confirmation = self.change.guard.confirm_within.map(|within| Confirmation {
+            until: clock::after(now, within).to_string(),
+            confirmed: false,
+            timer: None,
+        });
+        Ok(Past {
+            format_version: history::FORMAT_VERSION.to_owned(),
+            number: self.machine.history.next_number()?,
+            began: now.to_string(),
+            command: self.heading.command.to_owned(),
+            file: self.heading.file.map(ToString::to_string),
+            planned: Planned::of(plan),
+            confirmation,
+            end: None,
+            record: self.machine.record.clone(),
+            before,
+        })
+    }
+
+    fn apply(&mut self, plan: &Plan, before: &State) -> Result<Outcome, CliError> {
+        let told = told_to_end()?;
+        let mut lines = Lines::new(self.output.format == Format::Json);
+        let planner =
+            |state: &State, record: &Record| (self.planner)(state, record).narrowed(&self.selection);
+        let outcome = apply::apply(
+            Apply {
+                kernel: self.machine.kernel.as_mut(),
+                keeper: self.machine.keeper.as_mut(),
+                progress: &mut lines,
+                before,
+                record: &self.machine.record,
+                replan: &planner,
+                on_error: self.change.on_error.into(),
+                stop: &move || told.load(Ordering::Relaxed),
+            },
+            plan,
+        )?;
+        lines.end();
+        Ok(outcome)
+    }
 }
 
 /// Is set when the run is told to end. The second time it ends at once: the journal says what was done.
@@ -165,102 +290,4 @@ fn told_to_end() -> std::io::Result<Arc<AtomicBool>> {
         flag::register(signal, Arc::clone(&told))?;
     }
     Ok(told)
-}
-
-/// How an apply ended, as JSON names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum Ending {
-    Refused,
-    Converged,
-    Undone,
-    Partial,
-    Incomplete,
-}
-
-/// What `apply --format json` prints.
-#[derive(Serialize)]
-struct Report<'a> {
-    plan: &'a Plan,
-    ending: Ending,
-    /// What failed, with the kernel's own words.
-    failures: Vec<Failed>,
-    /// The flags that would allow what is above the ceiling.
-    needs: Vec<String>,
-    /// What could not be undone, or what is still to be done.
-    left: &'a [String],
-}
-
-/// A failure for programs.
-#[derive(Serialize)]
-struct Failed {
-    message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    operation: Option<usize>,
-    /// The kernel's answer: its error number in words.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    answer: Option<String>,
-    /// The extended ACK's sentence.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kernel_message: Option<String>,
-}
-
-impl<'a> Report<'a> {
-    const fn new(plan: &'a Plan, ending: Ending) -> Self {
-        Self { plan, ending, failures: Vec::new(), needs: Vec::new(), left: &[] }
-    }
-
-    fn refused_by(self, permissions: Permissions<'_>) -> Self {
-        Self { needs: guard::missing(self.plan, permissions), ..self }
-    }
-
-    fn failed(mut self, failure: &Failure) -> Self {
-        show::failure(failure);
-        let (operation, source) = match failure {
-            Failure::Operation { id, source, .. } => (Some(*id), Some(source)),
-            _ => (None, None),
-        };
-        self.failures.push(Failed {
-            message: failure.to_string(),
-            operation,
-            answer: source.map(ToString::to_string),
-            kernel_message: source.and_then(|source| source.kernel_message()).map(str::to_owned),
-        });
-        self
-    }
-
-    /// Shows the report. The host is as it is by now: that nobody can be told of it does not change how the run ends.
-    fn show(&self, output: Output, exit: Exit) -> Exit {
-        let shown = match output.format {
-            Format::Json => show::print_json(self),
-            Format::Human => show::print(&self.text()).map_err(CliError::from),
-        };
-        if let Err(error) = shown {
-            show::error(&error);
-        }
-        exit
-    }
-
-    fn text(&self) -> String {
-        match self.ending {
-            // The plan's own last lines say what is refused and how to allow it.
-            Ending::Refused => "Nothing was changed.\n".to_owned(),
-            Ending::Converged if self.plan.is_empty() => String::new(),
-            Ending::Converged => {
-                format!("Done: {}, verified.\n", counted(self.plan.operations.len(), "operation"))
-            }
-            Ending::Undone => "Everything was undone: the host is as it was before.\n".to_owned(),
-            Ending::Partial => {
-                let left = self.left_lines();
-                format!("Not everything was done, and nothing was undone. What is left to do:\n{left}")
-            }
-            Ending::Incomplete => {
-                format!("NOT everything could be undone. What is left:\n{}", self.left_lines())
-            }
-        }
-    }
-
-    fn left_lines(&self) -> String {
-        self.left.iter().flat_map(|line| ["  ", line, "\n"]).collect()
-    }
 }

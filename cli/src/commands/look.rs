@@ -2,7 +2,6 @@
 
 use camino::Utf8Path;
 use subdevcfg_reconciler::described::described;
-use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::guard::Permissions;
 use subdevcfg_reconciler::plan::{Input, Plan, plan as plan_for};
 use subdevcfg_reconciler::record::Record;
@@ -11,6 +10,7 @@ use crate::args::{self, Format, GraphFormat, Output};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::machine::{self, Access};
+use crate::saved::Saved;
 use crate::show;
 use crate::show::plan::Heading;
 use crate::sources;
@@ -32,6 +32,10 @@ pub struct PlanOptions<'a> {
     pub detailed_exitcode: bool,
     /// Show everything.
     pub all: bool,
+    /// Save it here.
+    pub out: Option<&'a Utf8Path>,
+    /// Write it here as JSON.
+    pub json_into: Option<&'a Utf8Path>,
     /// What would be allowed.
     pub permissions: Permissions<'a>,
     /// The form of the output.
@@ -56,13 +60,22 @@ pub fn plan(file: &Utf8Path, options: &PlanOptions<'_>) -> Result<Exit, CliError
         (state, record, format!("a host as {base} describes it"))
     } else {
         machine::check_host(&host.model, file, options.machine)?;
-        let mut machine = machine::open(options.machine, Access::Look, &desired)?;
+        let mut machine = machine::open(options.machine, Access::Look)?;
+        machine.look_for(&desired);
         (machine.kernel.observe()?, machine.record, machine::words(options.machine))
     };
     let plan = plan_for(Input { desired: &desired, state: &state, record: &record });
     let selection = options.part.selection();
     selection.check(&plan)?;
     let plan = plan.narrowed(&selection);
+    if let Some(path) = options.out {
+        Saved::new(file, &sources, options.part, (&state, &record), &plan)?.write(path)?;
+    }
+    if let Some(path) = options.json_into {
+        let text = serde_json::to_string_pretty(&plan)? + "\n";
+        sources::write_new(path, &text)
+            .map_err(|source| CliError::Unwritable { path: path.to_owned(), source })?;
+    }
     match options.format {
         Format::Json => show::print_json(&plan)?,
         Format::Human => {
@@ -93,7 +106,7 @@ fn exit_of(plan: &Plan, detailed: bool) -> Exit {
 
 /// Shows what is there.
 pub fn state(options: &args::Machine, output: Output) -> Result<Exit, CliError> {
-    let mut machine = machine::open(options, Access::Look, &Desired::default())?;
+    let mut machine = machine::open(options, Access::Look)?;
     let state = machine.kernel.observe()?;
     match output.format {
         Format::Json => show::print_json(&state)?,

@@ -12,6 +12,7 @@ use subdevcfg_reconciler::plan::{Action, NoteKind, Operation, Plan, ResourceChan
 use subdevcfg_reconciler::reason::Reason;
 
 use super::alike::{Alike, Shown, fold};
+use super::drift;
 use crate::args;
 use crate::error::counted;
 
@@ -21,7 +22,7 @@ const WIDTH: usize = 120;
 /// What the first line says, and the command that the last line repeats.
 #[derive(Debug)]
 pub struct Heading<'a> {
-    /// `plan`, `apply` or `destroy`.
+    /// `plan`, `apply`, `destroy` or `undo`.
     pub command: &'a str,
     /// The host file.
     pub file: Option<&'a Utf8Path>,
@@ -39,7 +40,7 @@ pub struct Heading<'a> {
 pub fn text(plan: &Plan, heading: &Heading<'_>, permissions: Permissions<'_>, all: bool) -> String {
     let mut text = String::new();
     first_lines(&mut text, plan, heading);
-    drift(&mut text, plan);
+    drift::sections(&mut text, plan);
     let changes = plan.resource_changes.iter().filter(|change| change.actions != [Action::NoOp]);
     if all {
         changes.for_each(|change| resource(&mut text, plan, change, true));
@@ -68,18 +69,6 @@ fn first_lines(text: &mut String, plan: &Plan, heading: &Heading<'_>) {
         ),
     );
     line(text, &format!("kernel {}", plan.kernel_release));
-}
-
-fn drift(text: &mut String, plan: &Plan) {
-    if plan.drift.is_empty() {
-        return;
-    }
-    line(text, "");
-    line(text, "DRIFT   changed since the last apply, and not by subdevcfg");
-    for drift in &plan.drift {
-        let found = drift.found.as_ref().map_or_else(|| "gone".to_owned(), ToString::to_string);
-        line(text, &format!("  ~ {}   {found} seen, {} was applied", drift.address, drift.applied));
-    }
 }
 
 fn resource(text: &mut String, plan: &Plan, change: &ResourceChange, all: bool) {
@@ -283,7 +272,11 @@ fn verdict(text: &mut String, plan: &Plan, heading: &Heading<'_>, permissions: P
         };
         return line(
             text,
-            if heading.file.is_some() || plan.is_incomplete() { words } else { "Nothing to do." },
+            match (heading.command, heading.file) {
+                ("undo", _) if !plan.is_incomplete() => "Nothing to do: the host is as it was before.",
+                (_, None) if !plan.is_incomplete() => "Nothing to do.",
+                _ => words,
+            },
         );
     }
     if let Some(first) = plan.operations.iter().find(|operation| operation.reversible != Reversible::Yes) {
@@ -312,13 +305,15 @@ fn verdict(text: &mut String, plan: &Plan, heading: &Heading<'_>, permissions: P
     for refusal in &plan.refusals {
         wrapped(text, &format!("REFUSED    {}: {} (no flag changes that)", refusal.address, refusal.text));
     }
-    let above = !guard::above_ceiling(plan, permissions.allow).is_empty();
+    let above = !guard::above_ceiling(plan, permissions).is_empty();
     let missing = guard::missing(plan, permissions);
+    let lacks = |flag: &str| missing.iter().any(|missing| missing.starts_with(flag));
     let kinds = [
         (above, "impact above what is allowed"),
-        (missing.iter().any(|flag| flag.starts_with("--allow-in-use")), "in use"),
-        (missing.iter().any(|flag| flag.starts_with("--allow-lifeline")), "lifeline"),
-        (missing.iter().any(|flag| flag.starts_with("--max-destroy")), "too many to delete at once"),
+        (lacks("--allow-in-use"), "in use"),
+        (lacks("--allow-lifeline"), "lifeline"),
+        (lacks("--confirm-within") && !lacks("--allow-lifeline"), "lifeline without a confirmation"),
+        (lacks("--max-destroy"), "too many to delete at once"),
     ];
     let kinds: Vec<&str> = kinds.into_iter().filter(|(is_so, _)| *is_so).map(|(_, words)| words).collect();
     if !kinds.is_empty() {
@@ -345,9 +340,13 @@ fn greatest(plan: &Plan) -> String {
 
 /// The command that does what the plan shows.
 fn command(heading: &Heading<'_>, flags: &[String]) -> String {
-    let verb = if heading.command == "destroy" { "destroy" } else { "apply" };
+    let (verb, file) = match heading.command {
+        "undo" => ("undo", None),
+        "destroy" => ("destroy", heading.file),
+        _ => ("apply", heading.file),
+    };
     let mut words = vec!["subdevcfg".to_owned(), verb.to_owned()];
-    words.extend(heading.file.map(quoted));
+    words.extend(file.map(quoted));
     words.extend(heading.flags.simulate.as_ref().map(|path| format!("--simulate {}", quoted(path))));
     let part = |flag: &str, addresses: &[String]| -> Vec<String> {
         addresses.iter().map(|address| format!("{flag} {}", guard::quoted(address))).collect()
@@ -438,7 +437,7 @@ fn wrapped(text: &mut String, sentence: &str) {
     line(text, &current);
 }
 
-fn line(text: &mut String, words: &str) {
+pub(super) fn line(text: &mut String, words: &str) {
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{}", words.trim_end());
 }

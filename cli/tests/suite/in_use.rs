@@ -67,8 +67,17 @@ fn what_the_host_is_reached_over_is_a_lifeline() {
     let refused = host.run(&["apply", "host.kdl", "--yes", "--allow", "parent-wide"]);
     snapshot("cli", "lifeline", &refused.all());
     assert_eq!(refused.code, 3);
-    let run = host.run(&["apply", "host.kdl", "--yes", "--allow-lifeline", "subdev/nic0#a"]);
+    let run = host.run(&[
+        "apply",
+        "host.kdl",
+        "--yes",
+        "--allow-lifeline",
+        "subdev/nic0#a",
+        "--confirm-within",
+        "1h",
+    ]);
     assert_eq!(run.code, 0, "{}", run.all());
+    assert_eq!(host.run(&["confirm"]).code, 0);
     // A new parent on a wire that the host is reached over takes what comes by it.
     let wired = "subdevcfg version=1\nhost \"*\"\ndevice \"subdev/nic1\" { create lower=eth9; }\n";
     host.edit(|host| {

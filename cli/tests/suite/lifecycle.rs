@@ -161,6 +161,71 @@ fn drift_is_told_from_a_changed_file() {
     snapshot("cli", "drift", &host.plan(&text).all());
 }
 
+/// What a card does to itself: legacy mode, subfunctions gone, mediated devices inactive.
+fn reset(host: &mut Value) {
+    let parent = &mut host["parents"]["nic0"];
+    parent["mode"] = "legacy".into();
+    parent["rate_nodes"] = serde_json::json!({});
+    parent["functions"].as_array_mut().unwrap().retain(|function| !function["mdev"].is_null());
+    for function in parent["functions"].as_array_mut().unwrap() {
+        function["active"] = false.into();
+        function["leaf"] = Value::Null;
+        function["representor"] = Value::Null;
+        function["netdev"] = Value::Null;
+        function["params"] = Value::Null;
+    }
+}
+
+#[test]
+fn a_reset_is_told_from_drift() {
+    let text = host_with(
+        "param spoof_check #true; subdevice a { sf 88; representor a_r up=#true; }; \
+         subdevice m { mdev type=eth; function mac=\"02:00:00:00:00:01\"; representor m_r up=#true; }",
+    );
+    let host = Host::new();
+    host.apply(&text);
+    host.edit(reset);
+    // Nothing counts it: it is known by what it leaves behind.
+    let plan = host.plan(&text);
+    snapshot("cli", "reset-by-its-marks", &plan.all());
+    host.edit(|host| host["parents"]["nic0"]["restarts"]["recoveries"] = 1.into());
+    let plan = host.plan(&text);
+    snapshot("cli", "reset", &plan.all());
+    let plan = host.plan_json(&text);
+    assert_eq!(plan["resets"][0]["address"], "subdev/nic0");
+    assert!(plan["drift"].as_array().unwrap().iter().all(|drift| drift["by_reset"] == true), "{plan:#}");
+    // It is repaired, and what somebody changes afterwards is drift again.
+    host.apply(&text);
+    host.edit(|host| host["parents"]["nic0"]["params"]["runtime"]["spoof_check"] = false.into());
+    host.edit(|host| host["parents"]["nic0"]["functions"][0]["representor"]["up"] = false.into());
+    let plan = host.plan(&text);
+    assert!(plan.stdout.contains("DRIFT") && !plan.stdout.contains("RESET"), "{}", plan.all());
+}
+
+#[test]
+fn a_device_that_somebody_reloads_is_reset_and_our_own_reload_is_none() {
+    let text = host_with("param max_queues 32; subdevice a { sf 88; representor a_r up=#true; }");
+    let host = Host::new();
+    host.apply(&text);
+    assert!(!host.plan(&text).stdout.contains("RESET"));
+    host.edit(reset);
+    host.edit(|host| host["parents"]["nic0"]["restarts"]["reloads"] = 3.into());
+    let plan = host.plan(&text);
+    assert!(plan.stdout.contains("RESET   subdev/nic0: it was reloaded 2 times"), "{}", plan.all());
+}
+
+#[test]
+fn one_function_that_somebody_deletes_is_drift() {
+    let text = host_with("subdevice a { sf 88; }; subdevice b { sf 89; }");
+    let host = Host::new();
+    host.apply(&text);
+    host.edit(|host| {
+        host["parents"]["nic0"]["functions"].as_array_mut().unwrap().pop();
+    });
+    let plan = host.plan(&text);
+    assert!(plan.stdout.contains("DRIFT") && !plan.stdout.contains("RESET"), "{}", plan.all());
+}
+
 #[test]
 fn an_attribute_that_the_file_does_not_mention_any_more_is_released() {
     let host = Host::new();

@@ -63,6 +63,11 @@ impl Host {
         run(self.folder.path(), &[arguments, &["--simulate", "host.json"]].concat())
     }
 
+    /// Runs the program in the host's directory, on no host.
+    pub fn run_without_host(&self, arguments: &[&str]) -> Run {
+        run(self.folder.path(), arguments)
+    }
+
     /// Applies a text and expects that it works.
     pub fn apply(&self, text: &str) {
         self.write("host.kdl", text);

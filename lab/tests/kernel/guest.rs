@@ -93,7 +93,7 @@ pub fn fresh() {
     for parent in sh("ls /sys/bus/subdev/devices").split_whitespace() {
         sh(&format!("echo {parent} > /sys/bus/subdev/del_device"));
     }
-    sh("rm -rf /run/subdevcfg");
+    sh("rm -rf /run/subdevcfg /var/lib/subdevcfg/history");
 }
 
 /// The addresses that a plan changes, with what happens to each.

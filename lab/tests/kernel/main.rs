@@ -5,6 +5,7 @@ mod conformance;
 mod convergence;
 mod faults;
 mod guest;
+mod history;
 mod killed;
 mod others;
 mod promises;

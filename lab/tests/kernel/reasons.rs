@@ -82,6 +82,36 @@ fn repetition_fights_another_owner() {
 }
 
 #[test]
+fn a_driver_reset_is_taken_for_ordinary_drift() {
+    fresh();
+    let body = "param spoof_check #true; subdevice m { mdev type=eth; function mac=\"02:00:00:00:00:02\"; netdev m0; };";
+    let file = host_file(&nic0(&format!("{body} {}", a("58", ""))));
+    apply(file);
+    let before = config();
+    // By hand: drift.
+    sh("ip link set a_r down");
+    let plan = subdevcfg(&["plan", file]).expect(0);
+    assert!(plan.stdout.contains("DRIFT") && !plan.stdout.contains("RESET"), "{}", plan.all());
+    apply(file);
+    // By the card, and by somebody's reload. What was made again is not in anybody's way.
+    for (line, words) in [
+        (
+            "echo 1 > /sys/kernel/debug/subdev/nic0/reset",
+            "RESET   subdev/nic0: its health was recovered once",
+        ),
+        ("devlink dev reload subdev/nic0", "RESET   subdev/nic0: it was reloaded once"),
+    ] {
+        sh(line);
+        let plan = subdevcfg(&["plan", file]).expect(0);
+        assert!(plan.stdout.contains(words) && !plan.stdout.contains("DRIFT"), "{words}: {}", plan.all());
+        apply(file);
+        assert_eq!(config(), before);
+        assert!(!subdevcfg(&["plan", file]).expect(0).stdout.contains("RESET"));
+    }
+    destroy();
+}
+
+#[test]
 fn numbers_and_uuids_move_after_a_reboot() {
     fresh();
     let body = "sf-numbers from=100 to=199; \

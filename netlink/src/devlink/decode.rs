@@ -31,6 +31,8 @@ pub struct Instance {
     pub handle: Handle,
     /// The last reload did not come up again (`DEVLINK_ATTR_RELOAD_FAILED`).
     pub reload_failed: bool,
+    /// How often it was reloaded, by this host or another one, whatever the action (`DEVLINK_ATTR_DEV_STATS`).
+    pub reloads: u64,
 }
 
 /// The kind of a port (`enum devlink_port_flavour`).
@@ -239,8 +241,52 @@ pub(super) fn instance(payload: &[u8]) -> Decoded<Instance> {
             _ => {}
         }
     }
+    found.reloads = attribute(payload.get(4..).unwrap_or_default(), uapi::ATTR_DEV_STATS).map_or(0, reloads);
     named(&found.handle)?;
     Ok(found)
+}
+
+/// The sum of all counts in these nests. Which action and which limit does not matter: each takes the device down.
+fn reloads(stats: &[u8]) -> u64 {
+    attributes(stats)
+        .map(|(kind, payload)| match kind {
+            uapi::ATTR_RELOAD_STATS_VALUE => {
+                payload.try_into().map_or(0, |bytes| u64::from(u32::from_ne_bytes(bytes)))
+            }
+            uapi::ATTR_RELOAD_STATS
+            | uapi::ATTR_REMOTE_RELOAD_STATS
+            | uapi::ATTR_RELOAD_ACTION_INFO
+            | uapi::ATTR_RELOAD_ACTION_STATS
+            | uapi::ATTR_RELOAD_STATS_ENTRY => reloads(payload),
+            _ => 0,
+        })
+        .sum()
+}
+
+/// How often a health reporter has recovered; `None` for one of a port, whose recovery is not the device's.
+pub(super) fn recoveries(payload: &[u8]) -> Decoded<Option<(Handle, u64)>> {
+    let mut handle = Handle::default();
+    let mut of_port = false;
+    let mut count = 0;
+    for attr in dl::OpHealthReporterGetDo::decode_reply(payload) {
+        match attr.map_err(|error| error.to_string())? {
+            Attr::BusName(name) => handle.bus = text(name)?,
+            Attr::DevName(name) => handle.device = text(name)?,
+            Attr::PortIndex(_) => of_port = true,
+            Attr::HealthReporter(nest) => {
+                for attr in nest {
+                    if let dl::DlHealthReporter::HealthReporterRecoverCount(found) =
+                        attr.map_err(|error| error.to_string())?
+                    {
+                        count = found;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    named(&handle)?;
+    Ok((!of_port).then_some((handle, count)))
 }
 
 pub(super) fn info(payload: &[u8]) -> Decoded<(Handle, Option<String>)> {

@@ -26,7 +26,9 @@ pub fn differences(before: &State, after: &State) -> Vec<String> {
                     .functions
                     .iter()
                     .map(|function| Subject::function(handle.clone(), function.id.clone()));
-                std::iter::once(Subject::parent(handle.clone())).chain(functions)
+                let nodes =
+                    parent.rate_nodes.keys().map(|name| Subject::rate_node(handle.clone(), name.clone()));
+                std::iter::once(Subject::parent(handle.clone())).chain(functions).chain(nodes)
             })
             .collect()
     };

@@ -19,12 +19,14 @@ impl Apply<'_> {
             }
             Request::Set { setting, .. } => {
                 let attribute = setting.attribute();
-                if operation.reason.source.is_none() {
+                let found = self.before.settings(&subject).and_then(|found| found.get(&attribute).cloned());
+                // Of what nobody can read, what was written is all that is known.
+                let unseen = matches!(setting, Setting::Device { .. }) && found.is_none();
+                if operation.reason.source.is_none() && !unseen {
                     // Nobody asked for it: it is put back as it was, and belongs to nobody as before.
                     let waits = matches!(setting, Setting::Param { cmode: Cmode::Driverinit, .. });
                     return waits.then_some(RecordChange::Pending(subject));
                 }
-                let found = self.before.settings(&subject).and_then(|found| found.get(&attribute).cloned());
                 let address = format!("{}.{}", operation.address, subject.attribute_path(&attribute));
                 Some(RecordChange::Written { subject, address, found, applied: setting.clone() })
             }

@@ -28,11 +28,12 @@ impl Apply<'_> {
         match self.kernel.observe() {
             Ok(after) => {
                 let differences = differences(self.before, &after);
-                let record = if differences.is_empty() {
+                let mut record = if differences.is_empty() {
                     self.record.clone()
                 } else {
                     rest(self.record, record, &after)
                 };
+                record.note_restarts(&after);
                 if let Err(error) = self.keeper.keep(&record) {
                     left.push(error.to_string());
                 }

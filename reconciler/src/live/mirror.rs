@@ -15,6 +15,8 @@ use crate::resource::{Child, FunctionId, Side, Subject};
 #[derive(Debug, Default)]
 pub(super) struct Mirror {
     instances: BTreeSet<Handle>,
+    /// How often each was reloaded when they were dumped.
+    reloads: BTreeMap<Handle, u64>,
     ports: BTreeMap<(Handle, u32), Port>,
     /// The indexes of subfunction ports by what they are called: a search for each function would be quadratic.
     numbered: BTreeMap<(Handle, SfName), u32>,
@@ -61,11 +63,17 @@ impl Mirror {
             self.insert_mdev(uuid, mdev);
         }
         for instance in instances {
+            self.reloads.insert(instance.handle.clone(), instance.reloads);
             self.appeared(instance.handle, sysfs);
         }
         for port in ports {
             self.insert_port(port);
         }
+    }
+
+    /// How often an instance was reloaded.
+    pub fn reloads(&self, handle: &Handle) -> u64 {
+        self.reloads.get(handle).copied().unwrap_or_default()
     }
 
     /// Takes a notification in. False when notifications were lost, and only a refill helps.

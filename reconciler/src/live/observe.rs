@@ -16,7 +16,8 @@ use crate::kernel::ObserveError;
 use crate::resource::{FunctionId, Side, Subject};
 use crate::state::{
     Eswitch, FORMAT_VERSION, Function, FunctionUser, FunctionVolatile, HostVolatile, Interface,
-    InterfaceVolatile, Parent, ParentVolatile, Rates, State, Unread, Unreadable, Uplink, User, Volatile,
+    InterfaceVolatile, Parent, ParentVolatile, Rates, Restarts, State, Unread, Unreadable, Uplink, User,
+    Volatile,
 };
 
 /// How often everything is read again because something changed meanwhile. devlink dumps never say that they were
@@ -35,6 +36,7 @@ struct Dumps {
     leafs: BTreeMap<(Handle, u32), Rates>,
     rate_nodes: BTreeMap<Handle, BTreeMap<String, Rates>>,
     unread: Vec<Unread>,
+    recoveries: BTreeMap<Handle, u64>,
 }
 
 type Params = BTreeMap<String, BTreeMap<Cmode, Scalar>>;
@@ -118,6 +120,7 @@ impl<D: Datagrams> LiveKernel<D> {
             links,
             leafs,
             rate_nodes,
+            recoveries: self.recoveries(),
             unread,
         };
         let mut parents = BTreeMap::new();
@@ -163,6 +166,16 @@ impl<D: Datagrams> LiveKernel<D> {
     }
 
     /// Four facts apart: not supported is no attributes, not permitted and busy are unread, and gone is `None`.
+    /// How often the health reporters of each instance have recovered it. A driver without any is as one whose never did,
+    /// and so is a kernel that does not tell.
+    fn recoveries(&mut self) -> BTreeMap<Handle, u64> {
+        let mut all = BTreeMap::new();
+        for (handle, count) in self.devlink.recoveries().unwrap_or_default() {
+            *all.entry(handle).or_default() += count;
+        }
+        all
+    }
+
     fn eswitch(&mut self, handle: &Handle, unread: &mut Vec<Unread>) -> Option<Eswitch> {
         let error = match self.devlink.eswitch(handle) {
             Ok(found) => return Some(wire::eswitch(found)),
@@ -233,6 +246,10 @@ impl<D: Datagrams> LiveKernel<D> {
                 uplink: uplink.map(|link| link.name.clone()),
                 offload_is_fixed: offload.is_some_and(|offload| !offload.changeable),
                 users: uplink.and_then(|link| dumps.users.get(&link.index)).cloned().unwrap_or_default(),
+                restarts: Some(Restarts {
+                    reloads: self.mirror.reloads(handle),
+                    recoveries: dumps.recoveries.get(handle).copied().unwrap_or_default(),
+                }),
             }),
         })
     }

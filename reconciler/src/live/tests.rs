@@ -127,7 +127,7 @@ fn virtual_port(instance: &str, ifindex: u32) -> Port {
 }
 
 fn instance(text: &str) -> Instance {
-    Instance { handle: handle(text), reload_failed: false }
+    Instance { handle: handle(text), reload_failed: false, reloads: 0 }
 }
 
 /// What a kernel before 6.7 tells: no port names the instance of its function.

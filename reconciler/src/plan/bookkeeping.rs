@@ -7,7 +7,7 @@ use subdevcfg_compiler::values::{EswitchMode, Scalar};
 use super::function::netdev_is_off;
 use super::lane::Draft;
 use super::mdev::is_told;
-use super::{Drift, Input, NoteKind};
+use super::{Drift, Input, NoteKind, Reset, reset};
 use crate::desired::{DesiredParent, LeftToOthers};
 use crate::record::{Interrupted, Written};
 use crate::resource::{Attribute, Setting, Settings, Side, Subject};
@@ -78,6 +78,9 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
     // What the killed apply was about to do is recorded already.
     let may_be_ours = record.interrupted.is_some();
     let named = named(desired);
+    let reset = reset::evidence(&draft.input, desired);
+    let by_reset = reset.is_some();
+    let known_before = draft.drift_count();
     let absent: BTreeSet<&Subject> = desired
         .functions
         .iter()
@@ -104,6 +107,7 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
                     address: (*address).to_owned(),
                     applied: Scalar::Text("present".to_owned()),
                     found: None,
+                    by_reset,
                 });
             }
             draft.bookkeeping.forget.push(subject.clone());
@@ -152,8 +156,12 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
                 address: written.address.clone(),
                 applied: written.applied.value(),
                 found: found.get(attribute).map(Setting::value),
+                by_reset,
             });
         }
+    }
+    if let Some(evidence) = reset.filter(|_| draft.drift_count() > known_before) {
+        draft.resets.push(Reset { address: desired.address.clone(), evidence });
     }
 }
 

@@ -7,8 +7,8 @@ use subdevcfg_compiler::values::{DevlinkHandle, Scalar};
 
 use super::places::{self, Place};
 use super::{
-    Bookkeeping, Drift, FORMAT_VERSION, Input, Note, NoteKind, Operation, Plan, Refusal, ResourceChange,
-    Reversible, Swept, Undo,
+    Bookkeeping, Drift, FORMAT_VERSION, Input, Note, NoteKind, Operation, Plan, Refusal, Reset,
+    ResourceChange, Reversible, Swept, Undo,
 };
 use super::{changes, in_use, protection};
 use crate::guard::Cause;
@@ -75,6 +75,7 @@ pub(super) struct Draft<'a> {
     notes: Vec<Note>,
     refusals: Vec<Refusal>,
     swept: BTreeMap<String, Swept>,
+    pub resets: Vec<Reset>,
     pub bookkeeping: Bookkeeping,
 }
 
@@ -100,6 +101,7 @@ impl<'a> Draft<'a> {
             notes: Vec::new(),
             refusals: Vec::new(),
             swept: BTreeMap::new(),
+            resets: Vec::new(),
             bookkeeping: Bookkeeping::default(),
         }
     }
@@ -114,6 +116,10 @@ impl<'a> Draft<'a> {
 
     pub fn sweeps(&mut self, address: &str, swept: Swept) {
         self.swept.insert(address.to_owned(), swept);
+    }
+
+    pub fn drift_count(&self) -> usize {
+        self.drift.len()
     }
 
     pub fn drifted(&mut self, drift: Drift) {
@@ -209,6 +215,7 @@ impl<'a> Draft<'a> {
             kernel_release: self.input.state.volatile.0.kernel_release.clone(),
             resource_changes: self.changes,
             drift: self.drift,
+            resets: self.resets,
             operations: self.operations,
             swept: self.swept,
             in_use,

@@ -9,10 +9,11 @@ use super::NoteKind;
 use super::function::{Context, Now, Target, differing};
 use super::lane::Step;
 use super::parent::Planner;
-use crate::desired::DesiredFunction;
-use crate::kernel::Request;
+use crate::desired::{Desired, DesiredFunction};
+use crate::history::Past;
+use crate::kernel::{DeviceAttributes, Request};
 use crate::record::Record;
-use crate::resource::{Attribute, Setting, Settings, Subject};
+use crate::resource::{Attribute, FunctionId, Setting, Settings, Subject};
 use crate::rules::Stage;
 use crate::state::{Function, MdevType};
 
@@ -238,23 +239,36 @@ fn soft_pool_is_unknown(planner: &Planner<'_, '_>) -> bool {
 /// The attributes that an observation has to tell so that a plan can be made: those that the file has, and those that were
 /// written.
 #[must_use]
-pub fn attributes_to_tell(
-    desired: &crate::desired::Desired,
-    record: &Record,
-) -> crate::kernel::DeviceAttributes {
-    let mut attributes = crate::kernel::DeviceAttributes::new();
+pub fn attributes_to_tell(desired: &Desired, record: &Record) -> DeviceAttributes {
     let functions = desired.parents.iter().flat_map(|parent| &parent.functions);
     let named = functions.flat_map(|function| {
         function.wanted.order.iter().map(move |attribute| (&function.subject, attribute))
     });
-    let written = record.settings.keys().map(|(subject, attribute)| (subject, attribute));
-    for (subject, attribute) in named.chain(written) {
-        let (Some(crate::resource::FunctionId::Mdev { uuid }), Attribute::Device(name, _)) =
-            (subject.function_id(), attribute)
-        else {
-            continue;
-        };
-        attributes.entry(*uuid).or_default().insert(name.clone());
+    let mut attributes = DeviceAttributes::new();
+    add(&mut attributes, named);
+    add(&mut attributes, record.settings.keys().map(|(subject, attribute)| (subject, attribute)));
+    attributes
+}
+
+/// The same for the plan that undoes a past apply: also those that the apply observed.
+#[must_use]
+pub fn attributes_to_tell_for_undo(past: &Past, record: &Record) -> DeviceAttributes {
+    let mut attributes = attributes_to_tell(&Desired::default(), record);
+    add(&mut attributes, past.record.settings.keys().map(|(subject, attribute)| (subject, attribute)));
+    for function in past.before.parents.values().flat_map(|parent| &parent.functions) {
+        if let FunctionId::Mdev { uuid } = function.id {
+            attributes.entry(uuid).or_default().extend(function.attrs.keys().cloned());
+        }
     }
     attributes
+}
+
+fn add<'a>(attributes: &mut DeviceAttributes, of: impl Iterator<Item = (&'a Subject, &'a Attribute)>) {
+    for (subject, attribute) in of {
+        if let (Some(FunctionId::Mdev { uuid }), Attribute::Device(name, _)) =
+            (subject.function_id(), attribute)
+        {
+            attributes.entry(*uuid).or_default().insert(name.clone());
+        }
+    }
 }

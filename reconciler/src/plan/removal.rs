@@ -47,7 +47,7 @@ pub(super) fn destroy(draft: &mut Draft<'_>, scope: Scope) {
     }
 }
 
-fn destroy_parent(
+pub(super) fn destroy_parent(
     draft: &mut Draft<'_>,
     handle: &DevlinkHandle,
     in_scope: &dyn Fn(&Subject) -> bool,
@@ -224,17 +224,25 @@ pub(super) fn found_before(draft: &mut Draft<'_>, subject: &Subject) -> Vec<Sett
     draft.bookkeeping.let_go.push(subject.clone());
     let Some(observed) = input.state.settings(subject) else { return Vec::new() };
     let of_subject = input.record.settings.iter().filter(|((written_of, _), _)| written_of == subject);
-    of_subject
-        .filter_map(|(_, written)| written.before.clone().filter(|_| observed.has(&written.applied)))
+    let still_ours = of_subject.filter(|(_, written)| observed.has(&written.applied));
+    // One that was changed to and fro is back already.
+    still_ours
+        .filter_map(|(_, written)| written.before.clone())
+        .filter(|before| !observed.has(before))
         .collect()
 }
 
-/// The catalogue of a parent's driver, as far as the host file tells it.
-fn catalogue(input: &Input<'_>, handle: &DevlinkHandle) -> Option<Arc<Catalogue>> {
+/// The catalogue of a parent's driver: the one that the host file tells, else by the driver's name.
+pub(super) fn catalogue(input: &Input<'_>, handle: &DevlinkHandle) -> Option<Arc<Catalogue>> {
     let named = input.desired.parents.iter().find(|parent| parent.subject.parent == *handle);
     named.and_then(|parent| parent.catalogue.clone()).or_else(|| {
         let driver = input.state.parents.get(handle)?.driver.as_deref();
-        driver.and_then(Catalogue::of_driver).or_else(|| Catalogue::of_bus(handle.bus()))
+        let given = |driver: &str| {
+            let mut given = input.desired.catalogues.iter();
+            given.find(|catalogue| catalogue.driver == driver).cloned()
+        };
+        let of_driver = |driver| given(driver).or_else(|| Catalogue::of_driver(driver));
+        driver.and_then(of_driver).or_else(|| Catalogue::of_bus(handle.bus()))
     })
 }
 

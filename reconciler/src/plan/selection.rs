@@ -96,6 +96,8 @@ impl Plan {
         self.refusals.retain(|refusal| selection.covers(&refusal.address));
         self.refusals.extend(refusals);
         self.drift.retain(|drift| selection.covers(&drift.address));
+        let drift = &self.drift;
+        self.resets.retain(|reset| drift.iter().any(|drift| is_within(&drift.address, &reset.address)));
         self.impact = self.operations.iter().map(|operation| operation.impact).max().unwrap_or_default();
         self
     }
@@ -211,5 +213,7 @@ fn narrowed_bookkeeping(all: Bookkeeping, is_in: impl Fn(&Subject) -> bool) -> B
         protect: all.protect.into_iter().filter(|(subject, _)| is_in(subject)).collect(),
         unprotect: all.unprotect.into_iter().filter(|subject| is_in(subject)).collect(),
         readdress: all.readdress.into_iter().filter(|(subject, _)| is_in(subject)).collect(),
+        // A part of an undo leaves a record that nobody has seen before.
+        becomes: None,
     }
 }

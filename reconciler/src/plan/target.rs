@@ -42,7 +42,7 @@ impl Planner<'_, '_> {
         });
         self.tell_of_granted(desired, &granted);
         let mut target = Target {
-            active: true,
+            active: desired.active,
             mdev_type: mdev_type.clone(),
             settings: origin.map(Function::settings).unwrap_or_default(),
             order: desired.wanted.order.clone(),

@@ -9,13 +9,14 @@ use uuid::Uuid;
 use super::device_attributes;
 use super::params::{self, Params, Values};
 use super::samples::{Sample, SimulatedSample};
+use crate::history::Past;
 use crate::kernel::{DeviceAttributes, Effect};
 use crate::record::Record;
 use crate::resource::{Capability, FunctionId, Side, Subject};
 use crate::state::{
     Eswitch, FORMAT_VERSION, Function, FunctionUser, FunctionVolatile, HostVolatile, Interface,
-    InterfaceVolatile, Lifeline, MdevType, Parent, ParentVolatile, Rates, SoftSpec, State, Uplink, User,
-    Volatile,
+    InterfaceVolatile, Lifeline, MdevType, Parent, ParentVolatile, Rates, Restarts, SoftSpec, State, Uplink,
+    User, Volatile,
 };
 
 /// What `create max-subdevices=` is without it (kmod's default).
@@ -65,6 +66,9 @@ pub struct SimulatedHost {
     /// The record that subdevcfg keeps on this host.
     #[serde(default)]
     pub record: Record,
+    /// The last applies on this host.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Past>,
 }
 
 /// The mark of the file.
@@ -93,6 +97,9 @@ pub(super) struct SimulatedParent {
     #[serde(default)]
     pub rate_nodes: BTreeMap<String, Rates>,
     pub next_port_index: u32,
+    /// How often it has started anew; a reset that nobody asked for is made by writing this file.
+    #[serde(default)]
+    pub restarts: Restarts,
 }
 
 /// A function with both of its interfaces and its instance's parameters.
@@ -160,6 +167,7 @@ impl SimulatedHost {
             next_random_mac: 1,
             permanent: BTreeMap::new(),
             record: Record::default(),
+            history: Vec::new(),
         }
     }
 
@@ -273,6 +281,7 @@ impl SimulatedParent {
             rate_nodes: BTreeMap::new(),
             // Port 0 is the uplink.
             next_port_index: 1,
+            restarts: Restarts::default(),
         }
     }
 
@@ -328,6 +337,7 @@ impl SimulatedParent {
                 uplink: self.uplink.as_ref().map(|uplink| uplink.name.clone()),
                 offload_is_fixed: self.uplink.is_some(),
                 users: self.uplink.as_ref().map(|uplink| uplink.users.clone()).unwrap_or_default(),
+                restarts: Some(self.restarts),
             }),
         }
     }

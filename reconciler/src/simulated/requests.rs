@@ -369,6 +369,7 @@ fn reload(host: &mut SimulatedHost, subject: &Subject) -> Answer {
         found.functions.retain(|function| function.mdev.is_some());
         found.rate_nodes.clear();
         found.params.reload(&params::OF_PARENT);
+        found.restarts.reloads += 1;
         uplink::register(host, &subject.parent)?;
         let found = parent(host, &subject.parent)?;
         let max_mtu = found.max_mtu();

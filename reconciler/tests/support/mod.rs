@@ -9,9 +9,11 @@ use subdevcfg_compiler::compile;
 use subdevcfg_compiler::source::SourceLoader;
 use subdevcfg_reconciler::apply::{Apply, KeepError, OnError, Outcome, Progress, RecordKeeper, apply};
 use subdevcfg_reconciler::desired::Desired;
+use subdevcfg_reconciler::history::{self, End, Ending, Past, Planned};
 use subdevcfg_reconciler::kernel::{DeviceAttributes, Effect, Kernel, ObserveError, Request, RequestError};
 use subdevcfg_reconciler::plan::{
-    Input, Operation, Plan, Scope, Selection, attributes_to_tell, destroy, plan,
+    Input, Operation, Plan, Scope, Selection, attributes_to_tell, attributes_to_tell_for_undo, destroy, plan,
+    undo,
 };
 use subdevcfg_reconciler::record::{Entry, Interrupted, Record};
 use subdevcfg_reconciler::resource::{FunctionId, Subject};
@@ -76,7 +78,7 @@ impl Host {
     /// Applies with the k-th request failing, if one is given; requests are counted from 1.
     pub fn apply_with_fault(&mut self, desired: &Desired, fault: Option<usize>) -> Outcome {
         let planner = |state: &State, record: &Record| plan(Input { desired, state, record });
-        self.carry_out(desired, &planner, fault, OnError::Undo)
+        self.carry_out(&self.told(desired), &planner, fault, OnError::Undo)
     }
 
     pub fn apply(&mut self, desired: &Desired) -> Outcome {
@@ -87,7 +89,7 @@ impl Host {
     pub fn apply_part(&mut self, desired: &Desired, selection: &Selection) -> Outcome {
         let planner =
             |state: &State, record: &Record| plan(Input { desired, state, record }).narrowed(selection);
-        self.carry_out(desired, &planner, None, OnError::Undo)
+        self.carry_out(&self.told(desired), &planner, None, OnError::Undo)
     }
 
     pub fn destroy(&mut self) -> Outcome {
@@ -95,13 +97,13 @@ impl Host {
         let planner = |state: &State, record: &Record| {
             destroy(Input { desired: &desired, state, record }, Scope::Everything)
         };
-        self.carry_out(&desired, &planner, None, OnError::Undo)
+        self.carry_out(&self.told(&desired), &planner, None, OnError::Undo)
     }
 
     /// Applies, and goes on as told after the failure of the k-th request.
     pub fn apply_in_spite(&mut self, desired: &Desired, fault: usize, on_error: OnError) -> Outcome {
         let planner = |state: &State, record: &Record| plan(Input { desired, state, record });
-        self.carry_out(desired, &planner, Some(fault), on_error)
+        self.carry_out(&self.told(desired), &planner, Some(fault), on_error)
     }
 
     /// Applies, and is killed at this request; another one fails before, if one is given.
@@ -118,14 +120,41 @@ impl Host {
         self.record = kept.0;
     }
 
+    /// Undoes an apply of this that found that host.
+    pub fn undo(&mut self, before: &Self, wanted: &Desired, after: Option<State>) -> Outcome {
+        let desired = Desired::default();
+        let past = Past {
+            format_version: history::FORMAT_VERSION.to_owned(),
+            number: 1,
+            began: String::new(),
+            command: "apply".to_owned(),
+            file: None,
+            planned: Planned::default(),
+            confirmation: None,
+            end: after.map(|after| End {
+                at: String::new(),
+                ending: Ending::Converged,
+                failures: Vec::new(),
+                after: Some(after),
+            }),
+            record: before.record.clone(),
+            before: before.told(wanted).state(),
+        };
+        let mut kernel = self.kernel.clone();
+        kernel.tell(attributes_to_tell_for_undo(&past, &self.record));
+        let planner =
+            |state: &State, record: &Record| undo(&past, Input { desired: &desired, state, record });
+        self.carry_out(&kernel, &planner, None, OnError::Undo)
+    }
+
     fn carry_out(
         &mut self,
-        desired: &Desired,
+        kernel: &SimulatedHost,
         planner: &dyn Fn(&State, &Record) -> Plan,
         fault: Option<usize>,
         on_error: OnError,
     ) -> Outcome {
-        let mut kernel = Faulty::new(self.told(desired), fault);
+        let mut kernel = Faulty::new(kernel.clone(), fault);
         let plan = planner(&kernel.inner.state(), &self.record);
         assert!(plan.refusals.is_empty(), "{:#?}", plan.refusals);
         let mut kept = Kept(self.record.clone());

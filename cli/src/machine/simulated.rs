@@ -1,0 +1,133 @@
+//! A simulated host and the file that it lives in.
+
+use std::cell::RefCell;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::rc::Rc;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use subdevcfg_reconciler::apply::{KeepError, RecordKeeper};
+use subdevcfg_reconciler::history::{HistoryError, HistoryKeeper, Past};
+use subdevcfg_reconciler::kernel::{DeviceAttributes, Effect, Kernel, ObserveError, Request, RequestError};
+use subdevcfg_reconciler::record::{Entry, Record};
+use subdevcfg_reconciler::resource::Subject;
+use subdevcfg_reconciler::simulated::SimulatedHost;
+use subdevcfg_reconciler::state::State;
+
+use super::Machine;
+use crate::error::CliError;
+
+/// The release that a new simulated kernel says it has.
+pub const RELEASE: &str = "6.12.0-simulated";
+
+/// How many applies a simulated host remembers: they make its file large.
+const REMEMBERED: usize = 3;
+
+/// Opens the host in this file; one that is not there is made when it is changed.
+pub(super) fn open(path: &Utf8Path) -> Result<Machine, CliError> {
+    let host = match std::fs::read_to_string(path) {
+        Ok(text) => serde_json::from_str(&text).map_err(|error| CliError::Malformed {
+            path: path.to_owned(),
+            what: "simulated host",
+            why: error.to_string(),
+            help: "name a file that `--simulate` wrote, or one that is not there yet: it is made",
+        })?,
+        Err(error) if error.kind() == ErrorKind::NotFound => SimulatedHost::new(RELEASE),
+        Err(source) => {
+            let help = "name a file that `--simulate` wrote, or one that is not there yet: it is made";
+            return Err(CliError::Unreadable { path: path.to_owned(), help, source });
+        }
+    };
+    let record = host.record.clone();
+    let boot_id = host.state().volatile.0.boot_id;
+    let shared = SimulatedFile { path: path.to_owned(), host: Rc::new(RefCell::new(host)) };
+    Ok(Machine {
+        kernel: Box::new(shared.clone()),
+        record,
+        keeper: Box::new(shared.clone()),
+        history: Box::new(shared),
+        boot_id,
+        _lock: None,
+    })
+}
+
+/// A simulated host and the file it lives in; kernel and record are kept together.
+#[derive(Debug, Clone)]
+struct SimulatedFile {
+    path: Utf8PathBuf,
+    host: Rc<RefCell<SimulatedHost>>,
+}
+
+impl Kernel for SimulatedFile {
+    fn tell(&mut self, attributes: DeviceAttributes) {
+        self.host.borrow_mut().tell(attributes);
+    }
+
+    fn observe(&mut self) -> Result<State, ObserveError> {
+        self.host.borrow_mut().observe()
+    }
+
+    fn perform(&mut self, request: &Request) -> Result<(), RequestError> {
+        self.host.borrow_mut().perform(request)
+    }
+
+    fn wait(&mut self, subject: &Subject, effect: Effect, deadline: Duration) -> Result<(), RequestError> {
+        self.host.borrow_mut().wait(subject, effect, deadline)
+    }
+}
+
+impl RecordKeeper for SimulatedFile {
+    /// Nothing is written: of a run that is killed, neither what the kernel did nor the note of it remains.
+    fn note(&mut self, _: &Entry) -> Result<(), KeepError> {
+        Ok(())
+    }
+
+    fn keep(&mut self, record: &Record) -> Result<(), KeepError> {
+        self.host.borrow_mut().record = record.clone();
+        self.write()
+    }
+}
+
+impl HistoryKeeper for SimulatedFile {
+    fn history(&self) -> Result<Vec<Past>, HistoryError> {
+        Ok(self.host.borrow().history.clone())
+    }
+
+    fn last(&self) -> Result<Option<Past>, HistoryError> {
+        Ok(self.host.borrow().history.last().cloned())
+    }
+
+    fn next_number(&self) -> Result<u64, HistoryError> {
+        Ok(self.host.borrow().history.last().map_or(1, |last| last.number + 1))
+    }
+
+    fn remember(&mut self, past: &Past) -> Result<(), KeepError> {
+        let mut host = self.host.borrow_mut();
+        host.history.retain(|known| known.number != past.number);
+        host.history.push(past.clone());
+        let forgotten = host.history.len().saturating_sub(REMEMBERED);
+        host.history.drain(..forgotten);
+        drop(host);
+        self.write()
+    }
+}
+
+impl SimulatedFile {
+    fn write(&self) -> Result<(), KeepError> {
+        let host = self.host.borrow();
+        write_whole(&self.path, &host).map_err(|source| KeepError { path: self.path.clone(), source })
+    }
+}
+
+/// Writes a file whole or not at all: beside it first, then in its place.
+fn write_whole(path: &Utf8Path, host: &SimulatedHost) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
+    // As any file that a program writes for its user: the umask takes away what it should.
+    let mode = std::fs::Permissions::from_mode(0o666);
+    let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(folder)?;
+    let mut text = serde_json::to_vec_pretty(host)?;
+    text.push(b'\n');
+    file.write_all(&text)?;
+    file.persist(path).map_err(|error| error.error).map(drop)
+}

@@ -1,0 +1,174 @@
+//! What was done before: the history, `undo`, `confirm`, `forget`.
+
+use std::time::{Duration, Instant};
+
+use crate::run::{Host, Run, example, host_with, snapshot};
+
+/// The time of day does not belong into a snapshot.
+fn without_times(run: &Run) -> String {
+    let digits = |c: char| c.is_ascii_digit();
+    let mut text = String::new();
+    let all = run.all();
+    for word in all.split_inclusive([' ', '\n', ';', ')']) {
+        let bare = word.trim_end_matches([' ', '\n', ';', ')', ':', ',']);
+        let is_time =
+            bare.len() == 20 && bare.starts_with(digits) && bare.ends_with('Z') && bare.contains('T');
+        if is_time { text.push_str(&word.replace(bare, "2026-01-01T00:00:00Z")) } else { text.push_str(word) }
+    }
+    text
+}
+
+/// One subdevice is there, and was changed, in two applies.
+fn host_with_a_past() -> Host {
+    let host = Host::new();
+    host.apply(&host_with("subdevice a { sf 1; representor a_r mtu=1400 up=#true; }"));
+    host.apply(&host_with(
+        "subdevice a { sf 1; representor a_r mtu=1300 up=#true; }; subdevice b { sf 2; rate tx-max=\"1Gbit\"; }",
+    ));
+    host
+}
+
+#[test]
+fn the_last_apply_is_undone_and_the_record_is_as_before() {
+    let host = Host::new();
+    host.apply(&host_with("subdevice a { sf 1; representor a_r mtu=1400 up=#true; }"));
+    let (config, record) = (host.config(), host.simulated()["record"].clone());
+    let host_text = "subdevice a { sf 1; representor a_r mtu=1300 up=#true; }; subdevice b { sf 2; }";
+    host.apply(&host_with(host_text));
+    let refused = host.run(&["undo", "--yes"]);
+    assert_eq!(refused.code, 3);
+    snapshot("cli", "undo-refused", &without_times(&refused));
+    let undone = host.run(&["undo", "--yes", "--allow", "subdevice-delete"]);
+    assert_eq!(undone.code, 0, "{}", undone.all());
+    assert_eq!(host.config(), config);
+    assert_eq!(host.simulated()["record"], record);
+    // An undo of the undo is what was undone.
+    let again = host.run(&["undo", "--yes"]);
+    assert_eq!(again.code, 0, "{}", again.all());
+    assert!(host.plan(&host_with(host_text)).stdout.contains("Nothing to do"));
+}
+
+#[test]
+fn what_somebody_else_did_since_is_left_alone_by_an_undo() {
+    let host = host_with_a_past();
+    host.edit(|host| {
+        host["parents"]["nic0"]["functions"][0]["representor"]["up"] = false.into();
+    });
+    let undone = host.run(&["undo", "--yes", "--allow", "subdevice-delete"]);
+    assert_eq!(undone.code, 0, "{}", undone.all());
+    let functions = &host.config()["parents"]["subdev/nic0"]["functions"];
+    assert_eq!(functions.as_array().unwrap().len(), 1);
+    assert_eq!(functions[0]["representor"]["mtu"], 1400);
+    assert_eq!(functions[0]["representor"]["up"], false);
+}
+
+#[test]
+fn a_destroy_can_be_undone() {
+    let host = Host::new();
+    host.apply(&example("quickstart.kdl"));
+    let before = host.config();
+    let done = host.run(&["destroy", "--yes", "--allow", "parent-wide"]);
+    assert_eq!(done.code, 0, "{}", done.all());
+    let undone = host.run(&["undo", "--yes"]);
+    assert_eq!(undone.code, 0, "{}", undone.all());
+    assert_eq!(host.config(), before);
+    assert!(host.plan(&example("quickstart.kdl")).stdout.contains("Nothing to do"));
+}
+
+#[test]
+fn the_history_tells_what_was_done_and_how_it_ended() {
+    let host = Host::new();
+    assert_eq!(host.run(&["history"]).stdout, "No apply is remembered.\n");
+    let nothing = host.run(&["undo"]);
+    assert_eq!(nothing.code, 1);
+    snapshot("cli", "nothing-to-undo", &nothing.all());
+    let host = host_with_a_past();
+    host.write("wrong.kdl", &host_with("subdevice c { sf 3 pf=1; }"));
+    let failed = host.run(&["apply", "wrong.kdl", "--yes", "--allow", "subdevice-delete"]);
+    assert_eq!(failed.code, 1, "{}", failed.all());
+    snapshot("cli", "history", &without_times(&host.run(&["history"])));
+    snapshot("cli", "history-of-one", &without_times(&host.run(&["history", "3"])));
+    let json = host.run(&["history", "--format", "json"]);
+    let all: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(all[2]["end"]["ending"], "undone");
+    assert_eq!(all[2]["planned"]["delete"], 2);
+    assert_eq!(all[1].get("before"), None);
+    assert_eq!(host.run(&["history", "9"]).code, 1);
+    // One that was undone by itself has left nothing: the one before it is undone.
+    let undone = host.run(&["undo", "--yes", "--allow", "subdevice-delete"]);
+    assert_eq!(undone.code, 0, "{}", undone.all());
+    assert!(undone.stdout.starts_with("subdevcfg undo   apply 2 of "), "{}", undone.all());
+}
+
+#[test]
+fn an_apply_with_nothing_to_do_is_not_remembered() {
+    let host = Host::new();
+    let text = host_with("subdevice a { sf 1; }");
+    host.apply(&text);
+    host.apply(&text);
+    assert_eq!(host.run(&["history"]).stdout.lines().count(), 2);
+}
+
+#[test]
+fn what_nobody_confirms_is_undone_and_what_is_confirmed_stays() {
+    let host = Host::new();
+    host.apply(&host_with("subdevice a { sf 1; }"));
+    let before = host.config();
+    host.write("host.kdl", &host_with("subdevice a { sf 1; }; subdevice b { sf 2; }"));
+    let applied = host.run(&["apply", "host.kdl", "--yes", "--confirm-within", "1s"]);
+    assert_eq!(applied.code, 0, "{}", applied.all());
+    let start = Instant::now();
+    while host.config() != before {
+        assert!(start.elapsed() < Duration::from_mins(2), "nobody confirmed it, and it stays");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(host.run(&["history"]).stdout.contains("undo "));
+    let late = host.run(&["confirm"]);
+    assert_eq!(late.code, 1, "{}", late.all());
+
+    let applied = host.run(&["apply", "host.kdl", "--yes", "--confirm-within", "1h"]);
+    assert_eq!(applied.code, 0, "{}", applied.all());
+    snapshot("cli", "to-be-confirmed", &without_times(&applied));
+    // Nothing is built on what may go.
+    let early = host.run(&["apply", "host.kdl", "--yes"]);
+    assert_eq!(early.code, 3);
+    snapshot("cli", "not-confirmed-yet", &without_times(&early));
+    assert_eq!(host.run(&["confirm"]).stdout, "Confirmed: apply 4 stays.\n");
+    assert_eq!(host.run(&["apply", "host.kdl", "--yes"]).code, 0);
+    let again = host.run(&["confirm"]);
+    assert_eq!(again.code, 1);
+    snapshot("cli", "nothing-to-confirm", &again.all());
+}
+
+#[test]
+fn what_is_awaited_can_be_undone_before_its_time() {
+    let host = Host::new();
+    host.write("host.kdl", &host_with("subdevice a { sf 1; }"));
+    host.run(&["apply", "host.kdl", "--yes", "--confirm-within", "1h"]);
+    let undone = host.run(&["undo", "--yes", "--allow", "parent-wide"]);
+    assert_eq!(undone.code, 0, "{}", undone.all());
+    assert_eq!(host.run(&["apply", "host.kdl", "--yes"]).code, 0);
+}
+
+#[test]
+fn a_time_for_the_confirmation_has_to_be_one() {
+    let host = Host::new();
+    host.write("host.kdl", &host_with(""));
+    for wrong in ["0s", "soon", "60", "-5s"] {
+        let run = host.run(&["apply", "host.kdl", "--yes", &format!("--confirm-within={wrong}")]);
+        assert_eq!(run.code, 64, "{}", run.all());
+    }
+}
+
+#[test]
+fn a_forgotten_resource_stays_and_is_nobodys() {
+    let host = host_with_a_past();
+    let unknown = host.run(&["forget", "subdev/nic0#c"]);
+    assert_eq!(unknown.code, 1);
+    snapshot("cli", "forget-unknown", &unknown.all());
+    let run = host.run(&["forget", "subdev/nic0#b"]);
+    assert_eq!(run.code, 0, "{}", run.all());
+    assert!(run.stdout.starts_with("Forgotten: 1 resource."), "{}", run.all());
+    let plan = host.plan(&host_with("subdevice a { sf 1; representor a_r mtu=1300 up=#true; }"));
+    assert!(plan.stdout.contains("UNMANAGED") && plan.stdout.contains("Nothing to do"), "{}", plan.all());
+}

@@ -1,0 +1,223 @@
+//! The history: what each apply found, what it did, and how it ended. The last one can be undone, as a plan, because the
+//! state that it found is kept whole.
+
+use std::io;
+
+use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize};
+use subdevcfg_compiler::catalogue::Impact;
+
+use crate::apply::KeepError;
+use crate::plan::{Action, Plan};
+use crate::record::Record;
+use crate::state::State;
+
+/// The version of the history's JSON form: the minor number counts additions.
+pub const FORMAT_VERSION: &str = "1.0";
+
+/// One apply (or destroy, or undo).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Past {
+    /// [`FORMAT_VERSION`] of the writer.
+    pub format_version: String,
+    /// Its number on this host, counted from 1.
+    pub number: u64,
+    /// When it began, in the form of RFC 3339.
+    pub began: String,
+    /// `apply`, `destroy` or `undo`.
+    pub command: String,
+    /// The file that it carried out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// What was planned, in numbers.
+    pub planned: Planned,
+    /// Until when somebody has to confirm it, and whether that was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmation: Option<Confirmation>,
+    /// How it ended; absent while it runs, and when it was killed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<End>,
+    /// The record that it found.
+    pub record: Record,
+    /// The state that it found.
+    pub before: State,
+}
+
+/// What was planned, in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planned {
+    /// Resources to be made.
+    pub create: usize,
+    /// Resources to be changed in place.
+    pub change: usize,
+    /// Resources to be made again.
+    pub replace: usize,
+    /// Resources to be deleted.
+    pub delete: usize,
+    /// Requests to the kernel.
+    pub operations: usize,
+    /// The greatest impact.
+    pub impact: Impact,
+}
+
+impl Planned {
+    /// Counts what a plan does.
+    #[must_use]
+    pub fn of(plan: &Plan) -> Self {
+        let count = |actions: &[Action]| {
+            plan.resource_changes.iter().filter(|change| change.actions == actions).count()
+        };
+        Self {
+            create: count(&[Action::Create]),
+            change: count(&[Action::Update]) + count(&[Action::Restore]),
+            replace: count(&[Action::Delete, Action::Create]),
+            delete: count(&[Action::Delete]),
+            operations: plan.operations.len(),
+            impact: plan.impact,
+        }
+    }
+}
+
+/// A confirmation that an apply waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// Until when, in the form of RFC 3339.
+    pub until: String,
+    /// Whether somebody has confirmed it.
+    pub confirmed: bool,
+    /// The process that undoes it otherwise, once it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timer: Option<u32>,
+}
+
+/// How an apply ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// When, in the form of RFC 3339.
+    pub at: String,
+    /// How.
+    pub ending: Ending,
+    /// What failed, one sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<String>,
+    /// The state that it left, where everything was verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<State>,
+}
+
+/// The ways in which an apply ends, as JSON names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// Nothing was done.
+    Refused,
+    /// Everything is as desired, and was verified.
+    Converged,
+    /// It failed, and everything was undone.
+    Undone,
+    /// It failed, and what was done stays.
+    Partial,
+    /// It failed, and not everything could be undone.
+    Incomplete,
+}
+
+impl Ending {
+    /// The word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Converged => "converged",
+            Self::Undone => "undone",
+            Self::Partial => "partial",
+            Self::Incomplete => "incomplete",
+        }
+    }
+}
+
+impl Past {
+    /// The boot it was on: what it did died with that kernel.
+    #[must_use]
+    pub fn boot_id(&self) -> &str {
+        &self.before.volatile.0.boot_id
+    }
+
+    /// How it ended, in one word.
+    #[must_use]
+    pub fn ending(&self) -> &'static str {
+        self.end.as_ref().map_or("unfinished", |end| end.ending.as_str())
+    }
+
+    /// Whether there is nothing of it left to undo.
+    #[must_use]
+    pub fn left_nothing(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| matches!(end.ending, Ending::Undone | Ending::Refused))
+    }
+
+    /// Whether somebody still has to confirm it.
+    #[must_use]
+    pub fn awaits_confirmation(&self) -> bool {
+        self.confirmation.as_ref().is_some_and(|confirmation| !confirmation.confirmed) && !self.left_nothing()
+    }
+}
+
+/// The history cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// A file or folder cannot be read.
+    #[error("the history {path} cannot be read")]
+    File {
+        /// Which.
+        path: Utf8PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file is no history.
+    #[error("the history {path} is damaged: {why}; it can be removed, and that apply cannot be undone then")]
+    Malformed {
+        /// Which.
+        path: Utf8PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A file is of a later version of this program.
+    #[error(
+        "the history {path} has format {found}, and this program knows {FORMAT_VERSION}: use the newer subdevcfg"
+    )]
+    Newer {
+        /// Which.
+        path: Utf8PathBuf,
+        /// Its version.
+        found: String,
+    },
+}
+
+/// Where the history is kept.
+pub trait HistoryKeeper {
+    /// Every apply that is remembered, the oldest first.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    fn history(&self) -> Result<Vec<Past>, HistoryError>;
+
+    /// The last one.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn last(&self) -> Result<Option<Past>, HistoryError>;
+
+    /// The number that the next one has.
+    ///
+    /// # Errors
+    /// When what is there cannot be listed.
+    fn next_number(&self) -> Result<u64, HistoryError>;
+
+    /// Writes one down, in the place of what was written of it before. The oldest are forgotten.
+    ///
+    /// # Errors
+    /// [`KeepError`].
+    fn remember(&mut self, past: &Past) -> Result<(), KeepError>;
+}
+
+/// How many are remembered.
+pub const REMEMBERED: usize = 20;

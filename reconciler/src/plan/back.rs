@@ -1,0 +1,179 @@
+//! Going back: the plan that brings a host back to how an apply found it. It is a plan as any other, with the same rules
+//! of order and the same guards; what is desired comes from the state of before in place of a file.
+
+use std::collections::BTreeSet;
+
+use subdevcfg_compiler::model::MdevType;
+use subdevcfg_compiler::values::DevlinkHandle;
+
+use super::removal::catalogue;
+use super::{Input, NoteKind, Plan, bookkeeping, lane, mdev, parent, removal};
+use crate::desired::{Desired, DesiredFunction, DesiredParent, DesiredRateNode, LeftToOthers, Wanted};
+use crate::history::Past;
+use crate::reason::Reason;
+use crate::record::Record;
+use crate::resource::{Settings, Subject};
+use crate::state::{Function, Parent, State};
+
+/// Works out the plan that undoes a past apply. Of `input.desired`, only what is known of drivers counts.
+///
+/// What the apply did not touch stays as it is now; where nobody knows what it did, for it was killed, everything that
+/// differs from before goes back.
+#[must_use]
+pub fn undo(past: &Past, input: Input<'_>) -> Plan {
+    let after = past.end.as_ref().and_then(|end| end.after.as_ref()).unwrap_or(input.state);
+    let way = Way { past, after, input };
+    let mut desired = Desired { catalogues: input.desired.catalogues.clone(), ..Desired::default() };
+    desired.parents = way.parents();
+    let mut draft = lane::Draft::new(Input { desired: &desired, ..input });
+    bookkeeping::tell_of_interruption(&mut draft);
+    for desired in &desired.parents {
+        parent::plan(&mut draft, desired);
+    }
+    for handle in way.parents_made_since() {
+        let lane = removal::destroy_parent(&mut draft, &handle, &|_| true);
+        draft.add_lane(&handle, lane);
+    }
+    let mut plan = draft.finish();
+    // Against the file they would mean something; here they say only that an undo is not an apply.
+    plan.notes.retain(|note| !matches!(note.kind, NoteKind::Adopted | NoteKind::Released));
+    plan.drift.clear();
+    plan.resets.clear();
+    plan.bookkeeping = super::Bookkeeping { becomes: Some(past.record.clone()), ..Default::default() };
+    plan
+}
+
+/// The way from now to before.
+struct Way<'a> {
+    past: &'a Past,
+    after: &'a State,
+    input: Input<'a>,
+}
+
+impl Way<'_> {
+    fn parents(&self) -> Vec<DesiredParent> {
+        let before = self.past.before.parents.iter();
+        before.filter_map(|(handle, before)| self.parent(handle, before)).collect()
+    }
+
+    fn parents_made_since(&self) -> Vec<DevlinkHandle> {
+        let is_new = |handle: &&DevlinkHandle| {
+            let subject = Subject::parent((*handle).clone());
+            let before = &self.past.before.parents;
+            !before.contains_key(*handle) && self.input.record.made.contains_key(&subject)
+        };
+        self.input.state.parents.keys().filter(is_new).cloned().collect()
+    }
+
+    /// `None` when the apply left the parent and all on it alone.
+    fn parent(&self, handle: &DevlinkHandle, before: &Parent) -> Option<DesiredParent> {
+        let after = self.after.parents.get(handle);
+        if after == Some(before) {
+            return None;
+        }
+        let subject = Subject::parent(handle.clone());
+        let address = self.address(&subject);
+        let soft = before.soft.clone().filter(|_| after.is_none_or(|after| after.soft != before.soft));
+        let wanted = match &soft {
+            Some(_) => before.settings(),
+            None => changed(&before.settings(), after.map(Parent::settings).as_ref()),
+        };
+        Some(DesiredParent {
+            catalogue: catalogue(&self.input, handle),
+            driver: None,
+            lifeline: None,
+            exclusive: None,
+            create: before.soft.clone(),
+            left: LeftToOthers::default(),
+            wanted: self.wanted(wanted),
+            rate_nodes: self.rate_nodes(handle, before),
+            functions: self.functions(handle, before),
+            subject,
+            address,
+        })
+    }
+
+    fn functions(&self, handle: &DevlinkHandle, before: &Parent) -> Vec<DesiredFunction> {
+        let after = self.after.parents.get(handle);
+        let there: BTreeSet<_> = before.functions.iter().map(|function| &function.id).collect();
+        let since = self.input.state.parents.get(handle).into_iter().flat_map(|parent| &parent.functions);
+        let since = since.filter(|function| !there.contains(&function.id));
+        let made = |function: &&Function| {
+            let subject = Subject::function(handle.clone(), function.id.clone());
+            self.input.record.made.contains_key(&subject)
+        };
+        let gone = since.filter(made).map(|function| self.function(handle, function, None, true));
+        let kept = before.functions.iter().map(|function| {
+            let after = after.and_then(|parent| parent.function(&function.id));
+            self.function(handle, function, after, false)
+        });
+        kept.chain(gone).collect()
+    }
+
+    fn function(
+        &self,
+        handle: &DevlinkHandle,
+        function: &Function,
+        after: Option<&Function>,
+        absent: bool,
+    ) -> DesiredFunction {
+        let subject = Subject::function(handle.clone(), function.id.clone());
+        // Of another type it is made again, with all that it had.
+        let same = after.filter(|after| after.mdev_type == function.mdev_type);
+        let settings = with_the_unseen(&self.past.record, &subject, function);
+        let after = same.map(|after| with_the_unseen(self.input.record, &subject, after));
+        DesiredFunction {
+            address: self.address(&subject),
+            id: function.id.clone(),
+            mdev_type: function.mdev_type.clone().map(MdevType::Directory),
+            absent,
+            active: function.active,
+            protect: self.past.record.protected.contains_key(&subject),
+            left: LeftToOthers::default(),
+            wanted: self.wanted(changed(&settings, after.as_ref())),
+            subject,
+        }
+    }
+
+    fn rate_nodes(&self, handle: &DevlinkHandle, before: &Parent) -> Vec<DesiredRateNode> {
+        let after = self.after.parents.get(handle);
+        let nodes = before.rate_nodes.iter().map(|(name, rates)| {
+            let subject = Subject::rate_node(handle.clone(), name.clone());
+            let after = after.and_then(|parent| parent.rate_nodes.get(name));
+            DesiredRateNode {
+                address: self.address(&subject),
+                name: name.clone(),
+                wanted: self
+                    .wanted(changed(&rates.settings(), after.map(crate::state::Rates::settings).as_ref())),
+                subject,
+            }
+        });
+        nodes.collect()
+    }
+
+    fn wanted(&self, settings: Settings) -> Wanted {
+        let reason = format!("as it was before {} {}", self.past.command, self.past.number);
+        Wanted::all(settings, Reason::forced(reason))
+    }
+
+    fn address(&self, subject: &Subject) -> String {
+        let records = [self.input.record, &self.past.record];
+        let known = records.into_iter().find_map(|record| record.address(subject));
+        known.map_or_else(|| subject.to_string(), str::to_owned)
+    }
+}
+
+/// A function's attributes, with those that were written and nobody can read.
+fn with_the_unseen(record: &Record, subject: &Subject, function: &Function) -> Settings {
+    let mut settings = function.settings();
+    settings.extend(mdev::taken_for_granted(record, subject, function, &Settings::new()));
+    settings
+}
+
+/// What is to be written so that it is as before: all of it where the subject is gone.
+fn changed(before: &Settings, after: Option<&Settings>) -> Settings {
+    match after {
+        None => before.clone(),
+        Some(after) => before.iter().filter(|setting| !after.has(setting)).cloned().collect(),
+    }
+}

@@ -1,0 +1,247 @@
+//! The record on disk, with the journal of an apply.
+#![expect(clippy::disallowed_types, reason = "this is the room of the record's files")]
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use nix::fcntl::OFlag;
+use serde::{Deserialize, Serialize};
+
+use super::files::{make_folder, read, write_whole};
+use crate::apply::{KeepError, RecordKeeper};
+use crate::record::{self, Entry, FORMAT_VERSION, Interrupted, Record};
+use crate::resource::Subject;
+
+/// Keeps the record: of this boot in a folder, whole in `record.json`, and what changed since in `record.log`, a line a
+/// change, so that an apply of many operations does not write the whole record after each. What is protected is kept apart
+/// in `protected.json`, in a folder that outlives the boot.
+#[derive(Debug)]
+pub struct FileKeeper {
+    folder: Utf8PathBuf,
+    /// Where protection is kept; without one, with the record.
+    lasting: Option<Utf8PathBuf>,
+    /// What is protected, as it lies on the disk.
+    protected: BTreeMap<Subject, String>,
+    boot_id: String,
+    /// The log that continues the record, once something was noted.
+    log: Option<File>,
+    /// The number of the record as a whole: a log that continues another one says nothing.
+    generation: u64,
+}
+
+/// The record's file. What it says dies with the kernel, so it names the boot that it is of.
+#[derive(Serialize, Deserialize)]
+struct Kept<R> {
+    boot_id: String,
+    #[serde(default)]
+    generation: u64,
+    record: R,
+}
+
+/// A line of the log.
+#[derive(Serialize, Deserialize)]
+struct Line {
+    generation: u64,
+    #[serde(flatten)]
+    entry: Entry,
+}
+
+/// The record cannot be had. It never counts as empty then: what subdevcfg made would look like somebody else's.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file is there, and cannot be read.
+    #[error("the record {path} cannot be read")]
+    File {
+        /// The file, or its folder.
+        path: Utf8PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is no record.
+    #[error(
+        "the record {path} is damaged: {why}; put a good copy back, or move it away to go on without it: what \
+         subdevcfg made before counts as found then, and is never deleted"
+    )]
+    Malformed {
+        /// The file.
+        path: Utf8PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The file is of a later version of this program.
+    #[error(
+        "the record {path} has format {found}, and this program knows {FORMAT_VERSION}: use the newer subdevcfg"
+    )]
+    Newer {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Its version.
+        found: String,
+    },
+}
+
+impl FileKeeper {
+    /// Keeps the record in this folder, for the boot of that id. The folder is made when it is first written to.
+    pub fn new(folder: impl Into<Utf8PathBuf>, boot_id: impl Into<String>) -> Self {
+        Self {
+            folder: folder.into(),
+            lasting: None,
+            protected: BTreeMap::new(),
+            boot_id: boot_id.into(),
+            log: None,
+            generation: 0,
+        }
+    }
+
+    /// Keeps what is protected in this folder, which outlives the boot.
+    #[must_use]
+    pub fn lasting_in(mut self, folder: impl Into<Utf8PathBuf>) -> Self {
+        self.lasting = Some(folder.into());
+        self
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> Utf8PathBuf {
+        self.folder.join("record.json")
+    }
+
+    fn log_path(&self) -> Utf8PathBuf {
+        self.folder.join("record.log")
+    }
+
+    /// Reads the record, with what was noted since it was written whole: a run that was killed leaves that behind. It is
+    /// empty when there is none, and when it is of an earlier boot.
+    ///
+    /// # Errors
+    /// [`LoadError`].
+    pub fn load(&mut self) -> Result<Record, LoadError> {
+        let mut record = self.load_of_boot()?;
+        if let Some(folder) = self.lasting.clone() {
+            self.protected = load_protected(&folder)?;
+            record.protected.clone_from(&self.protected);
+        }
+        Ok(record)
+    }
+
+    fn load_of_boot(&mut self) -> Result<Record, LoadError> {
+        let path = self.path();
+        let text = match read(&self.folder, &path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Record::default()),
+            Err(source) => return Err(LoadError::File { path, source }),
+        };
+        let malformed =
+            |error: serde_json::Error| LoadError::Malformed { path: self.path(), why: error.to_string() };
+        let kept: Kept<serde_json::Value> = serde_json::from_str(&text).map_err(malformed)?;
+        if kept.boot_id != self.boot_id {
+            return Ok(Record::default());
+        }
+        let major = |version: &str| version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+        if let Some(found) = kept.record.get("format_version").and_then(serde_json::Value::as_str)
+            && major(found) > major(FORMAT_VERSION)
+        {
+            return Err(LoadError::Newer { path, found: found.to_owned() });
+        }
+        let mut record = serde_json::from_value(kept.record).map_err(malformed)?;
+        self.generation = kept.generation;
+        self.replay(&mut record)?;
+        Ok(record)
+    }
+
+    /// Takes in what was noted since. A last line without its end was being written when the run was killed, and its
+    /// operation had not begun: the one before it is the last that counts.
+    fn replay(&self, record: &mut Record) -> Result<(), LoadError> {
+        let path = self.log_path();
+        let text = match read(&self.folder, &path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(source) => return Err(LoadError::File { path, source }),
+        };
+        for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+            let line: Line = serde_json::from_str(line)
+                .map_err(|error| LoadError::Malformed { path: path.clone(), why: error.to_string() })?;
+            if line.generation != self.generation {
+                continue;
+            }
+            let Entry { operation, total, request, change } = line.entry;
+            if let Some(change) = &change {
+                record.note(change);
+            }
+            record.interrupted = Some(Interrupted { operation, total, request });
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, entry: &Entry) -> io::Result<()> {
+        let path = self.log_path();
+        let log = match &mut self.log {
+            Some(log) => log,
+            none => {
+                let mut options = OpenOptions::new();
+                options.append(true).create(true).mode(0o644).custom_flags(OFlag::O_NOFOLLOW.bits());
+                none.insert(options.open(path)?)
+            }
+        };
+        let mut line = serde_json::to_vec(&Line { generation: self.generation, entry: entry.clone() })?;
+        line.push(b'\n');
+        log.write_all(&line)?;
+        log.sync_data()
+    }
+
+    fn write(&mut self, record: &Record) -> io::Result<()> {
+        self.write_protected(record)?;
+        make_folder(&self.folder)?;
+        let generation = self.generation + 1;
+        let kept = Kept { boot_id: self.boot_id.clone(), generation, record };
+        let mut text = serde_json::to_vec_pretty(&kept)?;
+        text.push(b'\n');
+        write_whole(&self.folder, &self.path(), &text)?;
+        self.generation = generation;
+        self.log = None;
+        // From here on the log is of another generation: it says nothing any more, and may as well go.
+        match fs::remove_file(self.log_path()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl FileKeeper {
+    fn write_protected(&mut self, record: &Record) -> io::Result<()> {
+        let Some(folder) = self.lasting.as_ref().filter(|_| record.protected != self.protected) else {
+            return Ok(());
+        };
+        make_folder(folder)?;
+        let mut text = record::protection(&record.protected)?;
+        text.push(b'\n');
+        write_whole(folder, &folder.join(PROTECTED), &text)?;
+        self.protected.clone_from(&record.protected);
+        Ok(())
+    }
+}
+
+/// The file of what is protected.
+const PROTECTED: &str = "protected.json";
+
+fn load_protected(folder: &Utf8Path) -> Result<BTreeMap<Subject, String>, LoadError> {
+    let path = folder.join(PROTECTED);
+    let text = match read(folder, &path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(source) => return Err(LoadError::File { path, source }),
+    };
+    record::read_protection(&text).map_err(|error| LoadError::Malformed { path, why: error.to_string() })
+}
+impl RecordKeeper for FileKeeper {
+    fn note(&mut self, entry: &Entry) -> Result<(), KeepError> {
+        self.append(entry).map_err(|source| KeepError { path: self.log_path(), source })
+    }
+
+    fn keep(&mut self, record: &Record) -> Result<(), KeepError> {
+        self.write(record).map_err(|source| KeepError { path: self.path(), source })
+    }
+}
