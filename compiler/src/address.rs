@@ -36,6 +36,8 @@ pub enum Part {
     Uplink(Option<&'static str>),
     /// `vfs`: the number of VFs.
     Vfs,
+    /// `vlan-filtering`, of a bridge.
+    VlanFiltering,
     /// `bind`: the driver.
     Bind,
     /// `legacy` and its attributes.
@@ -124,6 +126,7 @@ impl fmt::Display for Part {
             Self::Attr(name, 0) => return write!(f, "mdev.attr[{name}]"),
             Self::Attr(name, nth) => return write!(f, "mdev.attr[{name}][{}]", nth + 1),
             Self::Vfs => return f.write_str("vfs"),
+            Self::VlanFiltering => return f.write_str("vlan-filtering"),
             Self::Bind => return f.write_str("bind"),
             Self::Uplink(attribute) => ("uplink", attribute),
             Self::Legacy(attribute) => ("legacy", attribute),

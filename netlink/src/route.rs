@@ -2,6 +2,8 @@
 //! built and read by the `rtnetlink` crate's types; the transport is ours, because its own hides interrupted dumps and the
 //! errno of DONE.
 
+mod bridge;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -10,9 +12,11 @@ use rtnetlink::packet_core::{Emitable, Parseable};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
 use rtnetlink::packet_route::link::{
-    LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp, Prop, XdpAttached,
+    InfoBridge, InfoData, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp, Prop, XdpAttached,
 };
 use rtnetlink::packet_route::route::{RouteAttribute, RouteHeader, RouteMessage, RouteType};
+
+pub use bridge::{PortVlan, PortVlans};
 
 use crate::conversation::{Conversation, Datagrams, Request};
 use crate::error::NetlinkError;
@@ -47,6 +51,8 @@ pub struct Link {
     pub lower: Option<u32>,
     /// What made it, in the words of `ip link add ... type`.
     pub kind: Option<String>,
+    /// Of a Linux bridge: it looks at VLANs.
+    pub vlan_filtering: Option<bool>,
     /// An XDP program is attached.
     pub xdp: bool,
 }
@@ -261,10 +267,18 @@ fn decode(payload: &[u8]) -> Result<Link, String> {
             LinkAttribute::Link(index) => link.lower = Some(index),
             LinkAttribute::LinkNetNsId(_) => elsewhere = true,
             LinkAttribute::LinkInfo(infos) => {
-                link.kind = infos.into_iter().find_map(|info| match info {
-                    LinkInfo::Kind(kind) => Some(kind.to_string()),
-                    _ => None,
-                });
+                for info in infos {
+                    match info {
+                        LinkInfo::Kind(kind) => link.kind = Some(kind.to_string()),
+                        LinkInfo::Data(InfoData::Bridge(data)) => {
+                            link.vlan_filtering = data.iter().find_map(|info| match info {
+                                InfoBridge::VlanFiltering(on) => Some(*on),
+                                _ => None,
+                            });
+                        }
+                        _ => {}
+                    }
+                }
             }
             LinkAttribute::Xdp(found) => {
                 link.xdp = found

@@ -7,11 +7,11 @@ use subdevcfg_compiler::values::EswitchMode;
 use crate::desired::{Desired, DesiredFunction, DesiredParent};
 use crate::plan::{default_attributes, default_params, netdev_is_off, type_without_host};
 use crate::record::{Record, Written};
-use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject};
+use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject, Vlans};
 use crate::rules::NEW_INTERFACE_MTU;
 use crate::state::{
-    Eswitch, Function, FunctionVolatile, HostVolatile, Interface, InterfaceVolatile, Parent, ParentVolatile,
-    Rates, State, Uplink, Volatile, params_of,
+    Bridge, Eswitch, Function, FunctionVolatile, HostVolatile, Interface, InterfaceVolatile, Parent,
+    ParentVolatile, Port, Rates, State, Uplink, Volatile, params_of,
 };
 
 /// The state and the record of a host on which this file was applied to nothing. What the file leaves open is as a new
@@ -35,6 +35,14 @@ pub fn described(desired: &Desired, kernel_release: impl Into<String>) -> (State
         }
         state.parents.insert(parent.subject.parent.clone(), parent_of(parent));
     }
+    for bridge in &desired.bridges {
+        record.made.insert(bridge.subject.clone(), bridge.address.clone());
+        note(&mut record, &bridge.subject, &bridge.address, &bridge.wanted.settings);
+        let on = Setting::VlanFiltering(true);
+        let vlan_filtering = bridge.wanted.settings.has(&on);
+        state.bridges.insert(bridge.name.clone(), Bridge { vlan_filtering, ..Bridge::default() });
+    }
+    let bridges = state.bridges.keys().map(ToString::to_string);
     let interfaces = state.parents.values().flat_map(|parent| &parent.functions).flat_map(|function| {
         Side::ALL
             .into_iter()
@@ -42,7 +50,7 @@ pub fn described(desired: &Desired, kernel_release: impl Into<String>) -> (State
     });
     state.volatile = Volatile(HostVolatile {
         kernel_release: kernel_release.into(),
-        interface_names: interfaces.collect(),
+        interface_names: interfaces.chain(bridges).collect(),
         ..HostVolatile::default()
     });
     (state, record)
@@ -168,6 +176,15 @@ fn rates_of(wanted: &Settings) -> Rates {
     rates
 }
 
+fn port_of(wanted: &Settings) -> Option<Port> {
+    let Some(Setting::Bridge(Some(bridge))) = wanted.get(&Attribute::Bridge) else { return None };
+    let vlans = match wanted.get(&Attribute::Vlans) {
+        Some(Setting::Vlans(vlans)) => vlans.clone(),
+        _ => Vlans::of_new_port(),
+    };
+    Some(Port { bridge: bridge.clone(), vlans })
+}
+
 fn interface_of(wanted: &Settings, side: Side) -> Interface {
     let name = match wanted.get(&Attribute::Name(side)) {
         Some(Setting::Name(_, name)) => Some(name.clone()),
@@ -184,5 +201,6 @@ fn interface_of(wanted: &Settings, side: Side) -> Interface {
             _ => NEW_INTERFACE_MTU,
         },
         up: wanted.get(&Attribute::Up(side)) == Some(&Setting::Up(side, true)),
+        port: if side == Side::Representor { port_of(wanted) } else { None },
     }
 }

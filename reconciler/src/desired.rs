@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use subdevcfg_compiler::CompiledHost;
-use subdevcfg_compiler::address::Part;
+use subdevcfg_compiler::address::{Address, Part};
 use subdevcfg_compiler::catalogue::Catalogue;
 use subdevcfg_compiler::model::{
-    Device, Interface, Lifecycle, Mdev, MdevType, Param, RateNode, Rates, Sourced, Subdevice, Uplink,
+    Bridge, BridgePort, Device, Interface, Lifecycle, Mdev, MdevType, Param, RateNode, Rates, Sourced,
+    Subdevice, Uplink,
 };
 use subdevcfg_compiler::source::{SourceMap, Span};
-use subdevcfg_compiler::values::{DevlinkHandle, Owner};
+use subdevcfg_compiler::values::{DevlinkHandle, InterfaceName, Owner};
 
 use crate::reason::Reason;
-use crate::resource::{Attribute, Capability, FunctionId, Setting, Settings, Side, Subject, UplinkSetting};
+use crate::resource::{
+    Attribute, Capability, FunctionId, Setting, Settings, Side, Subject, UplinkSetting, VlanFlags, Vlans,
+};
 use crate::state::SoftSpec;
 
 /// A file says more than this version can plan.
@@ -29,6 +32,8 @@ pub struct Unplanned {
 pub struct Desired {
     /// Its parents, by address.
     pub parents: Vec<DesiredParent>,
+    /// The Linux bridges of the host.
+    pub bridges: Vec<DesiredBridge>,
     /// The places of the file that are for hosts with another kernel.
     pub for_other_kernels: Vec<String>,
     /// What is known of drivers beside what the program knows.
@@ -60,6 +65,19 @@ pub struct DesiredParent {
     pub rate_nodes: Vec<DesiredRateNode>,
     /// Its functions.
     pub functions: Vec<DesiredFunction>,
+}
+
+/// A Linux bridge as it is to be.
+#[derive(Debug, Clone)]
+pub struct DesiredBridge {
+    /// The bridge.
+    pub subject: Subject,
+    /// Its name.
+    pub name: InterfaceName,
+    /// Its address.
+    pub address: String,
+    /// Its attributes.
+    pub wanted: Wanted,
 }
 
 /// A rate node as it is to be.
@@ -167,6 +185,7 @@ impl Desired {
         let devices = host.model.devices.iter();
         Ok(Self {
             parents: devices.filter_map(|device| places.parent(device)).collect(),
+            bridges: host.model.bridges.iter().map(|bridge| places.bridge(bridge)).collect(),
             for_other_kernels: host.left_out.iter().map(|&span| sources.cite(span)).collect(),
             catalogues: Vec::new(),
         })
@@ -249,6 +268,34 @@ impl Places<'_> {
         })
     }
 
+    fn bridge(&self, bridge: &Bridge) -> DesiredBridge {
+        let name = bridge.name.value.clone();
+        let mut wanted = Wanted::new(self.asked(bridge.name.span));
+        if let Some(filtering) = &bridge.vlan_filtering {
+            wanted.add(Setting::VlanFiltering(filtering.value), self.of(filtering));
+        }
+        DesiredBridge {
+            subject: Subject::bridge(name.as_str()),
+            address: Address::bridge(name.as_str()).to_string(),
+            name,
+            wanted,
+        }
+    }
+
+    /// The VLANs that are written are all that the port has; without any they are left alone.
+    fn port(&self, wanted: &mut Wanted, port: &BridgePort) {
+        wanted.add(Setting::Bridge(Some(port.bridge.value.clone())), self.of(&port.bridge));
+        let Some(first) = port.vlans.first() else { return };
+        let mut vlans = Vlans::default();
+        for vlan in &port.vlans {
+            let is_on = |flag: &Option<Sourced<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
+            let flags = VlanFlags { pvid: is_on(&vlan.pvid), untagged: is_on(&vlan.untagged) };
+            let range = vlan.vlans.value;
+            vlans.0.extend((range.from..=range.to).filter_map(|id| Some((u16::try_from(id).ok()?, flags))));
+        }
+        wanted.add(Setting::Vlans(vlans), self.of(&first.vlans));
+    }
+
     fn uplink(&self, wanted: &mut Wanted, uplink: &Uplink) {
         let Uplink { mtu, up, hw_tc_offload } = uplink;
         let mtu = mtu.as_ref().map(|mtu| (UplinkSetting::Mtu(mtu.value), self.of(mtu)));
@@ -299,6 +346,9 @@ impl Places<'_> {
             if let Some(interface) = interface {
                 self.interface(&mut wanted, side, interface);
             }
+        }
+        if let Some(port) = &subdevice.port {
+            self.port(&mut wanted, port);
         }
         Some(DesiredFunction {
             subject: Subject::function(parent.clone(), id.clone()),

@@ -60,6 +60,16 @@ pub enum Request {
         /// Its name.
         name: String,
     },
+    /// Make a Linux bridge that does not look at VLANs, and set it up: `ip link add ... type bridge`.
+    MakeBridge {
+        /// Its name.
+        name: String,
+    },
+    /// Delete a Linux bridge.
+    DeleteBridge {
+        /// Its name.
+        name: String,
+    },
     /// `devlink port function set ... state`.
     SetActive {
         /// On which parent.
@@ -95,6 +105,7 @@ impl Request {
             Self::MakeRateNode { parent, name } | Self::DeleteRateNode { parent, name } => {
                 Subject::rate_node(parent.clone(), name.clone())
             }
+            Self::MakeBridge { name } | Self::DeleteBridge { name } => Subject::bridge(name),
             Self::Set { subject, .. } | Self::Reload { subject } => subject.clone(),
         }
     }
@@ -109,6 +120,8 @@ impl fmt::Display for Request {
             Self::Delete { parent, id } => write!(f, "delete {id} of {parent}"),
             Self::MakeRateNode { parent, name } => write!(f, "create rate node {name} on {parent}"),
             Self::DeleteRateNode { parent, name } => write!(f, "delete rate node {name} of {parent}"),
+            Self::MakeBridge { name } => write!(f, "create bridge {name}"),
+            Self::DeleteBridge { name } => write!(f, "delete bridge {name}"),
             Self::SetActive { parent, id, active: true } => write!(f, "activate {id} of {parent}"),
             Self::SetActive { parent, id, active: false } => write!(f, "deactivate {id} of {parent}"),
             Self::Set { subject, setting } => {

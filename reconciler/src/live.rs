@@ -6,6 +6,7 @@
 //!
 //! Architecture invariant: only `sysfs.rs` touches files here.
 
+mod bridge;
 mod mirror;
 mod observe;
 mod perform;
@@ -235,6 +236,8 @@ fn takes_others_along(request: &Request) -> bool {
         Request::Create { .. }
         | Request::Delete { .. }
         | Request::MakeRateNode { .. }
+        | Request::MakeBridge { .. }
+        | Request::DeleteBridge { .. }
         | Request::DeleteRateNode { .. }
         | Request::SetActive { .. } => false,
     }

@@ -5,6 +5,7 @@
 
 mod back;
 mod bookkeeping;
+mod bridges;
 mod changes;
 mod checks;
 mod function;
@@ -290,9 +291,11 @@ pub struct Input<'a> {
 pub fn plan(input: Input<'_>) -> Plan {
     let mut draft = lane::Draft::new(input);
     bookkeeping::tell_of_interruption(&mut draft);
+    bridges::plan(&mut draft);
     for desired in &input.desired.parents {
         parent::plan(&mut draft, desired);
     }
+    bridges::that_go(&mut draft);
     bookkeeping::release_devices(&mut draft);
     bookkeeping::tell_of_other_kernels(&mut draft);
     draft.finish()

@@ -2,6 +2,7 @@
 //! observed state, the desired state, the plan and the record.
 
 mod attribute;
+mod port;
 mod uplink;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use subdevcfg_compiler::values::DevlinkHandle;
 use uuid::Uuid;
 
 pub use attribute::{Attribute, Capability, Setting, Settings, Side};
+pub use port::{VlanFlags, Vlans};
 pub use uplink::{UplinkAttribute, UplinkSetting};
 
 /// The identity of a function below its parent. It never changes; another identity is another function.
@@ -83,6 +85,8 @@ pub enum Child {
     Function(FunctionId),
     /// A node of the tree of rates, by its name (`DEVLINK_ATTR_RATE_NODE_NAME`).
     RateNode(String),
+    /// A Linux bridge of the host, which is on no parent: `bridge/NAME` stands in the place of one.
+    Bridge,
 }
 
 impl Subject {
@@ -102,6 +106,18 @@ impl Subject {
     #[must_use]
     pub const fn rate_node(parent: DevlinkHandle, name: String) -> Self {
         Self { parent, child: Some(Child::RateNode(name)) }
+    }
+
+    /// A Linux bridge of the host.
+    #[must_use]
+    pub fn bridge(name: &str) -> Self {
+        Self { parent: DevlinkHandle::new("bridge", name), child: Some(Child::Bridge) }
+    }
+
+    /// The name of the bridge, if it is one.
+    #[must_use]
+    pub fn bridge_name(&self) -> Option<&str> {
+        matches!(self.child, Some(Child::Bridge)).then(|| self.parent.device())
     }
 
     /// Whether it is a parent itself.
@@ -145,6 +161,7 @@ impl fmt::Display for Child {
         match self {
             Self::Function(id) => write!(f, "{id}"),
             Self::RateNode(name) => write!(f, "rate node {name}"),
+            Self::Bridge => f.write_str("bridge"),
         }
     }
 }
@@ -153,6 +170,7 @@ impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.child {
             None => write!(f, "{}", self.parent),
+            Some(Child::Bridge) => write!(f, "bridge {}", self.parent.device()),
             Some(child) => write!(f, "{} {child}", self.parent),
         }
     }

@@ -59,8 +59,14 @@ pub enum Stage {
     InterfaceName,
     /// The other attributes of an interface.
     InterfaceAttribute,
+    /// A representor becomes a port of a bridge, or of none.
+    BridgePort,
+    /// VLANs of the port: a new one begins with those that the bridge gives.
+    PortVlans,
     /// An interface is set up, or down for good.
     InterfaceUp,
+    /// Bridges are changed.
+    Bridge,
     /// Rate nodes that nothing is below any more are deleted.
     RemoveRateNode,
 }
@@ -142,6 +148,9 @@ pub fn for_attribute(subject: &Subject, attribute: &Attribute, catalogue: Option
             Impact::Traffic,
             "kernels before 6.2 rename an interface only while it is down",
         ),
+        Attribute::VlanFiltering => rule(Stage::Bridge, Needs::Nothing, Impact::Traffic, ""),
+        Attribute::Bridge => rule(Stage::BridgePort, Needs::Nothing, Impact::Traffic, ""),
+        Attribute::Vlans => rule(Stage::PortVlans, Needs::Nothing, Impact::Traffic, ""),
         Attribute::Mtu(_) => rule(Stage::InterfaceAttribute, Needs::Nothing, Impact::Traffic, ""),
         Attribute::Up(_) => rule(Stage::InterfaceUp, Needs::Nothing, Impact::Traffic, ""),
     }

@@ -4,6 +4,7 @@
 //! and a test can show it. This version plays the bundled module, and
 //! the kernel's sample drivers for mediated devices.
 
+mod bridges;
 mod device_attributes;
 mod host;
 mod params;

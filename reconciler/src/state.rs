@@ -2,6 +2,7 @@
 //! kernel. Each object keeps what changes by itself (indexes, kernel-chosen names) in a part of its own, `volatile`:
 //! "as before" and equality mean everything else.
 
+mod bridge;
 mod uplink;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use subdevcfg_compiler::values::{
     Cmode, DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr, Rate, Scalar,
 };
 
+pub use bridge::{Bridge, BridgeVolatile, Port};
 pub use uplink::Uplink;
 
 use crate::resource::{Capability, Child, FunctionId, Setting, Settings, Side, Subject};
@@ -40,6 +42,9 @@ pub struct State {
     /// Parent devices: devlink instances that are not a function's own, and devices without one that functions can be
     /// made on.
     pub parents: BTreeMap<DevlinkHandle, Parent>,
+    /// The Linux bridges of this network namespace.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub bridges: BTreeMap<InterfaceName, Bridge>,
     /// What could not be read. A subject that is listed here is not known to be absent.
     #[serde(default)]
     pub unread: Vec<Unread>,
@@ -340,6 +345,9 @@ pub struct Interface {
     pub mtu: u32,
     /// Administratively up.
     pub up: bool,
+    /// The Linux bridge that it is a port of, and its VLANs there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<Port>,
     /// See [`InterfaceVolatile`].
     #[serde(default)]
     pub volatile: Volatile<InterfaceVolatile>,
@@ -366,6 +374,7 @@ impl State {
         Self {
             format_version: FORMAT_VERSION.to_owned(),
             parents: BTreeMap::new(),
+            bridges: BTreeMap::new(),
             unread: Vec::new(),
             volatile: Volatile::default(),
         }
@@ -375,6 +384,12 @@ impl State {
     #[must_use]
     pub fn unread(&self, what: &Unreadable) -> Option<&str> {
         self.unread.iter().find(|unread| unread.what == *what).map(|unread| unread.why.as_str())
+    }
+
+    /// The Linux bridge of that name.
+    #[must_use]
+    pub fn bridge(&self, name: &str) -> Option<&Bridge> {
+        self.bridges.get(&name.parse().ok()?)
     }
 
     /// The function of that identity, on whatever parent it is.
@@ -387,9 +402,12 @@ impl State {
     /// The attributes of a subject, or `None` when there is no such subject.
     #[must_use]
     pub fn settings(&self, subject: &Subject) -> Option<Settings> {
+        if let Some(name) = subject.bridge_name() {
+            return Some(self.bridge(name)?.settings());
+        }
         let parent = self.parents.get(&subject.parent)?;
         match &subject.child {
-            None => Some(parent.settings()),
+            None | Some(Child::Bridge) => Some(parent.settings()),
             Some(Child::Function(id)) => parent.function(id).map(Function::settings),
             Some(Child::RateNode(name)) => parent.rate_nodes.get(name).map(Rates::settings),
         }
@@ -467,6 +485,10 @@ impl Function {
                 settings.set(Setting::Mtu(side, interface.mtu));
                 settings.set(Setting::Up(side, interface.up));
             }
+        }
+        if let Some(representor) = &self.representor {
+            settings.set(Setting::Bridge(representor.port.as_ref().map(|port| port.bridge.clone())));
+            settings.extend(representor.port.as_ref().map(|port| Setting::Vlans(port.vlans.clone())));
         }
         settings
     }

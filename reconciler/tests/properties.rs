@@ -39,6 +39,8 @@ struct Function {
     renamed: bool,
     netdev: Option<(Option<u32>, Option<bool>)>,
     representor: Option<(Option<u32>, Option<bool>)>,
+    /// One of the two bridges, and VLANs there.
+    port: Option<(u8, Option<u8>)>,
 }
 
 fn parent() -> impl Strategy<Value = Option<Parent>> {
@@ -71,8 +73,10 @@ fn function() -> impl Strategy<Value = Function> {
     let rate = of((of(5_u8..7), of(1_u8..3)));
     // Seldom, for kernels before 6.2 refuse it.
     let below = (of(0_u8..4), weighted(0.05, any::<bool>()));
-    (any::<bool>(), of(0_u8..2), of(1_u32..3), rate, below, any::<bool>(), interface(), interface()).prop_map(
-        |(mdev, mac, queues, rate, (below, roce), renamed, netdev, representor)| Function {
+    let port = of((0_u8..2, of(0_u8..3)));
+    let representor = (interface(), port);
+    (any::<bool>(), of(0_u8..2), of(1_u32..3), rate, below, any::<bool>(), interface(), representor).prop_map(
+        |(mdev, mac, queues, rate, (below, roce), renamed, netdev, (representor, port))| Function {
             mdev,
             mac,
             queues,
@@ -82,6 +86,7 @@ fn function() -> impl Strategy<Value = Function> {
             renamed,
             netdev,
             representor,
+            port,
         },
     )
 }
@@ -165,7 +170,8 @@ fn text(parents: &[Option<Parent>], shift: usize) -> String {
                 let other = if function.renamed { "y" } else { "x" };
                 let mtu = mtu.map(|mtu| format!(" mtu={mtu}")).unwrap_or_default();
                 let up = up.map(|up| format!(" up=#{up}")).unwrap_or_default();
-                let _ = writeln!(text, "  {node} {letter}{other}{place}{mtu}{up}");
+                let port = function.port.filter(|_| node == "representor").map(port_text).unwrap_or_default();
+                let _ = writeln!(text, "  {node} {letter}{other}{place}{mtu}{up}{port}");
             }
             text.push_str(" }\n");
         }
@@ -216,9 +222,34 @@ fn sample_text(samples: &Samples, shift: usize) -> String {
     format!("device \"mdpy/mdpy\" {{\n{displays}}}\ndevice \"matrix/matrix\" {{\n{adapters}}}\n")
 }
 
+fn port_text((bridge, vlans): (u8, Option<u8>)) -> String {
+    let vlans = match vlans {
+        None => "",
+        Some(0) => "{ vlan 1 pvid=#true untagged=#true; }",
+        Some(1) => "{ vlan 10 pvid=#true untagged=#true; vlan from=20 to=29; }",
+        Some(_) => "{ vlan 10 untagged=#true; vlan 20 pvid=#true; }",
+    };
+    format!(" {{ bridge br{bridge} {vlans} }}")
+}
+
+/// The bridges that a host has: those that it has ports of, and sometimes the others.
+fn bridge_text(parents: &[Option<Parent>], bridges: &[Option<Option<bool>>]) -> String {
+    let functions = parents.iter().flatten().flat_map(|parent| parent.functions.iter().flatten());
+    let used: Vec<u8> = functions.filter_map(|function| Some(function.port?.0)).collect();
+    let there = bridges.iter().zip(0_u8..).filter(|(bridge, at)| bridge.is_some() || used.contains(at));
+    let lines = there.map(|(bridge, at)| {
+        let filtering = bridge.flatten().map(|on| format!(" vlan-filtering=#{on}")).unwrap_or_default();
+        format!("bridge br{at} kind=linux{filtering}\n")
+    });
+    lines.collect()
+}
+
 fn hosts() -> impl Strategy<Value = String> {
-    (vec(parent(), 2), 0_usize..3, samples())
-        .prop_map(|(parents, shift, samples)| text(&parents, shift) + &sample_text(&samples, shift))
+    (vec(parent(), 2), 0_usize..3, samples(), vec(of(of(any::<bool>())), 2)).prop_map(
+        |(parents, shift, samples, bridges)| {
+            text(&parents, shift) + &sample_text(&samples, shift) + &bridge_text(&parents, &bridges)
+        },
+    )
 }
 
 /// Whether something is in the way that stays as it is: what a file has of the names of another one, and does not say.

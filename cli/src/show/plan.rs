@@ -212,6 +212,8 @@ const fn verb(request: &Request) -> &'static str {
         Request::Create { .. } => "create",
         Request::Delete { .. } => "delete",
         Request::MakeRateNode { .. } => "make the rate node",
+        Request::MakeBridge { .. } => "make the bridge",
+        Request::DeleteBridge { .. } => "delete the bridge",
         Request::DeleteRateNode { .. } => "delete the rate node",
         Request::SetActive { active: true, .. } => "activate",
         Request::SetActive { active: false, .. } => "deactivate",

@@ -22,6 +22,14 @@ pub fn text(state: &State) -> String {
             let _ = writeln!(text, "  {}", function_words(function));
         }
     }
+    for (name, bridge) in &state.bridges {
+        let filtering = if bridge.vlan_filtering { ", vlan-filtering" } else { "" };
+        let ports = match bridge.volatile.0.ports.as_slice() {
+            [] => "no ports".to_owned(),
+            ports => format!("ports {}", ports.join(", ")),
+        };
+        let _ = writeln!(text, "\nbridge {name}   {ports}{filtering}");
+    }
     for unread in &state.unread {
         let _ = writeln!(text, "NOT READ  {}: {}", unread.what, unread.why);
     }

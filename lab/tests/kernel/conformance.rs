@@ -272,6 +272,8 @@ fn kind(request: &Request) -> String {
             format!("reload {}", if subject.is_parent() { "parent" } else { "function" })
         }
         Request::MakeRateNode { .. } => "make rate node".to_owned(),
+        Request::MakeBridge { .. } => "make bridge".to_owned(),
+        Request::DeleteBridge { .. } => "delete bridge".to_owned(),
         Request::DeleteRateNode { .. } => "delete rate node".to_owned(),
         Request::NewParent { .. } => "new parent".to_owned(),
         Request::DelParent { .. } => "del parent".to_owned(),

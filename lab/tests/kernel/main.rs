@@ -1,6 +1,7 @@
 //! Tests that run inside the guest, on a real kernel with the real module: `lab/runner` boots it once for all of them.
 #![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
 
+mod bridges;
 mod conformance;
 mod convergence;
 mod faults;

@@ -30,6 +30,7 @@ pub fn differences(before: &State, after: &State) -> Vec<String> {
                     parent.rate_nodes.keys().map(|name| Subject::rate_node(handle.clone(), name.clone()));
                 std::iter::once(Subject::parent(handle.clone())).chain(functions).chain(nodes)
             })
+            .chain(state.bridges.keys().map(|name| Subject::bridge(name.as_str())))
             .collect()
     };
     for subject in subjects(before).union(&subjects(after)) {

@@ -14,9 +14,10 @@ impl Apply<'_> {
     pub(super) fn change_before(&self, operation: &Operation) -> Option<RecordChange> {
         let subject = operation.request.subject();
         match &operation.request {
-            Request::NewParent { .. } | Request::Create { .. } | Request::MakeRateNode { .. } => {
-                Some(RecordChange::Made(subject, operation.address.clone()))
-            }
+            Request::NewParent { .. }
+            | Request::Create { .. }
+            | Request::MakeRateNode { .. }
+            | Request::MakeBridge { .. } => Some(RecordChange::Made(subject, operation.address.clone())),
             Request::Set { setting, .. } => {
                 let attribute = setting.attribute();
                 let found = self.before.settings(&subject).and_then(|found| found.get(&attribute).cloned());
@@ -33,6 +34,7 @@ impl Apply<'_> {
             Request::DelParent { .. }
             | Request::Delete { .. }
             | Request::DeleteRateNode { .. }
+            | Request::DeleteBridge { .. }
             | Request::Reload { .. }
             | Request::SetActive { .. } => None,
         }
@@ -43,13 +45,15 @@ impl Apply<'_> {
 pub(super) fn change_after(operation: &Operation) -> Option<RecordChange> {
     let subject = operation.request.subject();
     match &operation.request {
-        Request::DelParent { .. } | Request::Delete { .. } | Request::DeleteRateNode { .. } => {
-            Some(RecordChange::Gone(subject))
-        }
+        Request::DelParent { .. }
+        | Request::Delete { .. }
+        | Request::DeleteRateNode { .. }
+        | Request::DeleteBridge { .. } => Some(RecordChange::Gone(subject)),
         Request::Reload { .. } => Some(RecordChange::Reloaded(subject)),
         Request::NewParent { .. }
         | Request::Create { .. }
         | Request::MakeRateNode { .. }
+        | Request::MakeBridge { .. }
         | Request::Set { .. }
         | Request::SetActive { .. } => None,
     }

@@ -7,11 +7,11 @@ use nix::errno::Errno;
 use subdevcfg_compiler::values::{Cmode, DevlinkHandle, Scalar};
 use subdevcfg_netlink::conversation::Datagrams;
 use subdevcfg_netlink::devlink::{Handle, Param, Port, RateObject};
-use subdevcfg_netlink::route::Link;
+use subdevcfg_netlink::route::{Link, PortVlans};
 use uuid::Uuid;
 
 use super::mirror::type_key;
-use super::{LiveKernel, usage, wire};
+use super::{LiveKernel, bridge, usage, wire};
 use crate::kernel::ObserveError;
 use crate::resource::{FunctionId, Side, Subject};
 use crate::state::{
@@ -33,6 +33,7 @@ struct Dumps {
     params: BTreeMap<Handle, Vec<Param>>,
     links: BTreeMap<u32, Link>,
     users: BTreeMap<u32, Vec<User>>,
+    vlans: BTreeMap<u32, PortVlans>,
     leafs: BTreeMap<(Handle, u32), Rates>,
     rate_nodes: BTreeMap<Handle, BTreeMap<String, Rates>>,
     unread: Vec<Unread>,
@@ -115,6 +116,7 @@ impl<D: Datagrams> LiveKernel<D> {
         let volatile = HostVolatile { lifelines: usage::lifelines(&links, &ways), ..volatile };
         let mut dumps = Dumps {
             users: usage::users(&links, &addresses),
+            vlans: self.port_vlans(&links)?,
             drivers: drivers.into_iter().filter_map(|(handle, driver)| Some((handle, driver?))).collect(),
             params,
             links,
@@ -141,6 +143,7 @@ impl<D: Datagrams> LiveKernel<D> {
         let state = State {
             format_version: FORMAT_VERSION.to_owned(),
             parents,
+            bridges: bridge::bridges(&dumps.links),
             unread: dumps.unread,
             volatile: Volatile(volatile),
         };
@@ -309,7 +312,7 @@ impl<D: Datagrams> LiveKernel<D> {
         };
         let interface = |side| {
             let link = dumps.links.get(&self.mirror.interface(subject, side)?)?;
-            Some(self.interface(link))
+            Some(self.interface(link, dumps))
         };
         let leaf = port.and_then(|port| dumps.leafs.get(&(port.handle.clone(), port.index)));
         let capabilities = port_function.map(|function| wire::capabilities(function.capabilities));
@@ -360,12 +363,13 @@ impl<D: Datagrams> LiveKernel<D> {
         values
     }
 
-    fn interface(&self, link: &Link) -> Interface {
+    fn interface(&self, link: &Link, dumps: &Dumps) -> Interface {
         let chosen = self.sysfs.name_was_chosen(&link.name);
         Interface {
             name: chosen.then(|| link.name.parse().ok()).flatten(),
             mtu: link.mtu,
             up: link.up,
+            port: bridge::port(link, &dumps.links, &dumps.vlans),
             volatile: Volatile(InterfaceVolatile {
                 name: link.name.clone(),
                 index: link.index,

@@ -38,6 +38,8 @@ impl<D: Datagrams> LiveKernel<D> {
             Request::DeleteRateNode { parent, name } => {
                 self.delete_rate_node(&Subject::parent(parent.clone()), name)
             }
+            Request::MakeBridge { name } => self.route.make_bridge(name).map_err(wire::request_error),
+            Request::DeleteBridge { name } => self.delete_bridge(name),
             Request::Set { subject, setting } => self.set(subject, setting),
             Request::Reload { subject } => {
                 let instance = self.find_instance(subject)?;
@@ -107,6 +109,9 @@ impl<D: Datagrams> LiveKernel<D> {
             Setting::EswitchMode(mode) => self.set_eswitch(subject, wire::mode_change(*mode)),
             Setting::InlineMode(mode) => self.set_eswitch(subject, wire::inline_change(*mode)),
             Setting::EncapMode(mode) => self.set_eswitch(subject, wire::encap_change(*mode)),
+            Setting::VlanFiltering(on) => self.set_vlan_filtering(subject, *on),
+            Setting::Bridge(bridge) => self.set_bridge(subject, bridge.as_ref()),
+            Setting::Vlans(vlans) => self.set_vlans(subject, vlans),
             Setting::Uplink(setting) => self.set_uplink(subject, *setting),
             Setting::Device { name, value, .. } => match subject.function_id() {
                 Some(FunctionId::Mdev { uuid }) => self.sysfs.set_mdev_attribute(*uuid, name, value),

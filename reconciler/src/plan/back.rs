@@ -7,13 +7,15 @@ use subdevcfg_compiler::model::MdevType;
 use subdevcfg_compiler::values::DevlinkHandle;
 
 use super::removal::catalogue;
-use super::{Input, NoteKind, Plan, bookkeeping, lane, mdev, parent, removal};
-use crate::desired::{Desired, DesiredFunction, DesiredParent, DesiredRateNode, LeftToOthers, Wanted};
+use super::{Input, NoteKind, Plan, bookkeeping, bridges, lane, mdev, parent, removal};
+use crate::desired::{
+    Desired, DesiredBridge, DesiredFunction, DesiredParent, DesiredRateNode, LeftToOthers, Wanted,
+};
 use crate::history::Past;
 use crate::reason::Reason;
 use crate::record::Record;
 use crate::resource::{Settings, Subject};
-use crate::state::{Function, Parent, State};
+use crate::state::{Bridge, Function, Parent, State};
 
 /// Works out the plan that undoes a past apply. Of `input.desired`, only what is known of drivers counts.
 ///
@@ -25,8 +27,10 @@ pub fn undo(past: &Past, input: Input<'_>) -> Plan {
     let way = Way { past, after, input };
     let mut desired = Desired { catalogues: input.desired.catalogues.clone(), ..Desired::default() };
     desired.parents = way.parents();
+    desired.bridges = way.bridges();
     let mut draft = lane::Draft::new(Input { desired: &desired, ..input });
     bookkeeping::tell_of_interruption(&mut draft);
+    bridges::plan(&mut draft);
     for desired in &desired.parents {
         parent::plan(&mut draft, desired);
     }
@@ -34,6 +38,7 @@ pub fn undo(past: &Past, input: Input<'_>) -> Plan {
         let lane = removal::destroy_parent(&mut draft, &handle, &|_| true);
         draft.add_lane(&handle, lane);
     }
+    bridges::that_go(&mut draft);
     let mut plan = draft.finish();
     // Against the file they would mean something; here they say only that an undo is not an apply.
     plan.notes.retain(|note| !matches!(note.kind, NoteKind::Adopted | NoteKind::Released));
@@ -54,6 +59,27 @@ impl Way<'_> {
     fn parents(&self) -> Vec<DesiredParent> {
         let before = self.past.before.parents.iter();
         before.filter_map(|(handle, before)| self.parent(handle, before)).collect()
+    }
+
+    /// All that were there: those that subdevcfg has made since go.
+    fn bridges(&self) -> Vec<DesiredBridge> {
+        let before = self.past.before.bridges.iter();
+        let bridges = before.map(|(name, before)| {
+            let subject = Subject::bridge(name.as_str());
+            let after = self.after.bridge(name.as_str()).map(Bridge::settings);
+            DesiredBridge {
+                address: self.address(&subject),
+                name: name.clone(),
+                wanted: self.wanted(changed(&before.settings(), after.as_ref())),
+                subject,
+            }
+        });
+        // Of one that somebody else has deleted since nobody asks.
+        let is_ours_or_there = |bridge: &DesiredBridge| {
+            self.past.record.address(&bridge.subject).is_some()
+                || self.input.state.bridge(bridge.name.as_str()).is_some()
+        };
+        bridges.filter(is_ours_or_there).collect()
     }
 
     fn parents_made_since(&self) -> Vec<DevlinkHandle> {

@@ -20,7 +20,8 @@ pub(super) fn release_devices(draft: &mut Draft<'_>) {
     let written = record.settings.keys().map(|(subject, _)| subject);
     let recorded: BTreeSet<&Subject> =
         record.made.keys().chain(record.adopted.keys()).chain(written).collect();
-    for subject in recorded.into_iter().filter(|subject| !named.contains(&subject.parent)) {
+    let on_devices = recorded.into_iter().filter(|subject| subject.bridge_name().is_none());
+    for subject in on_devices.filter(|subject| !named.contains(&subject.parent)) {
         if state.settings(subject).is_some() {
             let text = "its device is not in the file any more: it stays as it is (`destroy` without a file takes it \
                         away)";

@@ -4,6 +4,7 @@ use subdevcfg_compiler::catalogue::{Catalogue, FunctionManners, Impact, ParamOwn
 use subdevcfg_compiler::values::{Cmode, DevlinkHandle, Scalar};
 
 use super::Reversible;
+use super::bridges;
 use super::lane::Step;
 use super::places::{self, Place};
 use crate::kernel::{Effect, Request};
@@ -363,6 +364,14 @@ impl Context<'_> {
             && !steps.iter().any(|step| takes_interface(step, side));
         let up = Setting::Up(side, true);
         let rename = changed.iter().any(|setting| matches!(setting, Setting::Name(..)));
+        let moves = changed.iter().any(|setting| matches!(setting, Setting::Bridge(_)));
+        let vlans =
+            (side == Side::Representor).then(|| bridges::vlans_to_write(target, now, moves)).flatten();
+        let changed: Vec<&Setting> = changed
+            .into_iter()
+            .filter(|setting| setting.attribute() != Attribute::Vlans)
+            .chain(vlans)
+            .collect();
         let must_be_down = lives && rename && now.settings.has(&up) && self.rename_needs_down(side);
         // Set down for the rename, an interface that is to be down stays so.
         let changed: Vec<&Setting> = changed
@@ -384,6 +393,9 @@ impl Context<'_> {
                 if step.undo.is_empty() {
                     step.undo.extend(self.kernel_name(side).map(|request| (request, None)));
                 }
+            }
+            if moves && matches!(setting, Setting::Bridge(_) | Setting::Vlans(_)) {
+                self.undo_of_move(&mut step);
             }
             interface_steps.push(step);
         }
@@ -485,8 +497,9 @@ fn lose_netdev(now: &mut Now) {
     now.settings.extend(new_interface(Side::Netdev));
 }
 
-fn new_interface(side: Side) -> [Setting; 2] {
-    [Setting::Mtu(side, NEW_INTERFACE_MTU), Setting::Up(side, false)]
+fn new_interface(side: Side) -> impl Iterator<Item = Setting> {
+    let bridge = (side == Side::Representor).then_some(Setting::Bridge(None));
+    [Setting::Mtu(side, NEW_INTERFACE_MTU), Setting::Up(side, false)].into_iter().chain(bridge)
 }
 
 fn takes_interface(step: &Step, side: Side) -> bool {

@@ -321,7 +321,7 @@ impl Planner<'_, '_> {
         let named = match &subject.child {
             Some(Child::Function(id)) => self.desired_function(id).is_some(),
             Some(Child::RateNode(name)) => self.is_named_rate_node(name),
-            None => true,
+            None | Some(Child::Bridge) => true,
         };
         named || self.recorded_child(subject).is_some()
     }

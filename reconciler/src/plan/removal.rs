@@ -8,7 +8,7 @@ use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMo
 
 use super::function::{self, Context};
 use super::lane::{Draft, Lane, Step};
-use super::{Input, NoteKind, Reversible, changes, mdev, rates};
+use super::{Input, NoteKind, Reversible, bridges, changes, mdev, rates};
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
 use crate::resource::{Setting, Settings, Subject};
@@ -36,15 +36,18 @@ pub(super) fn destroy(draft: &mut Draft<'_>, scope: Scope) {
             let nodes = parent.rate_nodes.iter().map(|node| &node.subject);
             std::iter::once(&parent.subject).chain(functions).chain(nodes)
         })
+        .chain(input.desired.bridges.iter().map(|bridge| &bridge.subject))
         .collect();
     let in_scope = |subject: &Subject| scope == Scope::Everything || named.contains(subject);
     let recorded = input.record.made.keys().chain(input.record.settings.keys().map(|(subject, _)| subject));
+    let recorded = recorded.filter(|subject| subject.bridge_name().is_none());
     let parents: BTreeSet<DevlinkHandle> =
         recorded.filter(|subject| in_scope(subject)).map(|subject| subject.parent.clone()).collect();
     for handle in parents {
         let lane = destroy_parent(draft, &handle, &in_scope);
         draft.add_lane(&handle, lane);
     }
+    bridges::destroy(draft, &in_scope);
 }
 
 pub(super) fn destroy_parent(

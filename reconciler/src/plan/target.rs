@@ -56,6 +56,15 @@ impl Planner<'_, '_> {
             target.settings.retain(|attribute| !is_of_switchdev(attribute));
         }
         self.leave_what_goes(&mut target.settings, wanted);
+        self.leave_bridge(&mut target.settings, wanted);
+        let origin_bridge =
+            origin.map(Function::settings).and_then(|found| found.get(&Attribute::Bridge).cloned());
+        if target.settings.get(&Attribute::Bridge) != origin_bridge.as_ref()
+            && wanted.get(&Attribute::Vlans).is_none()
+        {
+            // The VLANs were those of another bridge.
+            target.settings.retain(|attribute| *attribute != Attribute::Vlans);
+        }
         self.check_names(desired, origin);
         self.check_kernel(desired);
         self.check_devlink(&desired.address, wanted);

@@ -11,6 +11,7 @@ use subdevcfg_compiler::values::{
     Cmode, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr, Rate, Scalar,
 };
 
+use super::port::Vlans;
 use super::uplink::{UplinkAttribute, UplinkSetting};
 
 /// Which of a function's two network interfaces.
@@ -100,6 +101,12 @@ pub enum Attribute {
     TxWeight,
     /// A devlink parameter, of the parent's or the function's instance.
     Param(String, Cmode),
+    /// Whether a Linux bridge looks at VLANs.
+    VlanFiltering,
+    /// The Linux bridge that a representor is a port of.
+    Bridge,
+    /// The VLANs of that port.
+    Vlans,
     /// Name of an interface.
     Name(Side),
     /// MTU of an interface.
@@ -114,6 +121,7 @@ impl Attribute {
     pub const fn side(&self) -> Option<Side> {
         match self {
             Self::Name(side) | Self::Mtu(side) | Self::Up(side) => Some(*side),
+            Self::Bridge | Self::Vlans => Some(Side::Representor),
             _ => None,
         }
     }
@@ -128,7 +136,7 @@ impl Attribute {
     #[must_use]
     pub const fn needs_devlink(&self) -> bool {
         match self {
-            Self::Device(..) => false,
+            Self::Device(..) | Self::VlanFiltering => false,
             Self::EswitchMode
             | Self::InlineMode
             | Self::EncapMode
@@ -142,6 +150,8 @@ impl Attribute {
             | Self::TxPriority
             | Self::TxWeight
             | Self::Param(..)
+            | Self::Bridge
+            | Self::Vlans
             | Self::Name(_)
             | Self::Mtu(_)
             | Self::Up(_) => true,
@@ -170,6 +180,9 @@ impl Attribute {
             Self::TxPriority => Part::Rate(Some("tx-priority")),
             Self::TxWeight => Part::Rate(Some("tx-weight")),
             Self::Param(name, cmode) => Part::Param(name.clone(), *cmode),
+            Self::VlanFiltering => Part::VlanFiltering,
+            Self::Bridge => interface(Side::Representor, "bridge"),
+            Self::Vlans => interface(Side::Representor, "vlans"),
             Self::Name(side) => interface(*side, "name"),
             Self::Mtu(side) => interface(*side, "mtu"),
             Self::Up(side) => interface(*side, "up"),
@@ -195,6 +208,9 @@ impl fmt::Display for Attribute {
             Self::TxMax => f.write_str("rate tx-max"),
             Self::TxPriority => f.write_str("rate tx-priority"),
             Self::TxWeight => f.write_str("rate tx-weight"),
+            Self::VlanFiltering => f.write_str("vlan-filtering"),
+            Self::Bridge => f.write_str("representor bridge"),
+            Self::Vlans => f.write_str("representor vlans"),
             Self::Name(side) => write!(f, "{} name", side.as_str()),
             Self::Mtu(side) => write!(f, "{} mtu", side.as_str()),
             Self::Up(side) => write!(f, "{} up", side.as_str()),
@@ -248,6 +264,12 @@ pub enum Setting {
         /// Value.
         value: Scalar,
     },
+    /// See [`Attribute::VlanFiltering`].
+    VlanFiltering(bool),
+    /// See [`Attribute::Bridge`]; `None` is none.
+    Bridge(Option<InterfaceName>),
+    /// See [`Attribute::Vlans`].
+    Vlans(Vlans),
     /// See [`Attribute::Name`].
     Name(Side, InterfaceName),
     /// See [`Attribute::Mtu`].
@@ -275,6 +297,9 @@ impl Setting {
             Self::TxPriority(_) => Attribute::TxPriority,
             Self::TxWeight(_) => Attribute::TxWeight,
             Self::Param { name, cmode, .. } => Attribute::Param(name.clone(), *cmode),
+            Self::VlanFiltering(_) => Attribute::VlanFiltering,
+            Self::Bridge(_) => Attribute::Bridge,
+            Self::Vlans(_) => Attribute::Vlans,
             Self::Name(side, _) => Attribute::Name(*side),
             Self::Mtu(side, _) => Attribute::Mtu(*side),
             Self::Up(side, _) => Attribute::Up(*side),
@@ -294,12 +319,14 @@ impl Setting {
             Self::RateParent(parent) => Scalar::Text(parent.clone().unwrap_or_else(|| Rates::TOP.to_owned())),
             Self::TxShare(rate) | Self::TxMax(rate) => Scalar::Text(rate.to_string()),
             Self::Param { value, .. } => value.clone(),
-            Self::Name(_, name) => Scalar::Text(name.to_string()),
+            Self::Bridge(None) => Scalar::Text("none".to_owned()),
+            Self::Name(_, name) | Self::Bridge(Some(name)) => Scalar::Text(name.to_string()),
+            Self::Vlans(vlans) => Scalar::Text(vlans.to_string()),
             Self::Mtu(_, number)
             | Self::MaxIoEqs(number)
             | Self::TxPriority(number)
             | Self::TxWeight(number) => Scalar::from(*number),
-            Self::Up(_, on) | Self::Capability(_, on) => Scalar::Bool(*on),
+            Self::Up(_, on) | Self::Capability(_, on) | Self::VlanFiltering(on) => Scalar::Bool(*on),
         }
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr};
 use uuid::Uuid;
 
+use super::bridges::{SimulatedBridge, SimulatedPort};
 use super::device_attributes;
 use super::params::{self, Params, Values};
 use super::samples::{Sample, SimulatedSample};
@@ -44,6 +45,9 @@ pub struct SimulatedHost {
     /// The kernel's sample drivers that are loaded.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) samples: BTreeMap<Sample, SimulatedSample>,
+    /// Linux bridges by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) bridges: BTreeMap<String, SimulatedBridge>,
     /// The sysfs attributes of mediated devices that observations tell; all as long as nobody chose.
     #[serde(skip)]
     pub(super) told: Option<DeviceAttributes>,
@@ -145,6 +149,9 @@ pub(super) struct SimulatedInterface {
     pub mtu: u32,
     pub max_mtu: u32,
     pub up: bool,
+    /// Its place in a bridge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<SimulatedPort>,
     /// Who uses it, as somebody has written it into the file.
     #[serde(default)]
     pub users: Vec<User>,
@@ -159,6 +166,7 @@ impl SimulatedHost {
             kernel_release: kernel_release.into(),
             parents: BTreeMap::new(),
             samples: BTreeMap::new(),
+            bridges: BTreeMap::new(),
             told: None,
             other_interfaces: vec!["lo".to_owned()],
             lifelines: Vec::new(),
@@ -184,7 +192,8 @@ impl SimulatedHost {
     }
 
     pub(super) fn interface_names(&self) -> impl Iterator<Item = &str> {
-        self.function_interfaces().chain(self.other_interfaces.iter().map(String::as_str))
+        let others = self.other_interfaces.iter().chain(self.bridges.keys());
+        self.function_interfaces().chain(others.map(String::as_str))
     }
 
     /// The interfaces of parents and functions.
@@ -216,6 +225,7 @@ impl SimulatedHost {
             mtu: 1500,
             max_mtu,
             up: false,
+            port: None,
             users: Vec::new(),
         }
     }
@@ -254,6 +264,7 @@ impl SimulatedHost {
         State {
             format_version: FORMAT_VERSION.to_owned(),
             parents: parents.collect(),
+            bridges: self.bridge_states().collect(),
             unread: Vec::new(),
             volatile: Volatile(HostVolatile {
                 kernel_release: self.kernel_release.clone(),
@@ -386,7 +397,10 @@ impl SimulatedFunction {
         let interfaces = [(Side::Netdev, &self.netdev), (Side::Representor, &self.representor)];
         let of_side = |(side, interface): (Side, &Option<SimulatedInterface>)| {
             let users = interface.iter().flat_map(|interface| interface.users.clone());
-            users.map(|user| FunctionUser { side, user }).collect::<Vec<_>>()
+            let port = interface.as_ref().and_then(|interface| interface.port.as_ref());
+            let bridge =
+                port.map(|port| User::Upper { kind: Some("bridge".to_owned()), name: port.bridge.clone() });
+            users.chain(bridge).map(|user| FunctionUser { side, user }).collect::<Vec<_>>()
         };
         interfaces.into_iter().flat_map(of_side).collect()
     }
@@ -398,6 +412,7 @@ impl SimulatedInterface {
             name: self.renamed.then(|| self.name.parse::<InterfaceName>().ok()).flatten(),
             mtu: self.mtu,
             up: self.up,
+            port: self.port.as_ref().and_then(SimulatedPort::state),
             volatile: Volatile(InterfaceVolatile { name: self.name.clone(), index: self.index, mac: None }),
         }
     }

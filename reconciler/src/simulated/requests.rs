@@ -7,7 +7,7 @@ use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMo
 
 use super::host::{SimulatedFunction, SimulatedHost, SimulatedMdev, SimulatedParent, size_of_type};
 use super::params::{self, Params, Values};
-use super::{device_attributes, rates, samples, uplink};
+use super::{bridges, device_attributes, rates, samples, uplink};
 use crate::kernel::{Request, RequestError};
 use crate::resource::{Capability, FunctionId, Setting, Side, Subject};
 use crate::state::SoftSpec;
@@ -48,11 +48,16 @@ pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
         Request::Delete { parent, id } => delete(host, parent, id),
         Request::MakeRateNode { parent, name } => rates::make_node(host, parent, name),
         Request::DeleteRateNode { parent, name } => rates::delete_node(host, parent, name),
+        Request::MakeBridge { name } => bridges::make(host, name),
+        Request::DeleteBridge { name } => bridges::delete(host, name),
         Request::SetActive { parent, id, active } => set_active(host, parent, id, *active),
         Request::Set { subject, setting } => match setting {
             Setting::Name(side, _) | Setting::Mtu(side, _) | Setting::Up(side, _) => {
                 set_interface(host, subject, *side, setting)
             }
+            Setting::VlanFiltering(on) => bridges::set_vlan_filtering(host, subject, *on),
+            Setting::Bridge(bridge) => bridges::join(host, subject, bridge.as_ref()),
+            Setting::Vlans(vlans) => bridges::set_vlans(host, subject, vlans),
             Setting::Uplink(setting) => uplink::set(host, subject, *setting),
             Setting::Device { name, value, .. } => set_device_attribute(host, subject, name, value),
             _ if setting.attribute().is_rate() => rates::set(host, subject, setting),
