@@ -40,7 +40,7 @@ fn a_bridge_is_made_before_its_port_and_goes_after_it() {
     let shown = config();
     let port = &shown["parents"]["subdev/nic0"]["functions"][0]["representor"]["port"];
     assert_eq!(port["bridge"], "br0");
-    assert_eq!(port["vlans"].as_object().unwrap().len(), 11, "{port}");
+    assert_eq!(port["vlans"].as_array().unwrap().len(), 11, "{port}");
     assert!(
         vlans("a_r").iter().any(|vlan| vlan == "10 [\"PVID\",\"Egress Untagged\"]"),
         "{:?}",
@@ -64,7 +64,7 @@ fn a_bridge_is_made_before_its_port_and_goes_after_it() {
     apply(host_file(&host(bridge, "bridge br0 { vlan 10; vlan 30 pvid=#true; };")));
     assert_eq!(
         config()["parents"]["subdev/nic0"]["functions"][0]["representor"]["port"]["vlans"],
-        serde_json::json!({ "10": {}, "30": { "pvid": true } })
+        serde_json::json!([{ "id": 10 }, { "id": 30, "pvid": true }])
     );
     apply(host_file(&host("bridge br1 kind=linux", "bridge br1;")));
     assert_eq!(master("a_r"), "br1");

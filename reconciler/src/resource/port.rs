@@ -18,8 +18,28 @@ pub struct VlanFlags {
 
 /// All VLANs of a port, by their numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "Vec<Entry>", into = "Vec<Entry>")]
 pub struct Vlans(pub BTreeMap<u16, VlanFlags>);
+
+/// Keys of JSON objects are text, and what is read as a part of something else keeps them so: a list has numbers.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Entry {
+    id: u16,
+    #[serde(flatten)]
+    flags: VlanFlags,
+}
+
+impl From<Vec<Entry>> for Vlans {
+    fn from(entries: Vec<Entry>) -> Self {
+        Self(entries.into_iter().map(|entry| (entry.id, entry.flags)).collect())
+    }
+}
+
+impl From<Vlans> for Vec<Entry> {
+    fn from(vlans: Vlans) -> Self {
+        vlans.0.into_iter().map(|(id, flags)| Entry { id, flags }).collect()
+    }
+}
 
 impl Vlans {
     /// What a new port has: VLAN 1, without a tag (`br_vlan_init` and `nbp_vlan_init` in net/bridge/br_vlan.c).
