@@ -8,9 +8,11 @@ use std::time::Duration;
 use camino::Utf8Path;
 use subdevcfg_compiler::model::HostModel;
 use subdevcfg_reconciler::apply::RecordKeeper;
+use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::history::HistoryKeeper;
 use subdevcfg_reconciler::kernel::{Kernel, ObserveError};
 use subdevcfg_reconciler::live::LiveKernel;
+use subdevcfg_reconciler::plan::attributes_to_tell;
 use subdevcfg_reconciler::record::Record;
 use subdevcfg_reconciler::simulated::SimulatedHost;
 use subdevcfg_reconciler::state::State;
@@ -68,12 +70,20 @@ impl Access {
     }
 }
 
+impl Machine {
+    /// From now on observations tell what a comparison with this needs.
+    pub fn look_for(&mut self, desired: &Desired) {
+        self.kernel.tell(attributes_to_tell(desired, &self.record));
+    }
+}
+
 /// Opens the machine that the command line names.
 pub fn open(machine: &args::Machine, access: Access) -> Result<Machine, CliError> {
-    let opened = match &machine.simulate {
+    let mut opened = match &machine.simulate {
         Some(path) => simulated::open(path)?,
         None => open_live(access)?,
     };
+    opened.look_for(&Desired::default());
     if access == Access::Change {
         refuse_while_unconfirmed(&opened)?;
     }

@@ -22,6 +22,8 @@ pub enum Part {
     Create(Option<&'static str>),
     /// `eswitch` and its attributes.
     Eswitch(Option<&'static str>),
+    /// `mdev.attr[NAME]`; of the second of that name on, `mdev.attr[NAME][2]`.
+    Attr(String, u32),
     /// `function` and its attributes.
     Function(Option<&'static str>),
     /// `param[NAME,CMODE]`.
@@ -34,6 +36,8 @@ pub enum Part {
     Uplink(Option<&'static str>),
     /// `vfs`: the number of VFs.
     Vfs,
+    /// `vlan-filtering`, of a bridge.
+    VlanFiltering,
     /// `bind`: the driver.
     Bind,
     /// `legacy` and its attributes.
@@ -119,7 +123,10 @@ impl fmt::Display for Part {
         let (word, attribute) = match self {
             Self::Param(name, cmode) => return write!(f, "param[{name},{cmode}]"),
             Self::RateNode(name) => return write!(f, "rate-node[{name}]"),
+            Self::Attr(name, 0) => return write!(f, "mdev.attr[{name}]"),
+            Self::Attr(name, nth) => return write!(f, "mdev.attr[{name}][{}]", nth + 1),
             Self::Vfs => return f.write_str("vfs"),
+            Self::VlanFiltering => return f.write_str("vlan-filtering"),
             Self::Bind => return f.write_str("bind"),
             Self::Uplink(attribute) => ("uplink", attribute),
             Self::Legacy(attribute) => ("legacy", attribute),

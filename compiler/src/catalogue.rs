@@ -42,8 +42,8 @@ pub struct Catalogue {
     pub sf_capacity: Option<String>,
     /// Mediated devices; `None` where the driver has none.
     pub mdev: Option<FunctionManners>,
-    /// The directories under `mdev_supported_types`, of a driver whose types are fixed; empty where they are not.
-    pub mdev_types: Vec<String>,
+    /// The types of mediated devices of a driver whose types are fixed; empty where they are not.
+    pub mdev_types: Vec<MdevTypeSpec>,
     /// What a `driver_reinit` reload of the parent takes away.
     pub reset_by_reload: BTreeSet<Reset>,
     /// Transmit rates; `None` where the driver takes none.
@@ -55,6 +55,17 @@ pub struct Catalogue {
     /// Where each fact but the parameters is known from, by its node (`sf`, `function-attribute mac`); a quirk by its
     /// text.
     pub sources: BTreeMap<String, String>,
+}
+
+/// A type of mediated devices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MdevTypeSpec {
+    /// The directory under `mdev_supported_types`.
+    pub directory: String,
+    /// The content of the `name` file in it; `None` where it is not known.
+    pub name: Option<String>,
+    /// How many places of the parent's pool one of them takes.
+    pub places: u32,
 }
 
 /// How transmit rates behave under a driver.
@@ -119,6 +130,8 @@ pub enum Reset {
     MdevState,
     /// Rate nodes and the leaf settings are gone.
     Rates,
+    /// The uplink has a new network interface.
+    Uplink,
     /// Attributes of port functions are back at their defaults.
     FunctionAttrs,
 }

@@ -20,6 +20,8 @@ const NLM_F_ACK: u16 = 0x4;
 const NLM_F_DUMP_INTR: u16 = 0x10;
 const NLM_F_CAPPED: u16 = 0x100;
 const NLM_F_DUMP: u16 = 0x300;
+const NLM_F_EXCL: u16 = 0x200;
+const NLM_F_CREATE: u16 = 0x400;
 const NLM_F_ACK_TLVS: u16 = 0x200;
 const NLMSGERR_ATTR_MSG: u16 = 1;
 const NLMSGERR_ATTR_OFFS: u16 = 2;
@@ -95,19 +97,27 @@ impl<D: Datagrams> Conversation<D> {
     /// # Errors
     /// [`NetlinkError::Refused`] with the kernel's words; the others when there was no proper answer.
     pub fn exchange(&mut self, request: &Request) -> Result<Reply, NetlinkError> {
-        let mut reply = self.exchange_once(request)?;
+        let mut reply = self.exchange_once(request, 0)?;
         for _ in 1..DUMP_ATTEMPTS {
             if !reply.interrupted {
                 break;
             }
-            reply = self.exchange_once(request)?;
+            reply = self.exchange_once(request, 0)?;
         }
         Ok(reply)
     }
 
-    fn exchange_once(&mut self, request: &Request) -> Result<Reply, NetlinkError> {
+    /// Sends a request that makes something, which must not be there yet.
+    ///
+    /// # Errors
+    /// See [`Self::exchange`].
+    pub fn exchange_creating(&mut self, request: &Request) -> Result<Reply, NetlinkError> {
+        self.exchange_once(request, NLM_F_CREATE | NLM_F_EXCL)
+    }
+
+    fn exchange_once(&mut self, request: &Request, flags: u16) -> Result<Reply, NetlinkError> {
         self.sequence = self.sequence.wrapping_add(1).max(1);
-        self.datagrams.send(&encode(request, self.sequence))?;
+        self.datagrams.send(&encode(request, self.sequence, flags))?;
         let deadline = Instant::now() + self.timeout;
         let mut reply = Reply::default();
         loop {
@@ -122,9 +132,9 @@ impl<D: Datagrams> Conversation<D> {
     }
 }
 
-fn encode(request: &Request, sequence: u32) -> Vec<u8> {
+fn encode(request: &Request, sequence: u32, flags: u16) -> Vec<u8> {
     let length = HEADER_BYTES + request.payload.len();
-    let flags = NLM_F_REQUEST | if request.dump { NLM_F_DUMP } else { NLM_F_ACK };
+    let flags = flags | NLM_F_REQUEST | if request.dump { NLM_F_DUMP } else { NLM_F_ACK };
     let mut message = Vec::with_capacity(length);
     message.extend(u32::try_from(length).unwrap_or(u32::MAX).to_ne_bytes());
     message.extend(request.kind.to_ne_bytes());

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use netlink_bindings::builtin::BuiltinBitfield32;
 use netlink_bindings::devlink as dl;
-use netlink_bindings::nlctrl;
 use netlink_bindings::traits::{NetlinkRequest, Pusher};
 use netlink_bindings::utils::push_header;
 
 use crate::conversation::{Conversation, Datagrams, Request};
 use crate::error::NetlinkError;
+use crate::generic::{Family, find_family};
 use crate::socket::{Protocol, Socket};
 use crate::uapi;
 
@@ -22,9 +22,6 @@ pub use decode::{
     RateObject,
 };
 pub use events::{Event, Events};
-
-/// `GENL_ID_CTRL`: the family that names the others.
-const NLCTRL: u16 = 0x10;
 
 /// `DEVLINK_GENL_VERSION`.
 const GENL_VERSION: u8 = 1;
@@ -104,13 +101,6 @@ pub struct Devlink<D> {
     family: Family,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Family {
-    id: u16,
-    /// The multicast group of configuration changes.
-    config_group: Option<u32>,
-}
-
 impl Devlink<Socket> {
     /// Opens a socket and finds the family.
     ///
@@ -125,7 +115,7 @@ impl Devlink<Socket> {
     /// # Errors
     /// As [`Self::open`].
     pub fn subscribe(&self) -> Result<Events, NetlinkError> {
-        let group = self.family.config_group.ok_or(NetlinkError::NoFamily("devlink"))?;
+        let group = self.family.group.ok_or(NetlinkError::NoFamily("devlink"))?;
         let mut socket = Socket::open(Protocol::Generic)?;
         socket.join(group)?;
         Ok(Events::new(socket))
@@ -139,7 +129,8 @@ impl<D: Datagrams> Devlink<D> {
     /// [`NetlinkError::NoFamily`] when the kernel has no devlink, or what the conversation says.
     pub fn new(datagrams: D) -> Result<Self, NetlinkError> {
         let mut conversation = Conversation::new(datagrams, TIMEOUT);
-        let family = find_family(&mut conversation)?;
+        // The group tells of configuration changes.
+        let family = find_family(&mut conversation, (dl::PROTONAME, dl::PROTONAME_CSTR), c"config")?;
         Ok(Self { conversation, family })
     }
 
@@ -479,30 +470,6 @@ fn push_param_value(buffer: &mut Vec<u8>, value: &ParamValue) {
     let length = u16::try_from(buffer.len() - header).unwrap_or(u16::MAX);
     buffer[header..header + 2].copy_from_slice(&length.to_ne_bytes());
     buffer.resize(buffer.len().next_multiple_of(4), 0);
-}
-
-fn find_family<D: Datagrams>(conversation: &mut Conversation<D>) -> Result<Family, NetlinkError> {
-    let name = "nlctrl getfamily";
-    let mut payload = Vec::new();
-    nlctrl::OpGetfamilyDo::encode_request(&mut payload).push_family_name(dl::PROTONAME_CSTR);
-    let lookup = Some(nlctrl::OpGetfamilyDo::lookup as crate::conversation::Lookup);
-    let reply = conversation.exchange(&Request { name, kind: NLCTRL, dump: false, payload, lookup });
-    let reply = match reply {
-        Err(NetlinkError::Refused(refusal)) if refusal.errno == nix::errno::Errno::ENOENT => {
-            return Err(NetlinkError::NoFamily(dl::PROTONAME));
-        }
-        other => other?,
-    };
-    let malformed = |why: &str| NetlinkError::Malformed { request: name, why: why.to_owned() };
-    let message = reply.messages.first().ok_or_else(|| malformed("there is no message in it"))?;
-    let attributes = nlctrl::OpGetfamilyDo::decode_reply(message);
-    let id = attributes.get_family_id().map_err(|_| malformed("no family id"))?;
-    let config_group = attributes.get_mcast_groups().ok().and_then(|mut groups| {
-        groups
-            .find(|group| group.get_name().is_ok_and(|name| name == c"config"))
-            .and_then(|group| group.get_id().ok())
-    });
-    Ok(Family { id, config_group })
 }
 
 #[cfg(test)]

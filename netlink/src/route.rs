@@ -2,6 +2,7 @@
 //! built and read by the `rtnetlink` crate's types; the transport is ours, because its own hides interrupted dumps and the
 //! errno of DONE.
 
+mod bridge;
 mod vf;
 
 use std::net::IpAddr;
@@ -12,9 +13,12 @@ use rtnetlink::packet_core::{Emitable, Parseable};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
 use rtnetlink::packet_route::link::{
-    LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, LinkXdp, Prop, XdpAttached,
+    InfoBridge, InfoData, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, LinkXdp, Prop,
+    XdpAttached,
 };
 use rtnetlink::packet_route::route::{RouteAttribute, RouteHeader, RouteMessage, RouteType};
+
+pub use bridge::{PortVlan, PortVlans};
 
 use crate::conversation::{Conversation, Datagrams, Request};
 use crate::error::NetlinkError;
@@ -53,6 +57,8 @@ pub struct Link {
     pub lower: Option<u32>,
     /// What made it, in the words of `ip link add ... type`.
     pub kind: Option<String>,
+    /// Of a Linux bridge: it looks at VLANs.
+    pub vlan_filtering: Option<bool>,
     /// An XDP program is attached.
     pub xdp: bool,
     /// The device that it is a netdev of (since 5.14): its bus and its name.
@@ -276,10 +282,18 @@ fn decode(payload: &[u8]) -> Result<Link, String> {
             LinkAttribute::ParentDevName(name) => device = Some(name),
             LinkAttribute::VfInfoList(infos) => link.vfs = vf::decode(&infos),
             LinkAttribute::LinkInfo(infos) => {
-                link.kind = infos.into_iter().find_map(|info| match info {
-                    LinkInfo::Kind(kind) => Some(kind.to_string()),
-                    _ => None,
-                });
+                for info in infos {
+                    match info {
+                        LinkInfo::Kind(kind) => link.kind = Some(kind.to_string()),
+                        LinkInfo::Data(InfoData::Bridge(data)) => {
+                            link.vlan_filtering = data.iter().find_map(|info| match info {
+                                InfoBridge::VlanFiltering(on) => Some(*on),
+                                _ => None,
+                            });
+                        }
+                        _ => {}
+                    }
+                }
             }
             LinkAttribute::Xdp(found) => {
                 link.xdp = found

@@ -5,13 +5,13 @@ use subdevcfg_compiler::catalogue::{Catalogue, ParamOwner};
 use subdevcfg_compiler::values::EswitchMode;
 
 use crate::desired::{Desired, DesiredFunction, DesiredParent};
-use crate::plan::{default_attributes, default_params, netdev_is_off};
+use crate::plan::{default_attributes, default_params, netdev_is_off, type_without_host};
 use crate::record::{Record, Written};
-use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject};
+use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject, Vlans};
 use crate::rules::NEW_INTERFACE_MTU;
 use crate::state::{
-    Eswitch, Function, FunctionVolatile, HostVolatile, Interface, InterfaceVolatile, Parent, ParentVolatile,
-    Rates, Sriov, State, Vf, VfDevice, Volatile, params_of,
+    Bridge, Eswitch, Function, FunctionVolatile, HostVolatile, Interface, InterfaceVolatile, Parent,
+    ParentVolatile, Port, Rates, Sriov, State, Uplink, Vf, VfDevice, Volatile, params_of,
 };
 
 /// The state and the record of a host on which this file was applied to nothing. What the file leaves open is as a new
@@ -35,6 +35,14 @@ pub fn described(desired: &Desired, kernel_release: impl Into<String>) -> (State
         }
         state.parents.insert(parent.subject.parent.clone(), parent_of(parent));
     }
+    for bridge in &desired.bridges {
+        record.made.insert(bridge.subject.clone(), bridge.address.clone());
+        note(&mut record, &bridge.subject, &bridge.address, &bridge.wanted.settings);
+        let on = Setting::VlanFiltering(true);
+        let vlan_filtering = bridge.wanted.settings.has(&on);
+        state.bridges.insert(bridge.name.clone(), Bridge { vlan_filtering, ..Bridge::default() });
+    }
+    let bridges = state.bridges.keys().map(ToString::to_string);
     let interfaces = state.parents.values().flat_map(|parent| &parent.functions).flat_map(|function| {
         Side::ALL
             .into_iter()
@@ -42,7 +50,7 @@ pub fn described(desired: &Desired, kernel_release: impl Into<String>) -> (State
     });
     state.volatile = Volatile(HostVolatile {
         kernel_release: kernel_release.into(),
-        interface_names: interfaces.collect(),
+        interface_names: interfaces.chain(bridges).collect(),
         ..HostVolatile::default()
     });
     (state, record)
@@ -59,11 +67,13 @@ fn note(record: &mut Record, subject: &Subject, address: &str, settings: &Settin
 
 fn parent_of(desired: &DesiredParent) -> Parent {
     let mut eswitch = Eswitch::default();
+    let mut uplink = Uplink::new();
     for setting in desired.wanted.settings.iter() {
         match setting {
             Setting::EswitchMode(mode) => eswitch.mode = Some(*mode),
             Setting::InlineMode(mode) => eswitch.inline_mode = Some(*mode),
             Setting::EncapMode(mode) => eswitch.encap_mode = Some(*mode),
+            Setting::Uplink(setting) => uplink.set(*setting),
             _ => {}
         }
     }
@@ -71,6 +81,7 @@ fn parent_of(desired: &DesiredParent) -> Parent {
         eswitch.mode.get_or_insert(EswitchMode::Legacy);
     }
     let catalogue = desired.catalogue.as_deref();
+    let without_devlink = catalogue.is_some_and(|catalogue| catalogue.without_devlink);
     let defaults = default_params(catalogue, ParamOwner::Parent, None);
     let there = desired.functions.iter().filter(|function| !function.absent);
     let mut functions: Vec<Function> =
@@ -78,7 +89,8 @@ fn parent_of(desired: &DesiredParent) -> Parent {
     functions.sort_by(|a, b| a.id.cmp(&b.id));
     Parent {
         driver: desired.driver.clone().or_else(|| catalogue.map(|catalogue| catalogue.driver.clone())),
-        without_devlink: catalogue.is_some_and(|catalogue| catalogue.without_devlink),
+        without_devlink,
+        uplink: (!without_devlink).then_some(uplink),
         soft: desired.create.clone(),
         sriov: sriov_of(desired),
         eswitch,
@@ -99,7 +111,8 @@ fn function_of(
     mode: Option<EswitchMode>,
 ) -> Function {
     let wanted = &desired.wanted.settings;
-    let defaults = default_params(catalogue, ParamOwner::Function, desired.mdev_type.as_deref());
+    let mdev_type = desired.mdev_type.as_ref().map(|wanted| type_without_host(wanted, catalogue));
+    let defaults = default_params(catalogue, ParamOwner::Function, mdev_type.as_deref());
     let defaults = defaults.chain(default_attributes(catalogue));
     let all: Settings = defaults.chain(wanted.iter().cloned()).collect();
     let named = |side| wanted.get(&Attribute::Name(side)).is_some();
@@ -109,7 +122,15 @@ fn function_of(
     let interface = |side, there: bool| there.then(|| interface_of(wanted, side));
     Function {
         id: desired.id.clone(),
-        mdev_type: desired.mdev_type.clone(),
+        mdev_type,
+        // Of several writes to one attribute the last is what it has.
+        attrs: wanted
+            .iter()
+            .filter_map(|setting| match setting {
+                Setting::Device { name, value, .. } => Some((name.clone(), value.clone())),
+                _ => None,
+            })
+            .collect(),
         mac: match wanted.get(&Attribute::Mac) {
             Some(Setting::Mac(mac)) => Some(*mac),
             _ => None,
@@ -189,6 +210,15 @@ fn rates_of(wanted: &Settings) -> Rates {
     rates
 }
 
+fn port_of(wanted: &Settings) -> Option<Port> {
+    let Some(Setting::Bridge(Some(bridge))) = wanted.get(&Attribute::Bridge) else { return None };
+    let vlans = match wanted.get(&Attribute::Vlans) {
+        Some(Setting::Vlans(vlans)) => vlans.clone(),
+        _ => Vlans::of_new_port(),
+    };
+    Some(Port { bridge: bridge.clone(), vlans })
+}
+
 fn interface_of(wanted: &Settings, side: Side) -> Interface {
     let name = match wanted.get(&Attribute::Name(side)) {
         Some(Setting::Name(_, name)) => Some(name.clone()),
@@ -205,5 +235,6 @@ fn interface_of(wanted: &Settings, side: Side) -> Interface {
             _ => NEW_INTERFACE_MTU,
         },
         up: wanted.get(&Attribute::Up(side)) == Some(&Setting::Up(side, true)),
+        port: if side == Side::Representor { port_of(wanted) } else { None },
     }
 }

@@ -5,17 +5,20 @@ use std::fmt;
 use std::sync::Arc;
 
 use subdevcfg_compiler::CompiledHost;
-use subdevcfg_compiler::address::Part;
+use subdevcfg_compiler::address::{Address, Part};
 use subdevcfg_compiler::catalogue::Catalogue;
 use subdevcfg_compiler::model::{
-    Device, Interface, LegacyVf, Lifecycle, Match, Mdev, MdevType, Param, Place, RateNode, Rates, Sourced,
-    Subdevice,
+    Bridge, BridgePort, Device, Interface, LegacyVf, Lifecycle, Match, Mdev, MdevType, Param, Place,
+    RateNode, Rates, Sourced, Subdevice, Uplink,
 };
 use subdevcfg_compiler::source::{SourceMap, Span};
-use subdevcfg_compiler::values::{DevlinkHandle, MacAddr, Owner, VersionSet};
+use subdevcfg_compiler::values::{DevlinkHandle, InterfaceName, MacAddr, Owner, VersionSet};
 
 use crate::reason::Reason;
-use crate::resource::{Attribute, Capability, FunctionId, LegacySetting, Setting, Settings, Side, Subject};
+use crate::resource::{
+    Attribute, Capability, FunctionId, LegacySetting, Setting, Settings, Side, Subject, UplinkSetting,
+    VlanFlags, Vlans,
+};
 use crate::state::SoftSpec;
 
 /// A file says more than this version can plan.
@@ -31,6 +34,8 @@ pub struct Unplanned {
 pub struct Desired {
     /// Its parents, by address.
     pub parents: Vec<DesiredParent>,
+    /// The Linux bridges of the host.
+    pub bridges: Vec<DesiredBridge>,
     /// The places of the file that are for hosts with another kernel.
     pub for_other_kernels: Vec<String>,
     /// What is known of drivers beside what the program knows.
@@ -126,6 +131,19 @@ pub struct Required {
     pub firmware: Option<VersionSet>,
 }
 
+/// A Linux bridge as it is to be.
+#[derive(Debug, Clone)]
+pub struct DesiredBridge {
+    /// The bridge.
+    pub subject: Subject,
+    /// Its name.
+    pub name: InterfaceName,
+    /// Its address.
+    pub address: String,
+    /// Its attributes.
+    pub wanted: Wanted,
+}
+
 /// A rate node as it is to be.
 #[derive(Debug, Clone)]
 pub struct DesiredRateNode {
@@ -149,7 +167,7 @@ pub struct DesiredFunction {
     /// Its address.
     pub address: String,
     /// The type, for a mediated device.
-    pub mdev_type: Option<String>,
+    pub mdev_type: Option<MdevType>,
     /// It must not be there, and none of what follows counts.
     pub absent: bool,
     /// It is to run; files ask for nothing else.
@@ -192,6 +210,8 @@ pub struct Wanted {
     pub settings: Settings,
     /// The place that asks for the subject itself.
     pub reason: Reason,
+    /// The attributes that are written in the order of the file.
+    pub order: Vec<Attribute>,
     reasons: BTreeMap<Attribute, Reason>,
 }
 
@@ -203,7 +223,7 @@ impl Wanted {
     /// These settings, all for the same reason.
     #[must_use]
     pub const fn all(settings: Settings, reason: Reason) -> Self {
-        Self { settings, reason, reasons: BTreeMap::new() }
+        Self { settings, reason, order: Vec::new(), reasons: BTreeMap::new() }
     }
 
     fn add(&mut self, setting: Setting, reason: Reason) {
@@ -229,10 +249,27 @@ impl Desired {
         let devices = host.model.devices.iter();
         Ok(Self {
             parents: devices.map(|device| places.parent(device)).collect(),
+            bridges: host.model.bridges.iter().map(|bridge| places.bridge(bridge)).collect(),
             for_other_kernels: host.left_out.iter().map(|&span| sources.cite(span)).collect(),
             catalogues: Vec::new(),
         })
     }
+}
+
+/// The `attr` nodes, in the order of the file.
+fn device_attributes(mdev: &Mdev) -> Vec<Setting> {
+    let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
+    let setting = |(name, value): &'_ (String, String), nth| Setting::Device {
+        name: name.clone(),
+        nth,
+        value: value.clone(),
+    };
+    let counted = mdev.attrs.iter().map(|attr| {
+        let count = seen.entry(&attr.0).or_default();
+        *count += 1;
+        setting(attr, *count - 1)
+    });
+    counted.collect()
 }
 
 fn left_to_others(ignored: &[Sourced<String>], owner: Option<&Sourced<Owner>>) -> LeftToOthers {
@@ -277,6 +314,7 @@ impl Places<'_> {
         if let Some(vfs) = &device.vfs {
             wanted.add(Setting::Vfs(vfs.value), self.of(vfs));
         }
+        self.uplink(&mut wanted, &device.uplink);
         self.params(&mut wanted, &device.params);
         let create = device.create.as_ref().map(|create| SoftSpec {
             max_subdevices: create.max_subdevices.as_ref().map(|number| number.value),
@@ -307,6 +345,44 @@ impl Places<'_> {
         }
     }
 
+    fn bridge(&self, bridge: &Bridge) -> DesiredBridge {
+        let name = bridge.name.value.clone();
+        let mut wanted = Wanted::new(self.asked(bridge.name.span));
+        if let Some(filtering) = &bridge.vlan_filtering {
+            wanted.add(Setting::VlanFiltering(filtering.value), self.of(filtering));
+        }
+        DesiredBridge {
+            subject: Subject::bridge(name.as_str()),
+            address: Address::bridge(name.as_str()).to_string(),
+            name,
+            wanted,
+        }
+    }
+
+    /// The VLANs that are written are all that the port has; without any they are left alone.
+    fn port(&self, wanted: &mut Wanted, port: &BridgePort) {
+        wanted.add(Setting::Bridge(Some(port.bridge.value.clone())), self.of(&port.bridge));
+        let Some(first) = port.vlans.first() else { return };
+        let mut vlans = Vlans::default();
+        for vlan in &port.vlans {
+            let is_on = |flag: &Option<Sourced<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
+            let flags = VlanFlags { pvid: is_on(&vlan.pvid), untagged: is_on(&vlan.untagged) };
+            let range = vlan.vlans.value;
+            vlans.0.extend((range.from..=range.to).filter_map(|id| Some((u16::try_from(id).ok()?, flags))));
+        }
+        wanted.add(Setting::Vlans(vlans), self.of(&first.vlans));
+    }
+
+    fn uplink(&self, wanted: &mut Wanted, uplink: &Uplink) {
+        let Uplink { mtu, up, hw_tc_offload } = uplink;
+        let mtu = mtu.as_ref().map(|mtu| (UplinkSetting::Mtu(mtu.value), self.of(mtu)));
+        let up = up.as_ref().map(|up| (UplinkSetting::Up(up.value), self.of(up)));
+        let offload = hw_tc_offload.as_ref().map(|on| (UplinkSetting::HwTcOffload(on.value), self.of(on)));
+        for (setting, reason) in [mtu, offload, up].into_iter().flatten() {
+            wanted.add(Setting::Uplink(setting), reason);
+        }
+    }
+
     fn function(
         &self,
         device: &Device,
@@ -314,7 +390,15 @@ impl Places<'_> {
         subdevice: &Subdevice,
     ) -> Option<DesiredFunction> {
         let id = FunctionId::of(&subdevice.lifecycle.value)?;
+        let mdev = match &subdevice.lifecycle.value {
+            Lifecycle::Mdev(mdev) => Some(mdev),
+            _ => None,
+        };
         let mut wanted = Wanted::new(self.asked(subdevice.name.span));
+        for setting in mdev.into_iter().flat_map(device_attributes) {
+            wanted.order.push(setting.attribute());
+            wanted.add(setting, self.asked(subdevice.lifecycle.span));
+        }
         if let Some(mac) = &subdevice.function.mac {
             wanted.add(Setting::Mac(mac.value), self.of(mac));
         }
@@ -346,16 +430,14 @@ impl Places<'_> {
                 self.interface(&mut wanted, side, interface);
             }
         }
+        if let Some(port) = &subdevice.port {
+            self.port(&mut wanted, port);
+        }
         Some(DesiredFunction {
             subject: Subject::function(parent.clone(), id.clone()),
             id,
             address: subdevice.address(device).to_string(),
-            mdev_type: match &subdevice.lifecycle.value {
-                Lifecycle::Mdev(Mdev { mdev_type: MdevType::Directory(directory), .. }) => {
-                    Some(directory.clone())
-                }
-                _ => None,
-            },
+            mdev_type: mdev.map(|mdev| mdev.mdev_type.clone()),
             absent: subdevice.is_absent(),
             active: true,
             protect: subdevice.protect.as_ref().is_some_and(|protect| protect.value),

@@ -1,6 +1,7 @@
 //! The seam to the kernel: what can be asked of it, and what it answers. Two implementations: [`crate::live`] and
 //! [`crate::simulated`].
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::DevlinkHandle;
 use subdevcfg_netlink::errno_words;
+use uuid::Uuid;
 
 use crate::resource::{FunctionId, Setting, Subject};
 use crate::state::{SoftSpec, State};
@@ -58,6 +60,16 @@ pub enum Request {
         /// Its name.
         name: String,
     },
+    /// Make a Linux bridge that does not look at VLANs, and set it up: `ip link add ... type bridge`.
+    MakeBridge {
+        /// Its name.
+        name: String,
+    },
+    /// Delete a Linux bridge.
+    DeleteBridge {
+        /// Its name.
+        name: String,
+    },
     /// `devlink port function set ... state`.
     SetActive {
         /// On which parent.
@@ -103,6 +115,7 @@ impl Request {
             Self::MakeRateNode { parent, name } | Self::DeleteRateNode { parent, name } => {
                 Subject::rate_node(parent.clone(), name.clone())
             }
+            Self::MakeBridge { name } | Self::DeleteBridge { name } => Subject::bridge(name),
             Self::Set { subject, .. } | Self::Reload { subject } => subject.clone(),
         }
     }
@@ -117,6 +130,8 @@ impl fmt::Display for Request {
             Self::Delete { parent, id } => write!(f, "delete {id} of {parent}"),
             Self::MakeRateNode { parent, name } => write!(f, "create rate node {name} on {parent}"),
             Self::DeleteRateNode { parent, name } => write!(f, "delete rate node {name} of {parent}"),
+            Self::MakeBridge { name } => write!(f, "create bridge {name}"),
+            Self::DeleteBridge { name } => write!(f, "delete bridge {name}"),
             Self::SetActive { parent, id, active: true } => write!(f, "activate {id} of {parent}"),
             Self::SetActive { parent, id, active: false } => write!(f, "deactivate {id} of {parent}"),
             Self::SetVfs { parent, count, .. } => write!(f, "set vfs of {parent} to {count}"),
@@ -227,8 +242,14 @@ pub enum ObserveError {
     },
 }
 
+/// sysfs attributes of mediated devices, by name.
+pub type DeviceAttributes = BTreeMap<Uuid, BTreeSet<String>>;
+
 /// A kernel: the real one or a simulated one.
 pub trait Kernel {
+    /// From now on observations tell these attributes as well: sysfs has no list of those that mean something.
+    fn tell(&mut self, attributes: DeviceAttributes);
+
     /// Reads everything.
     ///
     /// # Errors

@@ -6,10 +6,12 @@
 //!
 //! Architecture invariant: only `sysfs.rs` touches files here.
 
+mod bridge;
 mod mirror;
 mod observe;
 mod perform;
 mod sysfs;
+mod uplink;
 mod usage;
 mod vfs;
 mod wire;
@@ -22,10 +24,11 @@ use nix::errno::Errno;
 use subdevcfg_netlink::NetlinkError;
 use subdevcfg_netlink::conversation::Datagrams;
 use subdevcfg_netlink::devlink::{Devlink, Event, Events, Handle};
+use subdevcfg_netlink::ethtool::Ethtool;
 use subdevcfg_netlink::route::{Link, Route};
 use subdevcfg_netlink::socket::Socket;
 
-use crate::kernel::{Effect, Kernel, ObserveError, Request, RequestError};
+use crate::kernel::{DeviceAttributes, Effect, Kernel, ObserveError, Request, RequestError};
 use crate::resource::{Setting, Side, Subject};
 use crate::state::State;
 use mirror::Mirror;
@@ -41,12 +44,15 @@ pub struct LiveKernel<D = Socket> {
     devlink: Devlink<D>,
     route: Route<D>,
     events: Events<D>,
+    ethtool: Ethtool<D>,
     sysfs: Sysfs,
     mirror: Mirror,
     /// The mirror may lack something that no notification tells.
     stale: bool,
     /// The links as they were read last, with what was written of VFs since; `None` when that may be something else.
     pf_links: Option<Vec<Link>>,
+    /// The sysfs attributes of mediated devices that observations tell.
+    attributes: DeviceAttributes,
     /// Who must still be reached after an apply, beside what default routes lead to.
     peers: Vec<IpAddr>,
 }
@@ -59,7 +65,7 @@ impl LiveKernel<Socket> {
     pub fn open() -> Result<Self, NetlinkError> {
         let devlink = Devlink::open()?;
         let events = devlink.subscribe()?;
-        Ok(Self::new(devlink, Route::open()?, events, "/"))
+        Ok(Self::new(devlink, Route::open()?, events, Ethtool::open()?, "/"))
     }
 }
 
@@ -69,11 +75,22 @@ impl<D: Datagrams> LiveKernel<D> {
         devlink: Devlink<D>,
         route: Route<D>,
         events: Events<D>,
+        ethtool: Ethtool<D>,
         root: impl Into<Utf8PathBuf>,
     ) -> Self {
         let sysfs = Sysfs::new(root);
-        let (mirror, pf_links) = (Mirror::default(), None);
-        Self { devlink, route, events, sysfs, mirror, stale: true, pf_links, peers: Vec::new() }
+        Self {
+            devlink,
+            route,
+            events,
+            ethtool,
+            sysfs,
+            mirror: Mirror::default(),
+            stale: true,
+            pf_links: None,
+            attributes: DeviceAttributes::new(),
+            peers: Vec::new(),
+        }
     }
 
     /// The way to this address is a lifeline as well, as that of the caller's session.
@@ -189,6 +206,10 @@ impl<D: Datagrams> LiveKernel<D> {
 }
 
 impl<D: Datagrams> Kernel for LiveKernel<D> {
+    fn tell(&mut self, attributes: DeviceAttributes) {
+        self.attributes = attributes;
+    }
+
     fn observe(&mut self) -> Result<State, ObserveError> {
         self.read_everything()
     }
@@ -231,6 +252,8 @@ fn takes_others_along(request: &Request) -> bool {
         Request::Create { .. }
         | Request::Delete { .. }
         | Request::MakeRateNode { .. }
+        | Request::MakeBridge { .. }
+        | Request::DeleteBridge { .. }
         | Request::DeleteRateNode { .. }
         | Request::SetActive { .. } => false,
     }

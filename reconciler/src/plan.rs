@@ -5,12 +5,14 @@
 
 mod back;
 mod bookkeeping;
+mod bridges;
 mod changes;
 mod checks;
 mod found;
 mod function;
 mod in_use;
 mod lane;
+mod mdev;
 mod parent;
 mod places;
 mod protection;
@@ -22,6 +24,7 @@ mod reset;
 mod selection;
 mod soft_parent;
 mod target;
+mod uplink;
 mod vfs;
 
 use std::collections::BTreeMap;
@@ -41,6 +44,8 @@ use crate::state::{State, Unread};
 pub use back::undo;
 pub(crate) use function::{default_attributes, default_params, netdev_is_off};
 pub use in_use::InUse;
+pub(crate) use mdev::type_without_host;
+pub use mdev::{attributes_to_tell, attributes_to_tell_for_undo};
 pub use removal::Scope;
 pub use selection::{Selection, UnknownAddress};
 
@@ -260,6 +265,8 @@ pub enum NoteKind {
     Protected,
     /// Somebody else changed it, and the file leaves it to others.
     Accepted,
+    /// It cannot be read back: what was written is taken for what is there.
+    Unconfirmed,
     /// It could not be read, so it is left alone.
     Withheld,
     /// The last apply was killed; the plan goes on from what is there.
@@ -294,9 +301,11 @@ pub fn plan(input: Input<'_>) -> Plan {
     let mut draft = lane::Draft::new(input);
     found::refuse_doubles(&mut draft);
     bookkeeping::tell_of_interruption(&mut draft);
+    bridges::plan(&mut draft);
     for desired in &input.desired.parents {
         parent::plan(&mut draft, desired);
     }
+    bridges::that_go(&mut draft);
     bookkeeping::release_devices(&mut draft);
     bookkeeping::tell_of_other_kernels(&mut draft);
     draft.finish()

@@ -3,6 +3,8 @@
 
 mod attribute;
 mod legacy;
+mod port;
+mod uplink;
 
 use std::fmt;
 
@@ -13,6 +15,8 @@ use uuid::Uuid;
 
 pub use attribute::{Attribute, Capability, Setting, Settings, Side};
 pub use legacy::{Legacy, LegacySetting};
+pub use port::{VlanFlags, Vlans};
+pub use uplink::{UplinkAttribute, UplinkSetting};
 
 /// The identity of a function below its parent. It never changes; another identity is another function.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -122,6 +126,8 @@ pub enum Child {
     Function(FunctionId),
     /// A node of the tree of rates, by its name (`DEVLINK_ATTR_RATE_NODE_NAME`).
     RateNode(String),
+    /// A Linux bridge of the host, which is on no parent: `bridge/NAME` stands in the place of one.
+    Bridge,
 }
 
 impl Subject {
@@ -141,6 +147,18 @@ impl Subject {
     #[must_use]
     pub const fn rate_node(parent: DevlinkHandle, name: String) -> Self {
         Self { parent, child: Some(Child::RateNode(name)) }
+    }
+
+    /// A Linux bridge of the host.
+    #[must_use]
+    pub fn bridge(name: &str) -> Self {
+        Self { parent: DevlinkHandle::new("bridge", name), child: Some(Child::Bridge) }
+    }
+
+    /// The name of the bridge, if it is one.
+    #[must_use]
+    pub fn bridge_name(&self) -> Option<&str> {
+        matches!(self.child, Some(Child::Bridge)).then(|| self.parent.device())
     }
 
     /// Whether it is a parent itself.
@@ -184,6 +202,7 @@ impl fmt::Display for Child {
         match self {
             Self::Function(id) => write!(f, "{id}"),
             Self::RateNode(name) => write!(f, "rate node {name}"),
+            Self::Bridge => f.write_str("bridge"),
         }
     }
 }
@@ -192,6 +211,7 @@ impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.child {
             None => write!(f, "{}", self.parent),
+            Some(Child::Bridge) => write!(f, "bridge {}", self.parent.device()),
             Some(child) => write!(f, "{} {child}", self.parent),
         }
     }

@@ -35,6 +35,8 @@ pub enum Stage {
     EarlyVfs,
     /// Eswitch attributes.
     Eswitch,
+    /// The uplink, before anything on the parent depends on it.
+    Uplink,
     /// VFs come.
     Vfs,
     /// Rate nodes are made, and get their limits and their places in the tree: one after the other, from the top down.
@@ -43,6 +45,8 @@ pub enum Stage {
     Create,
     /// A function is stopped because something on it changes only then.
     Stop,
+    /// Attributes of the device itself, before anybody uses it.
+    DeviceAttribute,
     /// Attributes of the port function.
     FunctionAttribute,
     /// Parameters of functions whose instance exists before activation.
@@ -61,8 +65,14 @@ pub enum Stage {
     InterfaceName,
     /// The other attributes of an interface.
     InterfaceAttribute,
+    /// A representor becomes a port of a bridge, or of none.
+    BridgePort,
+    /// VLANs of the port: a new one begins with those that the bridge gives.
+    PortVlans,
     /// An interface is set up, or down for good.
     InterfaceUp,
+    /// Bridges are changed.
+    Bridge,
     /// Rate nodes that nothing is below any more are deleted.
     RemoveRateNode,
 }
@@ -121,6 +131,9 @@ pub fn for_attribute(subject: &Subject, attribute: &Attribute, catalogue: Option
         ),
         // What the PF sets for a VF; that its driver sees it when it is bound is no rule of the kernel's.
         Attribute::Legacy(_) => rule(Stage::FunctionAttribute, Needs::Nothing, Impact::Traffic, ""),
+        Attribute::Uplink(_) => rule(Stage::Uplink, Needs::Nothing, Impact::ParentWide, ""),
+        // What a driver makes of it on a device that runs, nobody knows.
+        Attribute::Device(..) => rule(Stage::DeviceAttribute, Needs::Nothing, Impact::SubdeviceRestart, ""),
         Attribute::Mac => rule(
             Stage::FunctionAttribute,
             Needs::InactiveFunction,
@@ -150,6 +163,9 @@ pub fn for_attribute(subject: &Subject, attribute: &Attribute, catalogue: Option
             Impact::Traffic,
             "kernels before 6.2 rename an interface only while it is down",
         ),
+        Attribute::VlanFiltering => rule(Stage::Bridge, Needs::Nothing, Impact::Traffic, ""),
+        Attribute::Bridge => rule(Stage::BridgePort, Needs::Nothing, Impact::Traffic, ""),
+        Attribute::Vlans => rule(Stage::PortVlans, Needs::Nothing, Impact::Traffic, ""),
         Attribute::Mtu(_) => rule(Stage::InterfaceAttribute, Needs::Nothing, Impact::Traffic, ""),
         Attribute::Up(_) => rule(Stage::InterfaceUp, Needs::Nothing, Impact::Traffic, ""),
     }

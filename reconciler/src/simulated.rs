@@ -4,6 +4,8 @@
 //! and a test can show it. This version plays the bundled module, and
 //! the kernel's sample drivers for mediated devices.
 
+mod bridges;
+mod device_attributes;
 mod host;
 mod netdevsim;
 mod params;
@@ -11,10 +13,11 @@ mod pci;
 mod rates;
 mod requests;
 mod samples;
+mod uplink;
 
 use std::time::Duration;
 
-use crate::kernel::{Effect, Kernel, ObserveError, Request, RequestError};
+use crate::kernel::{DeviceAttributes, Effect, Kernel, ObserveError, Request, RequestError};
 use crate::resource::Subject;
 use crate::state::State;
 
@@ -22,6 +25,10 @@ pub use host::SimulatedHost;
 pub use samples::Sample;
 
 impl Kernel for SimulatedHost {
+    fn tell(&mut self, attributes: DeviceAttributes) {
+        self.told = Some(attributes);
+    }
+
     fn observe(&mut self) -> Result<State, ObserveError> {
         Ok(self.state())
     }

@@ -2,8 +2,10 @@
 //! kernel. Each object keeps what changes by itself (indexes, kernel-chosen names) in a part of its own, `volatile`:
 //! "as before" and equality mean everything else.
 
+mod bridge;
 mod hardware;
 mod sriov;
+mod uplink;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,11 +15,13 @@ use subdevcfg_compiler::values::{
     Cmode, DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr, Rate, Scalar,
 };
 
+pub use bridge::{Bridge, BridgeVolatile, Port};
 pub use hardware::Hardware;
 
 use crate::resource::{Capability, Child, FunctionId, Setting, Settings, Side, Subject};
 
 pub use sriov::{Sriov, Vf, VfDevice, VfioUser};
+pub use uplink::Uplink;
 
 /// The version of the state's JSON form: the minor number counts additions.
 pub const FORMAT_VERSION: &str = "1.0";
@@ -43,6 +47,9 @@ pub struct State {
     /// Parent devices: devlink instances that are not a function's own, and devices without one that functions can be
     /// made on.
     pub parents: BTreeMap<DevlinkHandle, Parent>,
+    /// The Linux bridges of this network namespace.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub bridges: BTreeMap<InterfaceName, Bridge>,
     /// What could not be read. A subject that is listed here is not known to be absent.
     #[serde(default)]
     pub unread: Vec<Unread>,
@@ -182,6 +189,9 @@ pub struct Parent {
     /// How it was made, if it was made in software.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soft: Option<SoftSpec>,
+    /// The uplink, where its network interface is in this network namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uplink: Option<Uplink>,
     /// Eswitch attributes; each is absent where the driver has none or the kernel would not say.
     #[serde(default)]
     pub eswitch: Eswitch,
@@ -205,15 +215,18 @@ pub struct Parent {
 /// Facts about a parent that are no configuration.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ParentVolatile {
-    /// mdev types by directory name, with how many more can be made; `None` where nobody looked.
+    /// mdev types by directory name; `None` where nobody looked.
     #[serde(default)]
-    pub mdev_types: Option<BTreeMap<String, u32>>,
+    pub mdev_types: Option<BTreeMap<String, MdevType>>,
     /// The uplink's netdev is administratively up.
     #[serde(default)]
     pub uplink_up: bool,
     /// The name of the uplink's netdev.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uplink: Option<String>,
+    /// The uplink's driver lets nobody change `hw-tc-offload`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub offload_is_fixed: bool,
     /// Who uses the uplink's netdev.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub users: Vec<User>,
@@ -234,6 +247,16 @@ pub struct Restarts {
     /// Recoveries by its health reporters (`DEVLINK_ATTR_HEALTH_REPORTER_RECOVER_COUNT`).
     #[serde(default)]
     pub recoveries: u64,
+}
+
+/// A type of mediated devices that a parent takes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MdevType {
+    /// What it is called, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// How many more can be made, if no other type takes their place.
+    pub available: u32,
 }
 
 /// The words that made a soft parent.
@@ -272,6 +295,9 @@ pub struct Function {
     /// The type of a mediated device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mdev_type: Option<String>,
+    /// sysfs attributes of a mediated device, those that were asked for and can be read.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attrs: BTreeMap<String, String>,
     /// The MAC address of the port function, where the driver tells it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac: Option<MacAddr>,
@@ -351,6 +377,9 @@ pub struct Interface {
     pub mtu: u32,
     /// Administratively up.
     pub up: bool,
+    /// The Linux bridge that it is a port of, and its VLANs there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<Port>,
     /// See [`InterfaceVolatile`].
     #[serde(default)]
     pub volatile: Volatile<InterfaceVolatile>,
@@ -377,6 +406,7 @@ impl State {
         Self {
             format_version: FORMAT_VERSION.to_owned(),
             parents: BTreeMap::new(),
+            bridges: BTreeMap::new(),
             unread: Vec::new(),
             volatile: Volatile::default(),
         }
@@ -398,6 +428,12 @@ impl State {
         self.unread.iter().find(|unread| unread.what == *what).map(|unread| unread.why.as_str())
     }
 
+    /// The Linux bridge of that name.
+    #[must_use]
+    pub fn bridge(&self, name: &str) -> Option<&Bridge> {
+        self.bridges.get(&name.parse().ok()?)
+    }
+
     /// The function of that identity, on whatever parent it is.
     #[must_use]
     pub fn function(&self, subject: &Subject) -> Option<&Function> {
@@ -408,9 +444,12 @@ impl State {
     /// The attributes of a subject, or `None` when there is no such subject.
     #[must_use]
     pub fn settings(&self, subject: &Subject) -> Option<Settings> {
+        if let Some(name) = subject.bridge_name() {
+            return Some(self.bridge(name)?.settings());
+        }
         let parent = self.parents.get(&subject.parent)?;
         match &subject.child {
-            None => Some(parent.settings()),
+            None | Some(Child::Bridge) => Some(parent.settings()),
             Some(Child::Function(id)) => parent.function(id).map(Function::settings),
             Some(Child::RateNode(name)) => parent.rate_nodes.get(name).map(Rates::settings),
         }
@@ -434,7 +473,8 @@ impl Parent {
             eswitch.encap_mode.map(Setting::EncapMode),
         ];
         let vfs = self.sriov.as_ref().map(|sriov| Setting::Vfs(sriov.vfs));
-        words.into_iter().flatten().chain(vfs).chain(param_settings(&self.params)).collect()
+        let uplink = self.uplink.iter().flat_map(Uplink::settings);
+        words.into_iter().flatten().chain(vfs).chain(uplink).chain(param_settings(&self.params)).collect()
     }
 }
 
@@ -473,6 +513,11 @@ impl Function {
     pub fn settings(&self) -> Settings {
         let mut settings: Settings = self.mac.map(Setting::Mac).into_iter().collect();
         settings.extend(self.vf.iter().flat_map(Vf::settings));
+        settings.extend(self.attrs.iter().map(|(name, value)| Setting::Device {
+            name: name.clone(),
+            nth: 0,
+            value: value.clone(),
+        }));
         settings
             .extend(self.capabilities.iter().map(|(&capability, &can)| Setting::Capability(capability, can)));
         settings.extend(self.max_io_eqs.map(Setting::MaxIoEqs));
@@ -484,6 +529,10 @@ impl Function {
                 settings.set(Setting::Mtu(side, interface.mtu));
                 settings.set(Setting::Up(side, interface.up));
             }
+        }
+        if let Some(representor) = &self.representor {
+            settings.set(Setting::Bridge(representor.port.as_ref().map(|port| port.bridge.clone())));
+            settings.extend(representor.port.as_ref().map(|port| Setting::Vlans(port.vlans.clone())));
         }
         settings
     }

@@ -155,8 +155,9 @@ proptest! {
         let mut before = start(by_hand);
         apply_all(&mut before, &[first]);
         let mut host = before.clone();
-        let Outcome::Converged(after) = host.apply(&desired(&second)) else { unreachable!() };
-        let outcome = host.undo(&before, Some(*after));
+        let wanted = desired(&second);
+        let Outcome::Converged(after) = host.apply(&wanted) else { unreachable!() };
+        let outcome = host.undo(&before, &wanted, Some(*after));
         prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
         prop_assert_eq!(before.state(), host.state());
         prop_assert_eq!(&host.record, &before.record);

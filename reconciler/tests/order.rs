@@ -24,7 +24,7 @@ impl SourceLoader for Files {
 fn node(operation: &Operation) -> Option<String> {
     let part = match &operation.request {
         Request::NewParent { .. } => ".create".to_owned(),
-        Request::Create { .. } | Request::MakeRateNode { .. } => String::new(),
+        Request::Create { .. } | Request::MakeRateNode { .. } | Request::MakeBridge { .. } => String::new(),
         Request::Set { subject, .. } if subject.rate_node_name().is_some() => String::new(),
         Request::Set { setting, .. } => {
             let part = setting.attribute().part().to_string();

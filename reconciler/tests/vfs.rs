@@ -320,8 +320,9 @@ proptest! {
         apply_all(&mut before, &[first]);
         prop_assume!(!is_refused(&before, &second));
         let mut host = before.clone();
-        let Outcome::Converged(after) = host.apply(&desired(&second)) else { unreachable!() };
-        let outcome = host.undo(&before, Some(*after));
+        let wanted = desired(&second);
+        let Outcome::Converged(after) = host.apply(&wanted) else { unreachable!() };
+        let outcome = host.undo(&before, &wanted, Some(*after));
         prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
         // The driver keeps limits of a leaf as those of legacy mode, also for the next VF of that index.
         let mut left = differences(&before.state(), &host.state());

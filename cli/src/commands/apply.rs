@@ -45,8 +45,9 @@ pub fn apply(
         None => sources::compile_host(file, &machine::kernel_release(options))?,
     };
     machine::check_host(&host.model, file, options)?;
-    let machine = machine::open(options, Access::Change)?;
     let desired = sources::desired(file, &host, &sources)?;
+    let mut machine = machine::open(options, Access::Change)?;
+    machine.look_for(&desired);
     let selection = match &saved {
         Some(saved) => saved.selection(file, part)?,
         None => part.selection(),
@@ -84,11 +85,12 @@ pub fn destroy(
     if let (Some(file), Some((host, _))) = (file, &compiled) {
         machine::check_host(&host.model, file, options)?;
     }
-    let machine = machine::open(options, Access::Change)?;
     let desired = match (file, &compiled) {
         (Some(file), Some((host, sources))) => sources::desired(file, host, sources)?,
         _ => sources::nothing_desired(),
     };
+    let mut machine = machine::open(options, Access::Change)?;
+    machine.look_for(&desired);
     let scope = if file.is_some() { Scope::Named } else { Scope::Everything };
     let job = Job {
         machine,
@@ -137,6 +139,7 @@ pub fn undo_past(
         return Err(CliError::OtherBoot { command: past.command.clone(), began: past.began.clone() });
     }
     let desired: Desired = sources::nothing_desired();
+    machine.kernel.tell(plan::attributes_to_tell_for_undo(past, &machine.record));
     let what = format!("{} {} of {}", past.command, past.number, past.began);
     let job = Job {
         machine,

@@ -51,6 +51,7 @@ pub fn plan(file: &Utf8Path, options: &PlanOptions<'_>) -> Result<Exit, CliError
         (None, None) => machine::kernel_release(options.machine),
     };
     let (host, sources) = sources::compile_host(file, &release)?;
+    let desired = sources::desired(file, &host, &sources)?;
     let (state, record, words) = if let (Some(path), Some(state)) = (options.state, recorded) {
         (state, Record::default(), format!("the state in {path}"))
     } else if let Some(base) = options.from {
@@ -60,9 +61,9 @@ pub fn plan(file: &Utf8Path, options: &PlanOptions<'_>) -> Result<Exit, CliError
     } else {
         machine::check_host(&host.model, file, options.machine)?;
         let mut machine = machine::open(options.machine, Access::Look)?;
+        machine.look_for(&desired);
         (machine.kernel.observe()?, machine.record, machine::words(options.machine))
     };
-    let desired = sources::desired(file, &host, &sources)?;
     let plan = plan_for(Input { desired: &desired, state: &state, record: &record });
     let selection = options.part.selection();
     selection.check(&plan)?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use subdevcfg_reconciler::apply::{KeepError, RecordKeeper};
 use subdevcfg_reconciler::history::{HistoryError, HistoryKeeper, Past};
-use subdevcfg_reconciler::kernel::{Effect, Kernel, ObserveError, Request, RequestError};
+use subdevcfg_reconciler::kernel::{DeviceAttributes, Effect, Kernel, ObserveError, Request, RequestError};
 use subdevcfg_reconciler::record::{Entry, Record};
 use subdevcfg_reconciler::resource::Subject;
 use subdevcfg_reconciler::simulated::SimulatedHost;
@@ -60,6 +60,10 @@ struct SimulatedFile {
 }
 
 impl Kernel for SimulatedFile {
+    fn tell(&mut self, attributes: DeviceAttributes) {
+        self.host.borrow_mut().tell(attributes);
+    }
+
     fn observe(&mut self) -> Result<State, ObserveError> {
         self.host.borrow_mut().observe()
     }

@@ -148,6 +148,11 @@ fn phrases(attributes: Option<&BTreeMap<String, Scalar>>, implied: &BTreeMap<Str
     for (path, value) in attributes.into_iter().flatten() {
         let (node, words) = match path.split_once(['.', '[']) {
             Some(("param", rest)) => ("param", format!("{} {value}", rest.split(',').next().unwrap_or(rest))),
+            // One after the other, as the file has them.
+            Some(("mdev", rest)) => {
+                let name = rest.strip_prefix("attr[").and_then(|rest| rest.split_once(']'));
+                (path.as_str(), format!("{} {value}", name.map_or(rest, |(name, _)| name)))
+            }
             Some((node, "name")) => (node, value.to_string()),
             Some((node, "up")) => (node, if *value == Scalar::Bool(true) { "up" } else { "down" }.to_owned()),
             Some((node, attribute)) => (node, format!("{attribute} {value}")),
@@ -163,7 +168,10 @@ fn phrases(attributes: Option<&BTreeMap<String, Scalar>>, implied: &BTreeMap<Str
                 let comma = if node == "param" { "," } else { "" };
                 let _ = write!(phrase, "{comma} {words}{because}");
             }
-            None => phrases.push((node.to_owned(), format!("{node} {words}{because}"))),
+            None => {
+                let word = if node.starts_with("mdev.") { "attr" } else { node };
+                phrases.push((node.to_owned(), format!("{word} {words}{because}")));
+            }
         }
     }
     phrases.into_iter().map(|(_, phrase)| phrase).collect()
@@ -206,6 +214,8 @@ const fn verb(request: &Request) -> &'static str {
         Request::Create { .. } => "create",
         Request::Delete { .. } => "delete",
         Request::MakeRateNode { .. } => "make the rate node",
+        Request::MakeBridge { .. } => "make the bridge",
+        Request::DeleteBridge { .. } => "delete the bridge",
         Request::DeleteRateNode { .. } => "delete the rate node",
         Request::SetActive { active: true, .. } => "activate",
         Request::SetActive { active: false, .. } => "deactivate",
@@ -241,6 +251,7 @@ fn notes(text: &mut String, plan: &Plan) {
             NoteKind::OtherKernel => "NOT HERE",
             NoteKind::Protected => "PROTECTED",
             NoteKind::Accepted => "ACCEPTED",
+            NoteKind::Unconfirmed => "UNSEEN",
             NoteKind::Withheld => "WITHHELD",
             NoteKind::Interrupted => "KILLED",
         };

@@ -22,6 +22,14 @@ pub fn text(state: &State) -> String {
             let _ = writeln!(text, "  {}", function_words(function));
         }
     }
+    for (name, bridge) in &state.bridges {
+        let filtering = if bridge.vlan_filtering { ", vlan-filtering" } else { "" };
+        let ports = match bridge.volatile.0.ports.as_slice() {
+            [] => "no ports".to_owned(),
+            ports => format!("ports {}", ports.join(", ")),
+        };
+        let _ = writeln!(text, "\nbridge {name}   {ports}{filtering}");
+    }
     for unread in &state.unread {
         let _ = writeln!(text, "NOT READ  {}: {}", unread.what, unread.why);
     }
@@ -30,6 +38,7 @@ pub fn text(state: &State) -> String {
 
 fn parent_words(parent: &Parent) -> String {
     let mut words = vec![parent.driver.clone().unwrap_or_else(|| "driver unknown".to_owned())];
+    words.extend(parent.without_devlink.then(|| "no devlink".to_owned()));
     words.extend(
         parent.settings().iter().map(|setting| format!("{} {}", setting.attribute(), setting.value())),
     );
@@ -70,6 +79,7 @@ fn vf_words(vf: &Vf) -> Vec<String> {
 
 fn function_words(function: &Function) -> String {
     let mut words = vec![function.id.to_string()];
+    words.extend(function.mdev_type.clone());
     words.push(if function.active { "active" } else { "inactive" }.to_owned());
     words.extend(function.mac.map(|mac| format!("mac {mac}")));
     words.extend(function.vf.iter().flat_map(vf_words));

@@ -1,6 +1,7 @@
 //! Tests of the command line as a user meets it: arguments in, text and exit code out.
 #![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
 
+mod bridges;
 mod catalogues;
 mod checking;
 mod diagnostics;
@@ -19,5 +20,6 @@ mod run;
 mod samples;
 mod saved;
 mod scope;
+mod uplink;
 mod vfs;
 mod wrong_use;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Catalogue, FunctionManners, ParamOwner, ParamSpec, ParamsBefore, Reset};
+use super::{Catalogue, FunctionManners, MdevTypeSpec, ParamOwner, ParamSpec, ParamsBefore, Reset};
 use crate::nearest::listed;
 use crate::values::{Cmode, Rate};
 
@@ -63,7 +63,11 @@ impl Catalogue {
             fact("sf-capacity", format!("The room for subfunctions is the resource `{resource}`."));
         }
         for mdev_type in &self.mdev_types {
-            fact(&format!("mdev-type {mdev_type}"), format!("Mediated devices of the type `{mdev_type}`."));
+            let MdevTypeSpec { directory, name, places } = mdev_type;
+            let name = name.as_ref().map(|name| format!(" (`type-name=\"{name}\"`)")).unwrap_or_default();
+            let places = if *places > 1 { format!("; one takes {places} places") } else { String::new() };
+            let text = format!("Mediated devices of the type `{directory}`{name}{places}.");
+            fact(&format!("mdev-type {directory}"), text);
         }
         for (attribute, default) in &self.function_attributes {
             let node = format!("function-attribute {attribute}");
@@ -124,6 +128,7 @@ const fn reset_words(reset: Reset) -> (&'static str, &'static str) {
         Reset::Sfs => ("sfs", "subfunctions are gone"),
         Reset::Vfs => ("vfs", "there are no VFs any more"),
         Reset::MdevState => ("mdev-state", "mediated devices stay, inactive"),
+        Reset::Uplink => ("uplink", "the uplink has a new network interface"),
         Reset::Rates => ("rates", "rate nodes and rates are gone"),
         Reset::FunctionAttrs => ("function-attrs", "attributes of functions are back at their defaults"),
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use super::{
-    Catalogue, FunctionManners, Impact, ParamOwner, ParamSpec, ParamsBefore, RateManners, Reset, VfManners,
+    Catalogue, FunctionManners, Impact, MdevTypeSpec, ParamOwner, ParamSpec, ParamsBefore, RateManners,
+    Reset, VfManners,
 };
 use crate::bundled;
 use crate::diagnostic::{Diagnostic, any_error};
@@ -128,7 +129,7 @@ fn catalogue(document: &Document) -> Catalogue {
             .iter()
             .filter_map(|word| reset(word))
             .collect::<BTreeSet<_>>(),
-        mdev_types: names("mdev-type"),
+        mdev_types: document.all("mdev-type").filter_map(mdev_type).collect(),
         rate: document.all("rate").next().map(rate),
         vfs: document.all("vfs").next().map(|node| VfManners {
             before_mode: text(node, "order") == Some("before-mode"),
@@ -149,6 +150,14 @@ fn source(node: &Node) -> Option<(String, String)> {
         (name, None) => name.to_owned(),
     };
     Some((fact, text(node, "source")?.to_owned()))
+}
+
+fn mdev_type(node: &Node) -> Option<MdevTypeSpec> {
+    Some(MdevTypeSpec {
+        directory: argument(node, 0)?,
+        name: text(node, "name").map(str::to_owned),
+        places: node.property("places").and_then(Value::number).unwrap_or(1),
+    })
 }
 
 fn rate(node: &Node) -> RateManners {
@@ -238,6 +247,7 @@ fn reset(word: &str) -> Option<Reset> {
         "vfs" => Some(Reset::Vfs),
         "mdev-state" => Some(Reset::MdevState),
         "rates" => Some(Reset::Rates),
+        "uplink" => Some(Reset::Uplink),
         "function-attrs" => Some(Reset::FunctionAttrs),
         _ => None,
     }

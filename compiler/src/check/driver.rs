@@ -85,7 +85,7 @@ fn lifecycle(subdevice: &Subdevice, catalogue: &Catalogue) -> Option<Diagnostic>
         }
         Lifecycle::Mdev(mdev) => match &mdev.mdev_type {
             MdevType::Directory(directory) => unknown_type(directory, span, catalogue),
-            MdevType::Name(_) => None,
+            MdevType::Name(name) => unknown_name(name, span, catalogue),
         },
         Lifecycle::Sf { .. } | Lifecycle::Vf { .. } | Lifecycle::External { .. } => None,
     }
@@ -93,18 +93,40 @@ fn lifecycle(subdevice: &Subdevice, catalogue: &Catalogue) -> Option<Diagnostic>
 
 fn unknown_type(mdev_type: &String, span: Span, catalogue: &Catalogue) -> Option<Diagnostic> {
     let types = &catalogue.mdev_types;
-    if types.is_empty() || types.contains(mdev_type) {
+    if types.is_empty() || types.iter().any(|known| known.directory == *mdev_type) {
         return None;
     }
-    let names = || types.iter().map(String::as_str);
+    let names = || types.iter().map(|known| known.directory.as_str());
     let message =
         format!("the driver `{}` has no mediated devices of the type `{mdev_type}`", catalogue.driver);
+    Some(no_such_type(message, mdev_type, span, names))
+}
+
+/// A name that no type has. Where the catalogue lacks one, it may be that.
+fn unknown_name(name: &String, span: Span, catalogue: &Catalogue) -> Option<Diagnostic> {
+    let types = &catalogue.mdev_types;
+    let names = || types.iter().filter_map(|known| known.name.as_deref());
+    let all_are_known = !types.is_empty() && names().count() == types.len();
+    if !all_are_known || names().any(|known| known == name) {
+        return None;
+    }
+    let message =
+        format!("the driver `{}` has no mediated devices of a type named `{name}`", catalogue.driver);
+    Some(no_such_type(message, name, span, names))
+}
+
+fn no_such_type<'n, N: Iterator<Item = &'n str>>(
+    message: String,
+    mdev_type: &str,
+    span: Span,
+    names: impl Fn() -> N,
+) -> Diagnostic {
     let possible = format!("its types are {}", listed(names()));
     let help = match nearest(mdev_type, names()) {
         Some(meant) => format!("did you mean `{meant}`? {possible}"),
         None => possible,
     };
-    Some(Diagnostic::new(Code::UnknownMdevType, message, span, "of an unknown type").help(help))
+    Diagnostic::new(Code::UnknownMdevType, message, span, "of an unknown type").help(help)
 }
 
 fn attributes(subdevice: &Subdevice, catalogue: &Catalogue, diagnostics: &mut Vec<Diagnostic>) {

@@ -2,6 +2,9 @@
 
 use crate::guest::{apply, changes, config, destroy, example, host_file, sh, subdevcfg};
 
+/// The UUID that the example gives.
+const MODEMS: &str = "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001";
+
 /// A host without mediated devices, whatever the test before left behind.
 fn fresh() {
     sh("for device in /sys/bus/mdev/devices/*; do if [ -e $device ]; then echo 1 > $device/remove; fi; done");
@@ -20,7 +23,8 @@ fn the_examples_are_applied_changed_and_taken_away() {
     let text = example("mtty.kdl");
     apply(host_file(&text));
     assert_eq!((count("mtty", "mtty-1"), count("mtty", "mtty-2")), ("1".to_owned(), "1".to_owned()));
-    let changed = host_file(&text.replace("mdev type=mtty-1", "mdev type=mtty-2"));
+    assert_eq!(sh(&format!("cat /sys/bus/mdev/devices/{MODEMS}/power/control")), "on");
+    let changed = host_file(&text.replace("Single port", "Dual port"));
     assert_eq!(changes(changed), [("mtty/mtty#console".to_owned(), "[\"delete\",\"create\"]".to_owned())]);
     apply(changed);
     assert_eq!((count("mtty", "mtty-1"), count("mtty", "mtty-2")), ("0".to_owned(), "2".to_owned()));
@@ -32,11 +36,61 @@ fn the_examples_are_applied_changed_and_taken_away() {
 }
 
 #[test]
+fn an_attribute_is_changed_in_place_and_its_drift_is_told() {
+    fresh();
+    let text = example("mtty.kdl");
+    let file = host_file(&text);
+    apply(file);
+    let control = format!("/sys/bus/mdev/devices/{MODEMS}/power/control");
+    sh(&format!("echo auto > {control}"));
+    let plan = subdevcfg(&["plan", file, "--detailed-exitcode"]).expect(2);
+    let address = "mtty/mtty#modems.mdev.attr[power/control]";
+    assert!(plan.stdout.contains(&format!("{address}   auto seen, on was applied")), "{}", plan.all());
+    apply(file);
+    assert_eq!(sh(&format!("cat {control}")), "on");
+    apply(host_file(&text.replace("attr \"power/control\" on", "attr \"power/control\" auto")));
+    assert_eq!(sh(&format!("cat {control}")), "auto");
+    destroy();
+}
+
+#[test]
+fn what_the_kernel_refuses_is_undone() {
+    fresh();
+    let before = config();
+    let text = example("mtty.kdl").replace("attr \"power/control\" on", "attr \"power/control\" off");
+    let run = subdevcfg(&["apply", host_file(&text), "--yes"]).expect(1);
+    assert!(run.stderr.contains("EINVAL") && run.stderr.contains("power/control"), "{}", run.all());
+    assert_eq!(config(), before);
+}
+
+#[test]
+fn what_has_no_room_is_refused_at_plan_time() {
+    fresh();
+    // Four fit, whatever their types are.
+    let screens = |count: usize, wall: &str| {
+        host_file(&format!(
+            "subdevcfg version=1\nhost \"*\"\ndevice \"mdpy/mdpy\" {{ repeat {count} as=i \
+             {{ subdevice \"screen${{i}}\" {{ mdev type=vga; }}; }}; {wall} }}\n"
+        ))
+    };
+    apply(screens(3, "subdevice wall { mdev type=hd; }"));
+    let refused = subdevcfg(&["apply", screens(4, "subdevice wall { mdev type=hd; }"), "--yes"]).expect(3);
+    assert!(
+        refused.stdout.contains("1 of the mdev type `mdpy-vga` are to be made, and 0 more fit"),
+        "{}",
+        refused.all()
+    );
+    // What goes makes room.
+    apply(screens(4, ""));
+    destroy();
+}
+
+#[test]
 fn a_device_that_somebody_removed_comes_back() {
     fresh();
     let file = host_file(&example("mtty.kdl"));
     apply(file);
-    sh("echo 1 > /sys/bus/mdev/devices/83b8f4f2-509f-382f-3c1e-e6bfe0fa1001/remove");
+    sh(&format!("echo 1 > /sys/bus/mdev/devices/{MODEMS}/remove"));
     let plan = subdevcfg(&["plan", file, "--detailed-exitcode"]).expect(2);
     assert!(plan.stdout.contains("gone seen, present was applied"), "{}", plan.all());
     apply(file);
@@ -46,13 +100,12 @@ fn a_device_that_somebody_removed_comes_back() {
 #[test]
 fn a_device_made_by_hand_is_adopted_and_stays() {
     fresh();
-    let uuid = "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001";
-    sh(&format!("echo {uuid} > /sys/class/mdev_bus/mtty/mdev_supported_types/mtty-2/create"));
+    sh(&format!("echo {MODEMS} > /sys/class/mdev_bus/mtty/mdev_supported_types/mtty-2/create"));
     let file = host_file(&example("mtty.kdl"));
     let plan = subdevcfg(&["plan", file]).expect(0);
     assert!(plan.stdout.contains("ADOPTED    mtty/mtty#modems"), "{}", plan.all());
     apply(file);
     destroy();
-    assert_eq!(sh("ls /sys/bus/mdev/devices"), uuid);
+    assert_eq!(sh("ls /sys/bus/mdev/devices"), MODEMS);
     fresh();
 }

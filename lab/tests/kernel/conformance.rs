@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use nix::errno::Errno;
 use similar::TextDiff;
 use subdevcfg_compiler::values::{Cmode, DevlinkHandle, EswitchMode, MacAddr, Rate, Scalar};
-use subdevcfg_reconciler::kernel::{Kernel, Request, RequestError};
+use subdevcfg_reconciler::kernel::{DeviceAttributes, Kernel, Request, RequestError};
 use subdevcfg_reconciler::live::LiveKernel;
-use subdevcfg_reconciler::resource::{Capability, FunctionId, Setting, Side, Subject};
+use subdevcfg_reconciler::resource::{Capability, FunctionId, Setting, Side, Subject, UplinkSetting};
 use subdevcfg_reconciler::simulated::SimulatedHost;
 use subdevcfg_reconciler::state::SoftSpec;
 
@@ -136,7 +136,7 @@ fn request(random: &mut fastrand::Rng, host: &SimulatedHost) -> Request {
     let handle = parent(random);
     let function = function(random, host);
     let which = function.function_id().cloned().unwrap_or_else(|| id(random));
-    match random.u8(..28) {
+    match random.u8(..29) {
         0..=1 => Request::NewParent {
             spec: SoftSpec {
                 max_subdevices: Some(5),
@@ -182,6 +182,14 @@ fn request(random: &mut fastrand::Rng, host: &SimulatedHost) -> Request {
         25 => Request::DeleteRateNode { parent: handle, name: node(random) },
         26 => Request::Set { subject: Subject::rate_node(handle, node(random)), setting: rate(random) },
         18..=19 => Request::Reload { subject: function },
+        28 => {
+            let setting = match random.u8(..4) {
+                0..=1 => UplinkSetting::Mtu(pick(random, &[67, 1400, 9000])),
+                2 => UplinkSetting::HwTcOffload(random.bool()),
+                _ => UplinkSetting::Up(random.bool()),
+            };
+            Request::Set { subject: Subject::parent(handle), setting: Setting::Uplink(setting) }
+        }
         20 if random.u8(..4) == 0 => Request::Reload { subject: Subject::parent(handle) },
         _ => Request::Set { subject: function, setting: interface(random) },
     }
@@ -224,6 +232,7 @@ fn compare(requests: &[Request], reached: &mut Reached) -> Result<(), String> {
     forget_everything();
     let mut live = LiveKernel::open().unwrap();
     let mut simulated = SimulatedHost::new(sh("uname -r"));
+    simulated.tell(DeviceAttributes::new());
     for (at, request) in requests.iter().enumerate() {
         let answers: (Answer, Answer) = (live.perform(request).into(), simulated.perform(request).into());
         reached.note(request, answers.0);
@@ -263,6 +272,8 @@ fn kind(request: &Request) -> String {
             format!("reload {}", if subject.is_parent() { "parent" } else { "function" })
         }
         Request::MakeRateNode { .. } => "make rate node".to_owned(),
+        Request::MakeBridge { .. } => "make bridge".to_owned(),
+        Request::DeleteBridge { .. } => "delete bridge".to_owned(),
         Request::DeleteRateNode { .. } => "delete rate node".to_owned(),
         Request::SetVfs { .. } => "set vfs".to_owned(),
         Request::NewParent { .. } => "new parent".to_owned(),

@@ -11,7 +11,7 @@ use subdevcfg_compiler::compile;
 use subdevcfg_compiler::source::SourceLoader;
 use subdevcfg_reconciler::apply::{Apply, OnError, Progress, apply};
 use subdevcfg_reconciler::desired::Desired;
-use subdevcfg_reconciler::kernel::{Effect, Kernel, ObserveError, Request, RequestError};
+use subdevcfg_reconciler::kernel::{DeviceAttributes, Effect, Kernel, ObserveError, Request, RequestError};
 use subdevcfg_reconciler::live::LiveKernel;
 use subdevcfg_reconciler::plan::{Input, Operation, plan};
 use subdevcfg_reconciler::record::Record;
@@ -118,6 +118,10 @@ impl Deadly {
 }
 
 impl Kernel for Deadly {
+    fn tell(&mut self, attributes: DeviceAttributes) {
+        self.kernel.tell(attributes);
+    }
+
     fn observe(&mut self) -> Result<State, ObserveError> {
         self.kernel.observe()
     }

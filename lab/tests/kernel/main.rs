@@ -1,6 +1,7 @@
 //! Tests that run inside the guest, on a real kernel with the real module: `lab/runner` boots it once for all of them.
 #![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
 
+mod bridges;
 mod conformance;
 mod convergence;
 mod counts;
@@ -11,4 +12,5 @@ mod killed;
 mod others;
 mod promises;
 mod reasons;
+mod uplink;
 mod wire;

@@ -14,17 +14,20 @@ impl Apply<'_> {
     pub(super) fn change_before(&self, operation: &Operation) -> Option<RecordChange> {
         let subject = operation.request.subject();
         match &operation.request {
-            Request::NewParent { .. } | Request::Create { .. } | Request::MakeRateNode { .. } => {
-                Some(RecordChange::Made(subject, operation.address.clone()))
-            }
+            Request::NewParent { .. }
+            | Request::Create { .. }
+            | Request::MakeRateNode { .. }
+            | Request::MakeBridge { .. } => Some(RecordChange::Made(subject, operation.address.clone())),
             Request::Set { setting, .. } => {
                 let attribute = setting.attribute();
-                if operation.reason.source.is_none() {
+                let found = self.before.settings(&subject).and_then(|found| found.get(&attribute).cloned());
+                // Of what nobody can read, what was written is all that is known.
+                let unseen = matches!(setting, Setting::Device { .. }) && found.is_none();
+                if operation.reason.source.is_none() && !unseen {
                     // Nobody asked for it: it is put back as it was, and belongs to nobody as before.
                     let waits = matches!(setting, Setting::Param { cmode: Cmode::Driverinit, .. });
                     return waits.then_some(RecordChange::Pending(subject));
                 }
-                let found = self.before.settings(&subject).and_then(|found| found.get(&attribute).cloned());
                 let address = format!("{}.{}", operation.address, subject.attribute_path(&attribute));
                 Some(RecordChange::Written { subject, address, found, applied: setting.clone() })
             }
@@ -38,6 +41,7 @@ impl Apply<'_> {
             Request::DelParent { .. }
             | Request::Delete { .. }
             | Request::DeleteRateNode { .. }
+            | Request::DeleteBridge { .. }
             | Request::Reload { .. }
             | Request::SetActive { .. } => None,
         }
@@ -48,14 +52,16 @@ impl Apply<'_> {
 pub(super) fn change_after(operation: &Operation) -> Option<RecordChange> {
     let subject = operation.request.subject();
     match &operation.request {
-        Request::DelParent { .. } | Request::Delete { .. } | Request::DeleteRateNode { .. } => {
-            Some(RecordChange::Gone(subject))
-        }
+        Request::DelParent { .. }
+        | Request::Delete { .. }
+        | Request::DeleteRateNode { .. }
+        | Request::DeleteBridge { .. } => Some(RecordChange::Gone(subject)),
         Request::Reload { .. } => Some(RecordChange::Reloaded(subject)),
         Request::NewParent { .. }
         | Request::Create { .. }
         | Request::MakeRateNode { .. }
         | Request::SetVfs { .. }
+        | Request::MakeBridge { .. }
         | Request::Set { .. }
         | Request::SetActive { .. } => None,
     }

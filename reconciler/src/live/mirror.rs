@@ -315,7 +315,7 @@ impl Mirror {
     pub fn has(&self, subject: &Subject) -> bool {
         match &subject.child {
             None => self.instances.contains(&wire::netlink_handle(&subject.parent)),
-            Some(Child::RateNode(_)) => false,
+            Some(Child::RateNode(_) | Child::Bridge) => false,
             Some(Child::Function(FunctionId::Mdev { uuid })) => {
                 self.mdevs.get(uuid).is_some_and(|mdev| mdev.parent == subject.parent)
             }
@@ -330,7 +330,9 @@ impl Mirror {
     /// one whose port has that number.
     pub fn is_taken(&self, subject: &Subject) -> bool {
         match &subject.child {
-            None | Some(Child::RateNode(_) | Child::Function(FunctionId::Vf { .. })) => self.has(subject),
+            None | Some(Child::RateNode(_) | Child::Bridge | Child::Function(FunctionId::Vf { .. })) => {
+                self.has(subject)
+            }
             Some(Child::Function(FunctionId::Mdev { uuid })) => self.mdevs.contains_key(uuid),
             Some(Child::Function(FunctionId::Sf { controller, pf, number })) => {
                 let parent = wire::netlink_handle(&subject.parent);
@@ -343,7 +345,7 @@ impl Mirror {
     pub fn instance(&self, subject: &Subject) -> Option<Handle> {
         let handle = match &subject.child {
             None => wire::netlink_handle(&subject.parent),
-            Some(Child::RateNode(_)) => return None,
+            Some(Child::RateNode(_) | Child::Bridge) => return None,
             Some(Child::Function(FunctionId::Vf { .. })) => self.vf_device(subject)?.clone(),
             // The handle does not tell on which parent the device is.
             Some(Child::Function(FunctionId::Mdev { uuid })) => {

@@ -7,16 +7,18 @@ use nix::errno::Errno;
 use subdevcfg_compiler::values::{Cmode, DevlinkHandle, EswitchMode, MacAddr, Scalar};
 use subdevcfg_netlink::conversation::Datagrams;
 use subdevcfg_netlink::devlink::{Flavour, Handle, Info, Param, Port, RateObject};
-use subdevcfg_netlink::route::Link;
+use subdevcfg_netlink::route::{Link, PortVlans};
+use uuid::Uuid;
 
 use super::mirror::type_key;
 use super::sysfs::OpenFiles;
-use super::{LiveKernel, usage, vfs, wire};
+use super::{LiveKernel, bridge, usage, vfs, wire};
 use crate::kernel::ObserveError;
 use crate::resource::{FunctionId, Side, Subject};
 use crate::state::{
     Eswitch, FORMAT_VERSION, Function, FunctionUser, FunctionVolatile, Hardware, HostVolatile, Interface,
-    InterfaceVolatile, Parent, ParentVolatile, Rates, Restarts, State, Unread, Unreadable, User, Volatile,
+    InterfaceVolatile, Parent, ParentVolatile, Rates, Restarts, State, Unread, Unreadable, Uplink, User,
+    Volatile,
 };
 
 /// How often everything is read again because something changed meanwhile. devlink dumps never say that they were
@@ -34,6 +36,7 @@ struct Dumps {
     /// Read if there is a VF that could be open through VFIO.
     open_files: Option<OpenFiles>,
     users: BTreeMap<u32, Vec<User>>,
+    vlans: BTreeMap<u32, PortVlans>,
     leafs: BTreeMap<(Handle, u32), Rates>,
     rate_nodes: BTreeMap<Handle, BTreeMap<String, Rates>>,
     unread: Vec<Unread>,
@@ -117,6 +120,7 @@ impl<D: Datagrams> LiveKernel<D> {
         let volatile = HostVolatile { lifelines: usage::lifelines(&links, &ways), ..volatile };
         let mut dumps = Dumps {
             users: usage::users(&links, &addresses),
+            vlans: self.port_vlans(&links)?,
             open_files: self.open_files(),
             infos: infos.into_iter().map(|info| (info.handle.clone(), info)).collect(),
             params,
@@ -144,6 +148,7 @@ impl<D: Datagrams> LiveKernel<D> {
         let state = State {
             format_version: FORMAT_VERSION.to_owned(),
             parents,
+            bridges: bridge::bridges(&dumps.links),
             unread: dumps.unread,
             volatile: Volatile(volatile),
         };
@@ -246,10 +251,16 @@ impl<D: Datagrams> LiveKernel<D> {
         self.vfs(handle, (&ports, eswitch), &mut functions, dumps);
         functions.sort_by(|a, b| a.id.cmp(&b.id));
         let uplink = self.mirror.uplink(handle).and_then(|index| dumps.links.get(&index));
+        let offload = uplink.and_then(|link| self.offload(link.index));
         Ok(Parent {
             driver: dumps.infos.get(handle).and_then(|info| info.driver.clone()),
             without_devlink: false,
             soft: self.sysfs.soft(&name),
+            uplink: uplink.map(|link| Uplink {
+                mtu: link.mtu,
+                up: link.up,
+                hw_tc_offload: offload.map(|offload| offload.active),
+            }),
             eswitch,
             params,
             sriov: self.sysfs.sriov(&name),
@@ -259,6 +270,7 @@ impl<D: Datagrams> LiveKernel<D> {
                 mdev_types: Some(self.sysfs.mdev_types(&name)?),
                 uplink_up: uplink.is_some_and(|link| link.up),
                 uplink: uplink.map(|link| link.name.clone()),
+                offload_is_fixed: offload.is_some_and(|offload| !offload.changeable),
                 users: uplink.and_then(|link| dumps.users.get(&link.index)).cloned().unwrap_or_default(),
                 hardware: self.hardware(handle, dumps.infos.get(handle), uplink),
                 restarts: Some(Restarts {
@@ -358,9 +370,13 @@ impl<D: Datagrams> LiveKernel<D> {
             FunctionId::Mdev { uuid } => self.mirror.mdev(*uuid).map(|mdev| mdev.kind.clone()),
             FunctionId::Sf { .. } | FunctionId::Vf { .. } => None,
         };
+        let attrs = match id {
+            FunctionId::Mdev { uuid } => self.device_attributes(*uuid),
+            FunctionId::Sf { .. } | FunctionId::Vf { .. } => BTreeMap::new(),
+        };
         let interface = |side| {
             let link = dumps.links.get(&self.interface_index(subject, side)?)?;
-            Some(self.interface(link))
+            Some(self.interface(link, dumps))
         };
         let leaf = port.and_then(|port| dumps.leafs.get(&(port.handle.clone(), port.index)));
         let capabilities = port_function.map(|function| wire::capabilities(function.capabilities));
@@ -373,6 +389,7 @@ impl<D: Datagrams> LiveKernel<D> {
         Function {
             id: id.clone(),
             mdev_type,
+            attrs,
             mac: port_function.and_then(|function| function.hw_addr).map(wire::mac),
             capabilities: capabilities.unwrap_or_default(),
             max_io_eqs: port_function.and_then(|function| function.max_io_eqs),
@@ -393,6 +410,12 @@ impl<D: Datagrams> LiveKernel<D> {
         }
     }
 
+    /// The attributes of a mediated device that are asked for, as far as they can be read.
+    fn device_attributes(&self, uuid: Uuid) -> BTreeMap<String, String> {
+        let names = self.attributes.get(&uuid).into_iter().flatten();
+        names.filter_map(|name| Some((name.clone(), self.sysfs.mdev_attribute(uuid, name)?))).collect()
+    }
+
     /// The parameters of an instance; learns their wire types.
     fn params(&mut self, subject: &Subject, instance: &Handle, dumps: &Dumps) -> Params {
         let mut values = Params::new();
@@ -405,12 +428,13 @@ impl<D: Datagrams> LiveKernel<D> {
         values
     }
 
-    fn interface(&self, link: &Link) -> Interface {
+    fn interface(&self, link: &Link, dumps: &Dumps) -> Interface {
         let chosen = self.sysfs.name_was_chosen(&link.name);
         Interface {
             name: chosen.then(|| link.name.parse().ok()).flatten(),
             mtu: link.mtu,
             up: link.up,
+            port: bridge::port(link, &dumps.links, &dumps.vlans),
             volatile: Volatile(InterfaceVolatile {
                 name: link.name.clone(),
                 index: link.index,

@@ -42,6 +42,8 @@ impl<D: Datagrams> LiveKernel<D> {
             Request::DeleteRateNode { parent, name } => {
                 self.delete_rate_node(&Subject::parent(parent.clone()), name)
             }
+            Request::MakeBridge { name } => self.route.make_bridge(name).map_err(wire::request_error),
+            Request::DeleteBridge { name } => self.delete_bridge(name),
             Request::Set { subject, setting } => self.set(subject, setting),
             Request::Reload { subject } => {
                 let instance = self.find_instance(subject)?;
@@ -116,6 +118,14 @@ impl<D: Datagrams> LiveKernel<D> {
             Setting::Vfs(count) => self.set_vfs(&subject.parent, *count, &[]),
             Setting::Bind(driver) => self.set_bind(subject, driver.as_deref()),
             Setting::Legacy(setting) => self.set_legacy(subject, setting),
+            Setting::VlanFiltering(on) => self.set_vlan_filtering(subject, *on),
+            Setting::Bridge(bridge) => self.set_bridge(subject, bridge.as_ref()),
+            Setting::Vlans(vlans) => self.set_vlans(subject, vlans),
+            Setting::Uplink(setting) => self.set_uplink(subject, *setting),
+            Setting::Device { name, value, .. } => match subject.function_id() {
+                Some(FunctionId::Mdev { uuid }) => self.sysfs.set_mdev_attribute(*uuid, name, value),
+                _ => Err(wire::refused(Errno::EOPNOTSUPP, format!("{subject} is no mediated device"))),
+            },
             Setting::Mac(mac) => {
                 let change = FunctionChange { hw_addr: Some(mac.0), ..FunctionChange::default() };
                 self.set_function(subject, change)

@@ -21,7 +21,7 @@ use subdevcfg_netlink::devlink::Handle;
 use uuid::Uuid;
 
 use crate::kernel::{ObserveError, RequestError};
-use crate::state::SoftSpec;
+use crate::state::{MdevType, SoftSpec};
 
 pub(super) use vfio::OpenFiles;
 
@@ -117,6 +117,20 @@ impl Sysfs {
         link.read_link_utf8().ok()?.file_name().map(str::to_owned)
     }
 
+    /// An attribute of a mediated device; `None` where there is none or nobody may read it.
+    pub fn mdev_attribute(&self, uuid: Uuid, name: &str) -> Option<String> {
+        is_path(name).then(|| text(&self.root.join(mdev_file(uuid, name))))?
+    }
+
+    /// Writes one.
+    pub fn set_mdev_attribute(&self, uuid: Uuid, name: &str, value: &str) -> Result<(), RequestError> {
+        if !is_path(name) {
+            let message = format!("`{name}` is no file below the directory of the device");
+            return Err(refused(Errno::EINVAL, message, None));
+        }
+        self.write(&mdev_file(uuid, name), value)
+    }
+
     /// An auxiliary device's place.
     pub fn auxiliary(&self, device: &str) -> Option<Auxiliary> {
         let link = self.device("auxiliary", device)?;
@@ -138,13 +152,14 @@ impl Sysfs {
         })
     }
 
-    /// The types of mediated devices that a parent takes, with how many more of each.
-    pub fn mdev_types(&self, handle: &DevlinkHandle) -> Result<BTreeMap<String, u32>, ObserveError> {
+    /// The types of mediated devices that a parent takes.
+    pub fn mdev_types(&self, handle: &DevlinkHandle) -> Result<BTreeMap<String, MdevType>, ObserveError> {
         let Some(device) = self.device(handle.bus(), handle.device()) else { return Ok(BTreeMap::new()) };
         let folder = device.join("mdev_supported_types");
         let available = |name: String| {
-            let left = number(&folder.join(&name).join("available_instances"))?;
-            Some((name, left))
+            let folder = folder.join(&name);
+            let available = number(&folder.join("available_instances"))?;
+            Some((name, MdevType { name: text(&folder.join("name")), available }))
         };
         Ok(list(&folder)?.into_iter().filter_map(available).collect())
     }
@@ -195,7 +210,7 @@ impl Sysfs {
 
     /// Removes one. It is gone when this returns (`mdev_device_remove` of the kernel's mdev core).
     pub fn remove_mdev(&self, uuid: Uuid) -> Result<(), RequestError> {
-        self.write(&format!("sys/bus/mdev/devices/{uuid}/remove"), "1")
+        self.write(&mdev_file(uuid, "remove"), "1")
     }
 
     /// Writes a value whole: each write(2) is one request to the kernel.
@@ -285,6 +300,15 @@ fn number(file: &Utf8Path) -> Option<u32> {
 /// Whether a text names an entry of a folder, and no other place.
 fn is_name(text: &str) -> bool {
     !matches!(text, "" | "." | "..") && !text.contains('/')
+}
+
+/// Whether a text names a file below a folder.
+fn is_path(text: &str) -> bool {
+    text.split('/').all(is_name)
+}
+
+fn mdev_file(uuid: Uuid, name: &str) -> String {
+    format!("sys/bus/mdev/devices/{uuid}/{name}")
 }
 
 fn bus_file(handle: &DevlinkHandle, file: &str) -> Result<String, RequestError> {

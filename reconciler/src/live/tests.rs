@@ -153,7 +153,7 @@ fn sysfs_is_read() {
     assert_eq!((place.parent.to_string().as_str(), place.sf_number), ("auxiliary/subdev.sf.0", None));
     let soft = SoftSpec { max_subdevices: Some(16), ..SoftSpec::default() };
     assert_eq!(sysfs.soft(&nic0()), Some(soft));
-    assert_eq!(sysfs.mdev_types(&nic0()).unwrap()["subdev-eth"], 14);
+    assert_eq!(sysfs.mdev_types(&nic0()).unwrap()["subdev-eth"].available, 14);
     assert_eq!(sysfs.mdev_types(&"pci/0000:08:00.0".parse().unwrap()).unwrap().len(), 0);
     for (kind, chosen) in [("1\n", false), ("3\n", true), ("4\n", true)] {
         tree.file("sys/class/net/x/name_assign_type", kind);
@@ -324,7 +324,13 @@ fn live(
     // An attribute of a param changed: nothing that the mirror holds, but something.
     events.queue = vec![message(0x20, [0; 4], &[41, 1, 0, 0]); notifications].into();
     let devlink = Devlink::new(Fake::new(answers)).unwrap();
-    LiveKernel::new(devlink, Route::new(Fake::new(answers)), Events::new(events), tree.root.clone())
+    LiveKernel::new(
+        devlink,
+        Route::new(Fake::new(answers)),
+        Events::new(events),
+        Ethtool::new(Fake::new(answers)),
+        tree.root.clone(),
+    )
 }
 
 #[test]
@@ -365,7 +371,7 @@ fn a_device_without_devlink_is_found_by_its_mediated_devices() {
     };
     assert_eq!((mtty.to_string(), nic0.to_string()), ("mtty/mtty".to_owned(), "subdev/nic0".to_owned()));
     assert!(found.without_devlink && !module.without_devlink);
-    assert_eq!(found.volatile.0.mdev_types.as_ref().unwrap()["mtty-2"], 11);
+    assert_eq!(found.volatile.0.mdev_types.as_ref().unwrap()["mtty-2"].available, 11);
     let [device] = found.functions.as_slice() else { panic!("{found:#?}") };
     assert_eq!((device.mdev_type.as_deref(), device.active), (Some("mtty-2"), true));
     let uuid = "9b3f4a52-6a0e-4b6a-9c1d-000000000003".parse().unwrap();

@@ -3,17 +3,19 @@
 
 use std::collections::BTreeSet;
 
+use subdevcfg_compiler::model::MdevType;
 use subdevcfg_compiler::values::DevlinkHandle;
 
 use super::removal::catalogue;
-use super::{Input, NoteKind, Plan, bookkeeping, lane, parent, removal};
+use super::{Input, NoteKind, Plan, bookkeeping, bridges, lane, mdev, parent, removal};
 use crate::desired::{
-    Desired, DesiredFunction, DesiredParent, DesiredRateNode, LeftToOthers, Required, Wanted,
+    Desired, DesiredBridge, DesiredFunction, DesiredParent, DesiredRateNode, LeftToOthers, Required, Wanted,
 };
 use crate::history::Past;
 use crate::reason::Reason;
+use crate::record::Record;
 use crate::resource::{Setting, Settings, Side, Subject};
-use crate::state::{Function, Parent, State};
+use crate::state::{Bridge, Function, Parent, State};
 
 /// Works out the plan that undoes a past apply. Of `input.desired`, only what is known of drivers counts.
 ///
@@ -25,8 +27,10 @@ pub fn undo(past: &Past, input: Input<'_>) -> Plan {
     let way = Way { past, after, input };
     let mut desired = Desired { catalogues: input.desired.catalogues.clone(), ..Desired::default() };
     desired.parents = way.parents();
+    desired.bridges = way.bridges();
     let mut draft = lane::Draft::new(Input { desired: &desired, ..input });
     bookkeeping::tell_of_interruption(&mut draft);
+    bridges::plan(&mut draft);
     for desired in &desired.parents {
         parent::plan(&mut draft, desired);
     }
@@ -34,6 +38,7 @@ pub fn undo(past: &Past, input: Input<'_>) -> Plan {
         let lane = removal::destroy_parent(&mut draft, &handle, &|_| true);
         draft.add_lane(&handle, lane);
     }
+    bridges::that_go(&mut draft);
     let mut plan = draft.finish();
     // Against the file they would mean something; here they say only that an undo is not an apply.
     plan.notes.retain(|note| !matches!(note.kind, NoteKind::Adopted | NoteKind::Released));
@@ -54,6 +59,27 @@ impl Way<'_> {
     fn parents(&self) -> Vec<DesiredParent> {
         let before = self.past.before.parents.iter();
         before.filter_map(|(handle, before)| self.parent(handle, before)).collect()
+    }
+
+    /// All that were there: those that subdevcfg has made since go.
+    fn bridges(&self) -> Vec<DesiredBridge> {
+        let before = self.past.before.bridges.iter();
+        let bridges = before.map(|(name, before)| {
+            let subject = Subject::bridge(name.as_str());
+            let after = self.after.bridge(name.as_str()).map(Bridge::settings);
+            DesiredBridge {
+                address: self.address(&subject),
+                name: name.clone(),
+                wanted: self.wanted(changed(&before.settings(), after.as_ref())),
+                subject,
+            }
+        });
+        // Of one that somebody else has deleted since nobody asks.
+        let is_ours_or_there = |bridge: &DesiredBridge| {
+            self.past.record.address(&bridge.subject).is_some()
+                || self.input.state.bridge(bridge.name.as_str()).is_some()
+        };
+        bridges.filter(is_ours_or_there).collect()
     }
 
     fn parents_made_since(&self) -> Vec<DevlinkHandle> {
@@ -122,12 +148,14 @@ impl Way<'_> {
         let subject = Subject::function(handle.clone(), function.id.clone());
         // Of another type it is made again, with all that it had.
         let same = after.filter(|after| after.mdev_type == function.mdev_type);
-        let mut wanted = changed(&function.settings(), same.map(Function::settings).as_ref());
+        let settings = with_the_unseen(&self.past.record, &subject, function);
+        let settings_after = same.map(|after| with_the_unseen(self.input.record, &subject, after));
+        let mut wanted = changed(&settings, settings_after.as_ref());
         wanted.extend(same.into_iter().flat_map(|after| self.names_of_the_kernel(function, after)));
         DesiredFunction {
             address: self.address(&subject),
             id: function.id.clone(),
-            mdev_type: function.mdev_type.clone(),
+            mdev_type: function.mdev_type.clone().map(MdevType::Directory),
             absent,
             active: function.active,
             protect: self.past.record.protected.contains_key(&subject),
@@ -193,6 +221,13 @@ impl Way<'_> {
         let known = records.into_iter().find_map(|record| record.address(subject));
         known.map_or_else(|| subject.to_string(), str::to_owned)
     }
+}
+
+/// A function's attributes, with those that were written and nobody can read.
+fn with_the_unseen(record: &Record, subject: &Subject, function: &Function) -> Settings {
+    let mut settings = function.settings();
+    settings.extend(mdev::taken_for_granted(record, subject, function, &Settings::new()));
+    settings
 }
 
 /// What is to be written so that it is as before: all of it where the subject is gone.

@@ -6,6 +6,7 @@ use subdevcfg_compiler::values::{EswitchMode, Scalar};
 
 use super::function::netdev_is_off;
 use super::lane::Draft;
+use super::mdev::is_told;
 use super::{Drift, Input, NoteKind, Reset, reset, vfs};
 use crate::desired::{DesiredParent, LeftToOthers};
 use crate::record::{Interrupted, Written};
@@ -19,7 +20,8 @@ pub(super) fn release_devices(draft: &mut Draft<'_>) {
     let written = record.settings.keys().map(|(subject, _)| subject);
     let recorded: BTreeSet<&Subject> =
         record.made.keys().chain(record.adopted.keys()).chain(written).collect();
-    for subject in recorded.into_iter().filter(|subject| !named.contains(&subject.parent)) {
+    let on_devices = recorded.into_iter().filter(|subject| subject.bridge_name().is_none());
+    for subject in on_devices.filter(|subject| !named.contains(&subject.parent)) {
         if state.settings(subject).is_some() {
             let text = "its device is not in the file any more: it stays as it is (`destroy` without a file takes it \
                         away)";
@@ -150,6 +152,9 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
             continue;
         };
         let Some(found) = state.settings(subject) else { continue };
+        if state.function(subject).is_some_and(|found| !is_told(found, settings, attribute)) {
+            continue;
+        }
         let path = subject.attribute_path(attribute);
         // A rate node's stand in the block of its device.
         let path = subject.rate_node_name().map_or(path.clone(), |name| format!("rate-node[{name}].{path}"));

@@ -1,13 +1,9 @@
-//! What can be known before anything is done: names that the kernel keeps for itself, and how many fit.
+//! What can be known before anything is done: names that the kernel keeps for itself, and what this one does not have.
 
-use std::collections::BTreeMap;
-
-use super::lane::Step;
 use super::parent::Planner;
 use crate::desired::DesiredFunction;
-use crate::kernel::Request;
 use crate::resource::{Attribute, Setting, Settings};
-use crate::rules::{self, Stage};
+use crate::rules;
 use crate::state::Function;
 
 impl Planner<'_, '_> {
@@ -61,42 +57,6 @@ impl Planner<'_, '_> {
             for node in &desired.rate_nodes {
                 let text = "rate nodes need devlink, and the device has no devlink instance: leave it out";
                 self.draft.refuse(&node.address, text);
-            }
-        }
-    }
-
-    pub(super) fn check_capacity(&mut self) {
-        let created: Vec<&Step> =
-            self.lane.functions.iter().flatten().filter(|step| step.stage == Stage::Create).collect();
-        let made = created.len();
-        let present = self.now.as_ref().map_or(0, |parent| parent.functions.len());
-        let soft = self.now.as_ref().and_then(|parent| parent.soft.as_ref());
-        if let Some(capacity) = soft.and_then(|soft| soft.max_subdevices)
-            && u32::try_from(present + made).unwrap_or(u32::MAX) > capacity
-        {
-            let text = format!(
-                "{capacity} subdevices fit (create max-subdevices); {present} stay and {made} more are to be made"
-            );
-            self.draft.refuse(&self.desired.address, text);
-        }
-        let Some(types) = self.origin.and_then(|origin| origin.volatile.0.mdev_types.as_ref()) else {
-            return;
-        };
-        let types: Vec<&str> = types.keys().map(String::as_str).collect();
-        let wanted: BTreeMap<String, String> = created
-            .iter()
-            .filter_map(|step| match &step.request {
-                Request::Create { mdev_type: Some(mdev_type), .. } => {
-                    Some((mdev_type.clone(), step.address.clone()))
-                }
-                _ => None,
-            })
-            .collect();
-        for (mdev_type, address) in wanted {
-            if !types.contains(&mdev_type.as_str()) {
-                let known = if types.is_empty() { "none".to_owned() } else { types.join(", ") };
-                self.draft
-                    .refuse(&address, format!("the parent has no mdev type `{mdev_type}`; it has: {known}"));
             }
         }
     }

@@ -4,6 +4,7 @@ use subdevcfg_compiler::catalogue::{Catalogue, FunctionManners, Impact, ParamOwn
 use subdevcfg_compiler::values::{Cmode, DevlinkHandle, Scalar};
 
 use super::Reversible;
+use super::bridges;
 use super::lane::Step;
 use super::places::{self, Place};
 use super::vfs;
@@ -19,13 +20,15 @@ pub(super) struct Target {
     pub active: bool,
     pub mdev_type: Option<String>,
     pub settings: Settings,
+    /// The attributes whose order matters.
+    pub order: Vec<Attribute>,
 }
 
 impl Target {
     /// The function exactly as it was observed.
     pub fn as_observed(function: &Function) -> Self {
         let settings = if function.id.is_vf() { vfs::as_observed(function) } else { function.settings() };
-        Self { active: function.active, mdev_type: function.mdev_type.clone(), settings }
+        Self { active: function.active, mdev_type: function.mdev_type.clone(), settings, order: Vec::new() }
     }
 }
 
@@ -41,6 +44,8 @@ pub(super) struct Context<'a> {
     pub has_state: bool,
     /// The function as the apply finds it; `None` when it is not there.
     pub origin: Option<&'a Function>,
+    /// What was written to it and cannot be read back.
+    pub granted: &'a Settings,
     /// An earlier step of the plan takes the function away.
     pub made_again: bool,
     /// A parameter was written and its instance not reloaded since.
@@ -105,9 +110,13 @@ impl Now {
 /// The steps from `found` (what parent operations left of the function) to `target`.
 pub(super) fn steps(context: &Context<'_>, found: Option<&Function>, target: &Target) -> Vec<Step> {
     let mut now = Now::of(found);
+    if found.is_some() {
+        now.settings.extend(context.granted.iter().cloned());
+    }
     let mut steps = Vec::new();
     context.create(&mut now, target, &mut steps);
     context.stop_if_needed(&mut now, target, &mut steps);
+    context.device_attributes(&now, target, &mut steps);
     context.attributes(&now, target, &mut steps);
     if context.params_before() == ParamsBefore::Activation {
         context.params(&mut now, target, &mut steps, Stage::EarlyParam, Stage::EarlyReload);
@@ -164,7 +173,9 @@ impl Context<'_> {
         let Some(origin) = self.origin else { return Vec::new() };
         // Without an origin: the steps of an undo have no undo of their own.
         let context = Context { origin: None, pending: false, ..*self };
-        let mut steps = steps(&context, left, &Target::as_observed(origin));
+        let mut target = Target::as_observed(origin);
+        target.settings.extend(self.granted.iter().cloned());
+        let mut steps = steps(&context, left, &target);
         steps.sort_by_key(|step| step.stage);
         steps
     }
@@ -361,6 +372,14 @@ impl Context<'_> {
             && !steps.iter().any(|step| takes_interface(step, side));
         let up = Setting::Up(side, true);
         let rename = changed.iter().any(|setting| matches!(setting, Setting::Name(..)));
+        let moves = changed.iter().any(|setting| matches!(setting, Setting::Bridge(_)));
+        let vlans =
+            (side == Side::Representor).then(|| bridges::vlans_to_write(target, now, moves)).flatten();
+        let changed: Vec<&Setting> = changed
+            .into_iter()
+            .filter(|setting| setting.attribute() != Attribute::Vlans)
+            .chain(vlans)
+            .collect();
         let must_be_down = lives && rename && now.settings.has(&up) && self.rename_needs_down(side);
         // Set down for the rename, an interface that is to be down stays so.
         let changed: Vec<&Setting> = changed
@@ -382,6 +401,9 @@ impl Context<'_> {
                 if step.undo.is_empty() {
                     step.undo.extend(self.kernel_name(side).map(|request| (request, None)));
                 }
+            }
+            if moves && matches!(setting, Setting::Bridge(_) | Setting::Vlans(_)) {
+                self.undo_of_move(&mut step);
             }
             interface_steps.push(step);
         }
@@ -424,13 +446,14 @@ impl Context<'_> {
     }
 
     /// A step that writes one attribute; undone by writing what was found, if there was something.
-    fn set(&self, stage: Stage, now: &Now, setting: Setting) -> Step {
+    pub(super) fn set(&self, stage: Stage, now: &Now, setting: Setting) -> Step {
         let subject = self.subject();
         let attribute = setting.attribute();
         let rule = rules::for_attribute(&subject, &attribute, self.catalogue);
         let found = self.origin.map(Function::settings).and_then(|found| found.get(&attribute).cloned());
         // What the PF sets for a VF may be kept by the driver when the VF goes.
         let is_kept = self.id.is_vf() && self.made_again && matches!(attribute, Attribute::Legacy(_));
+        let found = self.origin.and_then(|_| self.granted.get(&attribute).cloned()).or(found);
         let back_to = now.settings.get(&attribute).filter(|_| self.origin.is_some()).cloned();
         let back_to = back_to.or_else(|| found.clone().filter(|_| is_kept));
         let asked = (self.why)(&attribute);
@@ -485,8 +508,9 @@ fn lose_netdev(now: &mut Now) {
     now.settings.extend(new_interface(Side::Netdev));
 }
 
-pub(super) fn new_interface(side: Side) -> [Setting; 2] {
-    [Setting::Mtu(side, NEW_INTERFACE_MTU), Setting::Up(side, false)]
+pub(super) fn new_interface(side: Side) -> impl Iterator<Item = Setting> {
+    let bridge = (side == Side::Representor).then_some(Setting::Bridge(None));
+    [Setting::Mtu(side, NEW_INTERFACE_MTU), Setting::Up(side, false)].into_iter().chain(bridge)
 }
 
 fn takes_interface(step: &Step, side: Side) -> bool {
@@ -509,7 +533,7 @@ fn wants(target: &Target, side: Side) -> bool {
     target.settings.iter().any(|setting| setting.attribute().side() == Some(side))
 }
 
-fn differing<'t>(target: &'t Target, now: &Now) -> impl Iterator<Item = &'t Setting> {
+pub(super) fn differing<'t>(target: &'t Target, now: &Now) -> impl Iterator<Item = &'t Setting> {
     target.settings.iter().filter(|setting| !now.settings.has(setting))
 }
 

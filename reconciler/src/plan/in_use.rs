@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use subdevcfg_compiler::catalogue::Impact;
 
-use super::{Input, Operation, ResourceChange};
+use super::{Input, Operation, ResourceChange, bridges};
 use crate::desired::Desired;
 use crate::kernel::Request;
 use crate::record::Record;
 use crate::resource::{Side, Subject};
-use crate::state::{Function, FunctionUser, Lifeline, Parent, State};
+use crate::state::{Function, FunctionUser, Lifeline, Parent, State, User};
 
 /// Something that is in use, or that the host is reached over, and that operations disturb.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,12 +34,13 @@ pub struct InUse {
 pub(super) fn disturbed(
     operations: &[Operation],
     changes: &[ResourceChange],
-    Input { desired, state, record }: Input<'_>,
+    input: Input<'_>,
 ) -> Vec<InUse> {
+    let Input { desired, state, record } = input;
     let mut found: BTreeMap<Subject, InUse> = BTreeMap::new();
     for operation in operations.iter().filter(|operation| operation.impact > Impact::None) {
         for subject in reach(operation, state) {
-            let users = if operation.impact > Impact::Traffic { users(state, &subject) } else { Vec::new() };
+            let users = if operation.impact > Impact::Traffic { users(&input, &subject) } else { Vec::new() };
             let lifeline = lifeline(desired, state, &subject);
             if users.is_empty() && lifeline.is_none() {
                 continue;
@@ -72,12 +73,12 @@ fn reach(operation: &Operation, state: &State) -> Vec<Subject> {
     std::iter::once(Subject::parent(handle.clone())).chain(functions).collect()
 }
 
-fn users(state: &State, subject: &Subject) -> Vec<String> {
-    let Some(parent) = state.parents.get(&subject.parent) else { return Vec::new() };
+fn users(input: &Input<'_>, subject: &Subject) -> Vec<String> {
+    let Some(parent) = input.state.parents.get(&subject.parent) else { return Vec::new() };
     match subject.function_id() {
         Some(id) => {
             let users = parent.function(id).map(|function| function.volatile.0.users.as_slice());
-            let words = users.unwrap_or_default().iter();
+            let words = users.unwrap_or_default().iter().filter(|user| !is_our_bridge(input, user));
             words.map(ToString::to_string).collect()
         }
         None if subject.is_parent() => {
@@ -90,6 +91,12 @@ fn users(state: &State, subject: &Subject) -> Vec<String> {
 fn blocks(state: &State, subject: &Subject) -> bool {
     let users = state.function(subject).map(|function| function.volatile.0.users.as_slice());
     users.unwrap_or_default().iter().any(FunctionUser::blocks)
+}
+
+/// A bridge of subdevcfg's is no other user.
+fn is_our_bridge(input: &Input<'_>, user: &FunctionUser) -> bool {
+    let User::Upper { kind: Some(kind), name } = &user.user else { return false };
+    user.side == Some(Side::Representor) && kind == "bridge" && bridges::is_ours(input, name)
 }
 
 /// Why the host is reached over a subject: by the host file's own word, or because a route leads over one of its

@@ -6,11 +6,12 @@ use subdevcfg_compiler::catalogue::Impact;
 use subdevcfg_compiler::values::{DevlinkHandle, Scalar};
 
 use super::places::{self, Place};
+use super::selection::takes_others;
 use super::{
     Bookkeeping, Drift, FORMAT_VERSION, Input, Note, NoteKind, Operation, Plan, Refusal, Reset,
     ResourceChange, Reversible, Swept, Undo,
 };
-use super::{changes, in_use, protection};
+use super::{bridges, changes, in_use, protection};
 use crate::guard::Cause;
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
@@ -75,6 +76,8 @@ pub(super) struct Draft<'a> {
     notes: Vec<Note>,
     refusals: Vec<Refusal>,
     swept: BTreeMap<String, Swept>,
+    /// The last operation that makes or changes each bridge.
+    bridges: BTreeMap<String, usize>,
     pub resets: Vec<Reset>,
     pub bookkeeping: Bookkeeping,
 }
@@ -101,6 +104,7 @@ impl<'a> Draft<'a> {
             notes: Vec::new(),
             refusals: Vec::new(),
             swept: BTreeMap::new(),
+            bridges: BTreeMap::new(),
             resets: Vec::new(),
             bookkeeping: Bookkeeping::default(),
         }
@@ -128,6 +132,48 @@ impl<'a> Draft<'a> {
 
     pub fn change(&mut self, change: ResourceChange) {
         self.changes.push(change);
+    }
+
+    /// Numbers the steps of a bridge; whoever becomes a port of it waits for the last.
+    pub fn add_bridge(&mut self, subject: &Subject, steps: Vec<Step>) {
+        let last = self.add_chain(&subject.parent, steps, &[]);
+        self.bridges.extend(last.map(|id| (subject.parent.device().to_owned(), id)));
+    }
+
+    /// Adds the step that deletes a bridge, after its ports have left it.
+    pub fn add_bridge_removal(&mut self, lane: &DevlinkHandle, step: Step, ports_left: &[usize]) {
+        self.add_chain(lane, vec![step], ports_left);
+    }
+
+    /// The operations by which ports leave a bridge, by their functions: each takes another bridge or none, or goes.
+    pub fn leaving(&self, bridge: &str, ports: &BTreeMap<&str, Subject>) -> BTreeMap<Subject, usize> {
+        let leaves = |operation: &&Operation| {
+            let of = operation.request.subject();
+            let is_port = ports
+                .values()
+                .any(|port| *port == of || (takes_others(&operation.request) && port.parent == of.parent));
+            let goes =
+                matches!(operation.request, Request::Delete { .. }) || takes_others(&operation.request);
+            is_port && (goes || bridges::joins(&operation.request).is_some_and(|to| to != Some(bridge)))
+        };
+        let mut found = BTreeMap::new();
+        for operation in self.operations.iter().filter(leaves) {
+            let of = operation.request.subject();
+            for port in ports.values() {
+                if *port == of || (takes_others(&operation.request) && port.parent == of.parent) {
+                    found.insert(port.clone(), operation.id);
+                }
+            }
+        }
+        // Taken away and made again, it is in the same bridge perhaps.
+        let returns = |port: &Subject| {
+            self.operations.iter().any(|operation| {
+                operation.request.subject() == *port
+                    && bridges::joins(&operation.request) == Some(Some(bridge))
+            })
+        };
+        found.retain(|port, _| !returns(port));
+        found
     }
 
     /// Numbers the steps of a lane. Within a subject each step needs the one before it; the parent's steps need all
@@ -175,6 +221,9 @@ impl<'a> Draft<'a> {
                 found.map(|(_, _, id)| *id)
             });
             stages.push((step.stage, subject, id));
+            if let Some(Some(bridge)) = bridges::joins(&step.request) {
+                after.extend(self.bridges.get(bridge));
+            }
             self.frees.push(step.frees);
             self.operations.push(Operation {
                 id,

@@ -8,14 +8,17 @@ use subdevcfg_compiler::values::EswitchMode;
 use super::function::{self, Context};
 use super::lane::{Draft, Lane, Step};
 use super::places::{self, Place};
-use super::{Action, NoteKind, Reversible, Swept, bookkeeping, changes, found, rates, require, soft_parent};
+use super::{
+    Action, NoteKind, Reversible, Swept, bookkeeping, changes, found, mdev, rates, require, soft_parent,
+    uplink,
+};
 use crate::desired::{DesiredFunction, DesiredParent};
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
 use crate::record::RecordChange;
 use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject};
 use crate::rules::{self, Needs, Stage};
-use crate::state::{Function, Parent, Rates, Unreadable};
+use crate::state::{Function, Parent, Rates, Unreadable, Uplink};
 
 /// Plans one parent of the host file.
 pub(super) fn plan(draft: &mut Draft<'_>, desired: &DesiredParent) {
@@ -60,6 +63,7 @@ pub(super) fn steps(planner: &mut Planner<'_, '_>) {
     planner.vfs_that_go();
     planner.params();
     planner.eswitch();
+    planner.uplink();
     planner.vfs_that_come();
     planner.parent_change();
     planner.rate_nodes();
@@ -245,6 +249,8 @@ impl Planner<'_, '_> {
 
     pub(super) fn delete(&mut self, function: &Function, address: &str, reason: &Reason, impact: Impact) {
         let input = self.draft.input;
+        let subject = self.of_function(&function.id);
+        let granted = mdev::taken_for_granted(input.record, &subject, function, &Settings::new());
         let context = Context {
             parent: &self.desired.subject.parent,
             id: &function.id,
@@ -253,6 +259,7 @@ impl Planner<'_, '_> {
             kernel_release: &input.state.volatile.0.kernel_release,
             has_state: self.has_state(),
             origin: Some(function),
+            granted: &granted,
             made_again: false,
             pending: false,
             why: &|_| Reason::default(),
@@ -329,6 +336,10 @@ impl Planner<'_, '_> {
             let nodes = self.take_rate_nodes(&because);
             undo.extend(rates::restore(&self.desired.subject.parent, &nodes));
         }
+        if reset(Reset::Uplink) {
+            let found = self.now.as_ref().and_then(|parent| parent.uplink.as_ref());
+            undo.extend(uplink::restore(self.subject(), found));
+        }
         let functions = self.present();
         let vfs_go = reset(Reset::Vfs);
         let mut left = Vec::new();
@@ -364,6 +375,9 @@ impl Planner<'_, '_> {
             now.functions = left;
             if ends {
                 now.eswitch.mode = Some(EswitchMode::Legacy);
+            }
+            if reset(Reset::Uplink) {
+                now.uplink = now.uplink.as_ref().map(|_| Uplink::new());
             }
         }
     }
@@ -449,7 +463,7 @@ impl Planner<'_, '_> {
     }
 
     /// A step that writes one attribute of the parent.
-    fn set(&self, setting: Setting, found: &Settings) -> Step {
+    pub(super) fn set(&self, setting: Setting, found: &Settings) -> Step {
         let attribute = setting.attribute();
         let rule = rules::for_attribute(self.subject(), &attribute, self.catalogue);
         let is_asked = self.desired.wanted.settings.get(&attribute).is_some();

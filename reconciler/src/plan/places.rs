@@ -54,6 +54,7 @@ pub(super) fn of_interface(function: &Function, side: Side) -> Option<Place> {
 fn taken_by(request: &Request) -> Option<Place> {
     match request {
         Request::Set { setting: Setting::Name(_, name), .. } => Some(Place::Name(name.as_str().to_owned())),
+        Request::MakeBridge { name } => Some(Place::Name(name.clone())),
         Request::Create { id: FunctionId::Mdev { uuid }, .. } => Some(Place::Uuid(*uuid)),
         Request::Create { parent, id: FunctionId::Sf { number, .. }, .. } => {
             Some(Place::Number(parent.clone(), *number))

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use subdevcfg_compiler::catalogue::Catalogue;
+use subdevcfg_compiler::model::MdevType;
 use subdevcfg_compiler::values::DevlinkHandle;
 
 use super::lane::{Draft, Lane};
@@ -56,7 +57,7 @@ fn as_found(
         Some(DesiredFunction {
             subject: (*subject).clone(),
             address: address(subject),
-            mdev_type: found.mdev_type.clone(),
+            mdev_type: found.mdev_type.clone().map(MdevType::Directory),
             absent: false,
             active: found.active,
             protect: record.protected.contains_key(*subject),

@@ -329,7 +329,7 @@ impl Planner<'_, '_> {
                 self.desired_function(id).is_some() || id.is_vf() && self.counts_vfs()
             }
             Some(Child::RateNode(name)) => self.is_named_rate_node(name),
-            None => true,
+            None | Some(Child::Bridge) => true,
         };
         named || self.recorded_child(subject).is_some()
     }

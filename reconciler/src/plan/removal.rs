@@ -8,12 +8,12 @@ use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMo
 
 use super::function::{self, Context};
 use super::lane::{Draft, Lane, Step};
-use super::{Input, NoteKind, Reversible, changes, places, rates};
+use super::{Input, NoteKind, Reversible, bridges, changes, mdev, places, rates};
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
-use crate::resource::{Setting, Subject};
+use crate::resource::{Setting, Settings, Subject};
 use crate::rules::{self, Needs, Stage};
-use crate::state::{Eswitch, Function, Parent, Unreadable, params_of};
+use crate::state::{Eswitch, Function, Parent, Unreadable, Uplink, params_of};
 
 /// How far `destroy` goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,15 +36,18 @@ pub(super) fn destroy(draft: &mut Draft<'_>, scope: Scope) {
             let nodes = parent.rate_nodes.iter().map(|node| &node.subject);
             std::iter::once(&parent.subject).chain(functions).chain(nodes)
         })
+        .chain(input.desired.bridges.iter().map(|bridge| &bridge.subject))
         .collect();
     let in_scope = |subject: &Subject| scope == Scope::Everything || named.contains(subject);
     let recorded = input.record.made.keys().chain(input.record.settings.keys().map(|(subject, _)| subject));
+    let recorded = recorded.filter(|subject| subject.bridge_name().is_none());
     let parents: BTreeSet<DevlinkHandle> =
         recorded.filter(|subject| in_scope(subject)).map(|subject| subject.parent.clone()).collect();
     for handle in parents {
         let lane = destroy_parent(draft, &handle, &in_scope);
         draft.add_lane(&handle, lane);
     }
+    bridges::destroy(draft, &in_scope);
 }
 
 pub(super) fn destroy_parent(
@@ -129,7 +132,8 @@ pub(super) fn destroy_parent(
             continue;
         }
         if let Some(address) = is_made(&function.id) {
-            let context = as_found(&input, handle, function, catalogue, address, &reason);
+            let granted = mdev::taken_for_granted(input.record, &of_function, function, &Settings::new());
+            let context = as_found(&input, handle, function, catalogue, address, &reason, &granted);
             let impact = if function.active { rules::DELETE } else { Impact::None };
             lane.removal.push(function::delete_steps(&context, function, impact));
             let found = function.settings();
@@ -162,7 +166,8 @@ fn put_back(
         let address = input.record.adopted.get(&subject).cloned().unwrap_or_else(|| subject.to_string());
         let mut target = function::Target::as_observed(function);
         target.settings.extend(settings);
-        let context = as_found(&input, handle, function, catalogue, &address, &reason);
+        let granted = Settings::new();
+        let context = as_found(&input, handle, function, catalogue, &address, &reason, &granted);
         lane.functions.push(function::steps(&context, Some(function), &target));
         let observed = function.settings();
         draft.change(changes::between(
@@ -226,8 +231,11 @@ pub(super) fn found_before(draft: &mut Draft<'_>, subject: &Subject) -> Vec<Sett
     draft.bookkeeping.let_go.push(subject.clone());
     let Some(observed) = input.state.settings(subject) else { return Vec::new() };
     let of_subject = input.record.settings.iter().filter(|((written_of, _), _)| written_of == subject);
-    of_subject
-        .filter_map(|(_, written)| written.before.clone().filter(|_| observed.has(&written.applied)))
+    let still_ours = of_subject.filter(|(_, written)| observed.has(&written.applied));
+    // One that was changed to and fro is back already.
+    still_ours
+        .filter_map(|(_, written)| written.before.clone())
+        .filter(|before| !observed.has(before))
         .collect()
 }
 
@@ -236,10 +244,12 @@ pub(super) fn catalogue(input: &Input<'_>, handle: &DevlinkHandle) -> Option<Arc
     let named = input.desired.parents.iter().find(|parent| parent.subject.parent == *handle);
     named.and_then(|parent| parent.catalogue.clone()).or_else(|| {
         let driver = input.state.parents.get(handle)?.driver.as_deref();
-        let given =
-            input.desired.catalogues.iter().find(|catalogue| Some(catalogue.driver.as_str()) == driver);
-        let known = given.cloned().or_else(|| driver.and_then(Catalogue::of_driver));
-        known.or_else(|| Catalogue::of_bus(handle.bus()))
+        let given = |driver: &str| {
+            let mut given = input.desired.catalogues.iter();
+            given.find(|catalogue| catalogue.driver == driver).cloned()
+        };
+        let of_driver = |driver| given(driver).or_else(|| Catalogue::of_driver(driver));
+        driver.and_then(of_driver).or_else(|| Catalogue::of_bus(handle.bus()))
     })
 }
 
@@ -250,6 +260,7 @@ fn as_found<'a>(
     catalogue: Option<&'a Catalogue>,
     address: &'a str,
     reason: &'a Reason,
+    granted: &'a Settings,
 ) -> Context<'a> {
     Context {
         parent: handle,
@@ -259,6 +270,7 @@ fn as_found<'a>(
         kernel_release: &input.state.volatile.0.kernel_release,
         has_state: !input.state.parents.get(handle).is_some_and(|parent| parent.without_devlink),
         origin: Some(function),
+        granted,
         made_again: false,
         pending: false,
         why: &|_| Reason { text: None, source: None },
@@ -275,7 +287,10 @@ pub(super) fn restore_function(
     catalogue: Option<&Catalogue>,
 ) -> Vec<(Request, Option<Effect>)> {
     let reason = Reason::default();
-    function::restore_requests(&as_found(input, handle, function, catalogue, "", &reason), left).collect()
+    let subject = Subject::function(handle.clone(), function.id.clone());
+    let granted = mdev::taken_for_granted(input.record, &subject, function, &Settings::new());
+    let context = as_found(input, handle, function, catalogue, "", &reason, &granted);
+    function::restore_requests(&context, left).collect()
 }
 
 /// A soft parent that was just made: the zero values of the eswitch's enums (include/uapi/linux/devlink.h), and the
@@ -289,6 +304,7 @@ pub(super) fn new_parent(catalogue: Option<&Catalogue>) -> Parent {
     Parent {
         driver: catalogue.map(|catalogue| catalogue.driver.clone()),
         eswitch,
+        uplink: Some(Uplink::new()),
         params: params_of(function::default_params(catalogue, ParamOwner::Parent, None)),
         ..Parent::default()
     }

@@ -5,7 +5,7 @@ use subdevcfg_compiler::values::EswitchMode;
 
 use super::function::{self, Context, Target};
 use super::parent::Planner;
-use super::{Action, NoteKind, changes};
+use super::{Action, NoteKind, changes, mdev};
 use crate::desired::DesiredFunction;
 use crate::reason::Reason;
 use crate::resource::{Attribute, Setting, Settings, Side};
@@ -35,12 +35,19 @@ impl Planner<'_, '_> {
         if desired.id.is_vf() && self.is_missing_vf(desired, found.as_ref()) {
             return;
         }
-        let mut target = self.target_of(desired, origin, found.as_ref());
+        let Ok(mdev_type) = self.type_of(desired) else { return };
+        let granted = origin.map_or_else(Settings::new, |found| {
+            mdev::taken_for_granted(input.record, &desired.subject, found, wanted)
+        });
+        self.tell_of_granted(desired, &granted);
+        let mut target = self.target_of(desired, origin, found.as_ref(), &granted);
+        target.mdev_type.clone_from(&mdev_type);
         self.check_names(desired, origin);
         self.check_kernel(desired);
         self.check_legacy(desired);
         self.check_devlink(&desired.address, &by_devlink(desired, wanted));
-        let retyped = found.as_ref().is_some_and(|found| found.mdev_type != desired.mdev_type);
+        self.check_device_attributes(desired);
+        let retyped = found.as_ref().is_some_and(|found| found.mdev_type != mdev_type);
         if retyped && let Some(present) = found.take() {
             let because = Reason::forced("the type of a mediated device never changes: it is made again");
             self.take(&desired.id, &because);
@@ -68,6 +75,7 @@ impl Planner<'_, '_> {
             kernel_release: &input.state.volatile.0.kernel_release,
             has_state: self.has_state(),
             origin,
+            granted: &granted,
             made_again: found.is_none(),
             pending: input.record.pending.contains(&desired.subject),
             why: &|attribute| {
@@ -81,7 +89,8 @@ impl Planner<'_, '_> {
         };
         let steps = function::steps(&context, found.as_ref(), &target);
         self.lane.functions.push(steps);
-        let origin_settings = origin.map(Function::settings);
+        let origin_settings =
+            origin.map(|origin| origin.settings().into_iter().chain(granted.clone()).collect());
         let mut change = changes::between(
             &desired.subject,
             &desired.address,
@@ -109,19 +118,21 @@ impl Planner<'_, '_> {
         desired: &DesiredFunction,
         origin: Option<&Function>,
         found: Option<&Function>,
+        granted: &Settings,
     ) -> Target {
         let wanted = &ours(desired, origin);
         let mut target = match origin {
             // A new VF begins with what was set of the former one.
             Some(origin) if origin.id.is_vf() && found.is_none() => Target::as_observed(origin),
             Some(origin) => Target { settings: origin.settings(), ..Target::as_observed(origin) },
-            None => Target { active: true, mdev_type: None, settings: Settings::new() },
+            None => Target { active: true, mdev_type: None, settings: Settings::new(), order: Vec::new() },
         };
-        target.mdev_type.clone_from(&desired.mdev_type);
+        target.order.clone_from(&desired.wanted.order);
         target.active = desired.active;
         if desired.id.is_vf() {
             target.active &= self.vf_is_active(wanted, origin, found);
         }
+        target.settings.extend(granted.iter().cloned());
         target.settings.extend(wanted.iter().filter(|setting| !is_bound_so(setting, found)).cloned());
         if function::netdev_is_off(&target.settings, self.catalogue) {
             target.settings.retain(|attribute| attribute.side() != Some(Side::Netdev));
@@ -132,6 +143,15 @@ impl Planner<'_, '_> {
             target.settings.retain(|attribute| !is_of_switchdev(attribute));
         }
         self.leave_what_goes(&mut target.settings, wanted);
+        self.leave_bridge(&mut target.settings, wanted);
+        let origin_bridge =
+            origin.map(Function::settings).and_then(|found| found.get(&Attribute::Bridge).cloned());
+        if target.settings.get(&Attribute::Bridge) != origin_bridge.as_ref()
+            && wanted.get(&Attribute::Vlans).is_none()
+        {
+            // The VLANs were those of another bridge.
+            target.settings.retain(|attribute| *attribute != Attribute::Vlans);
+        }
         target
     }
 

@@ -276,7 +276,7 @@ impl Planner<'_, '_> {
         let id = FunctionId::local_vf(self.handle(), index);
         let origin = self.origin.and_then(|parent| parent.function(&id));
         let target = match self.desired_function(&id) {
-            Some(desired) => self.target_of(desired, origin, None),
+            Some(desired) => self.target_of(desired, origin, None, &Settings::new()),
             None => match origin {
                 Some(origin) => self.target_of_unnamed(origin),
                 None => return false,
@@ -394,6 +394,7 @@ impl Planner<'_, '_> {
             kernel_release: &self.draft.input.state.volatile.0.kernel_release,
             origin: Some(origin),
             made_again: found.is_none(),
+            granted: &Settings::new(),
             pending: false,
             has_state: true,
             why: &|_| Reason::forced("nobody named it: it comes back as it was"),

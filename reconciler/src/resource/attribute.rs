@@ -12,6 +12,8 @@ use subdevcfg_compiler::values::{
 };
 
 use super::legacy::{Legacy, LegacySetting};
+use super::port::Vlans;
+use super::uplink::{UplinkAttribute, UplinkSetting};
 
 /// Which of a function's two network interfaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -83,6 +85,11 @@ pub enum Attribute {
     Bind,
     /// Something that the PF sets for a VF in legacy mode.
     Legacy(Legacy),
+    /// An attribute of a parent's uplink.
+    Uplink(UplinkAttribute),
+    /// A sysfs attribute of a mediated device, below its directory. The number tells those of one name apart, that are
+    /// written one after the other: it counts from 0.
+    Device(String, u32),
     /// MAC address of a port function.
     Mac,
     /// A capability of a port function.
@@ -101,6 +108,12 @@ pub enum Attribute {
     TxWeight,
     /// A devlink parameter, of the parent's or the function's instance.
     Param(String, Cmode),
+    /// Whether a Linux bridge looks at VLANs.
+    VlanFiltering,
+    /// The Linux bridge that a representor is a port of.
+    Bridge,
+    /// The VLANs of that port.
+    Vlans,
     /// Name of an interface.
     Name(Side),
     /// MTU of an interface.
@@ -115,6 +128,7 @@ impl Attribute {
     pub const fn side(&self) -> Option<Side> {
         match self {
             Self::Name(side) | Self::Mtu(side) | Self::Up(side) => Some(*side),
+            Self::Bridge | Self::Vlans => Some(Side::Representor),
             _ => None,
         }
     }
@@ -129,9 +143,11 @@ impl Attribute {
     #[must_use]
     pub const fn needs_devlink(&self) -> bool {
         match self {
+            Self::Device(..) | Self::VlanFiltering => false,
             Self::EswitchMode
             | Self::InlineMode
             | Self::EncapMode
+            | Self::Uplink(_)
             | Self::Mac
             | Self::Capability(_)
             | Self::MaxIoEqs
@@ -141,6 +157,8 @@ impl Attribute {
             | Self::TxPriority
             | Self::TxWeight
             | Self::Param(..)
+            | Self::Bridge
+            | Self::Vlans
             | Self::Name(_)
             | Self::Mtu(_)
             | Self::Up(_) => true,
@@ -162,6 +180,8 @@ impl Attribute {
             Self::Vfs => Part::Vfs,
             Self::Bind => Part::Bind,
             Self::Legacy(legacy) => Part::Legacy(Some(legacy.as_str())),
+            Self::Uplink(attribute) => Part::Uplink(Some(attribute.as_str())),
+            Self::Device(name, nth) => Part::Attr(name.clone(), *nth),
             Self::Mac => Part::Function(Some("mac")),
             Self::Capability(capability) => Part::Function(Some(capability.as_str())),
             Self::MaxIoEqs => Part::Function(Some("max-io-eqs")),
@@ -171,6 +191,9 @@ impl Attribute {
             Self::TxPriority => Part::Rate(Some("tx-priority")),
             Self::TxWeight => Part::Rate(Some("tx-weight")),
             Self::Param(name, cmode) => Part::Param(name.clone(), *cmode),
+            Self::VlanFiltering => Part::VlanFiltering,
+            Self::Bridge => interface(Side::Representor, "bridge"),
+            Self::Vlans => interface(Side::Representor, "vlans"),
             Self::Name(side) => interface(*side, "name"),
             Self::Mtu(side) => interface(*side, "mtu"),
             Self::Up(side) => interface(*side, "up"),
@@ -189,6 +212,8 @@ impl fmt::Display for Attribute {
             Self::Vfs => f.write_str("vfs"),
             Self::Bind => f.write_str("bind"),
             Self::Legacy(legacy) => write!(f, "legacy {}", legacy.as_str()),
+            Self::Uplink(attribute) => write!(f, "uplink {attribute}"),
+            Self::Device(name, _) => write!(f, "attr {name}"),
             Self::Mac => f.write_str("function mac"),
             Self::Capability(capability) => write!(f, "function {}", capability.as_str()),
             Self::MaxIoEqs => f.write_str("function max-io-eqs"),
@@ -197,6 +222,9 @@ impl fmt::Display for Attribute {
             Self::TxMax => f.write_str("rate tx-max"),
             Self::TxPriority => f.write_str("rate tx-priority"),
             Self::TxWeight => f.write_str("rate tx-weight"),
+            Self::VlanFiltering => f.write_str("vlan-filtering"),
+            Self::Bridge => f.write_str("representor bridge"),
+            Self::Vlans => f.write_str("representor vlans"),
             Self::Name(side) => write!(f, "{} name", side.as_str()),
             Self::Mtu(side) => write!(f, "{} mtu", side.as_str()),
             Self::Up(side) => write!(f, "{} up", side.as_str()),
@@ -223,6 +251,17 @@ pub enum Setting {
     Bind(Option<String>),
     /// See [`Attribute::Legacy`].
     Legacy(LegacySetting),
+    /// See [`Attribute::Uplink`].
+    Uplink(UplinkSetting),
+    /// See [`Attribute::Device`].
+    Device {
+        /// Name.
+        name: String,
+        /// Which of those of that name.
+        nth: u32,
+        /// Value.
+        value: String,
+    },
     /// See [`Attribute::Mac`].
     Mac(MacAddr),
     /// See [`Attribute::Capability`].
@@ -248,6 +287,12 @@ pub enum Setting {
         /// Value.
         value: Scalar,
     },
+    /// See [`Attribute::VlanFiltering`].
+    VlanFiltering(bool),
+    /// See [`Attribute::Bridge`]; `None` is none.
+    Bridge(Option<InterfaceName>),
+    /// See [`Attribute::Vlans`].
+    Vlans(Vlans),
     /// See [`Attribute::Name`].
     Name(Side, InterfaceName),
     /// See [`Attribute::Mtu`].
@@ -267,6 +312,8 @@ impl Setting {
             Self::Vfs(_) => Attribute::Vfs,
             Self::Bind(_) => Attribute::Bind,
             Self::Legacy(setting) => Attribute::Legacy(setting.attribute()),
+            Self::Uplink(setting) => Attribute::Uplink(setting.attribute()),
+            Self::Device { name, nth, .. } => Attribute::Device(name.clone(), *nth),
             Self::Mac(_) => Attribute::Mac,
             Self::Capability(capability, _) => Attribute::Capability(*capability),
             Self::MaxIoEqs(_) => Attribute::MaxIoEqs,
@@ -276,6 +323,9 @@ impl Setting {
             Self::TxPriority(_) => Attribute::TxPriority,
             Self::TxWeight(_) => Attribute::TxWeight,
             Self::Param { name, cmode, .. } => Attribute::Param(name.clone(), *cmode),
+            Self::VlanFiltering(_) => Attribute::VlanFiltering,
+            Self::Bridge(_) => Attribute::Bridge,
+            Self::Vlans(_) => Attribute::Vlans,
             Self::Name(side, _) => Attribute::Name(*side),
             Self::Mtu(side, _) => Attribute::Mtu(*side),
             Self::Up(side, _) => Attribute::Up(*side),
@@ -291,17 +341,21 @@ impl Setting {
             Self::EncapMode(mode) => Scalar::Text(mode.to_string()),
             Self::Bind(driver) => Scalar::Text(driver.clone().unwrap_or_else(|| NO_DRIVER.to_owned())),
             Self::Legacy(setting) => setting.value(),
+            Self::Uplink(setting) => setting.value(),
+            Self::Device { value, .. } => Scalar::Text(value.clone()),
             Self::Mac(mac) => Scalar::Text(mac.to_string()),
             Self::RateParent(parent) => Scalar::Text(parent.clone().unwrap_or_else(|| Rates::TOP.to_owned())),
             Self::TxShare(rate) | Self::TxMax(rate) => Scalar::Text(rate.to_string()),
             Self::Param { value, .. } => value.clone(),
-            Self::Name(_, name) => Scalar::Text(name.to_string()),
+            Self::Bridge(None) => Scalar::Text("none".to_owned()),
+            Self::Name(_, name) | Self::Bridge(Some(name)) => Scalar::Text(name.to_string()),
+            Self::Vlans(vlans) => Scalar::Text(vlans.to_string()),
             Self::Mtu(_, number)
             | Self::Vfs(number)
             | Self::MaxIoEqs(number)
             | Self::TxPriority(number)
             | Self::TxWeight(number) => Scalar::from(*number),
-            Self::Up(_, on) | Self::Capability(_, on) => Scalar::Bool(*on),
+            Self::Up(_, on) | Self::Capability(_, on) | Self::VlanFiltering(on) => Scalar::Bool(*on),
         }
     }
 }

@@ -6,28 +6,32 @@ use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr};
 use uuid::Uuid;
 
+use super::bridges::{SimulatedBridge, SimulatedPort};
+use super::device_attributes;
 use super::netdevsim::{self, SimulatedNetdevsim};
 use super::params::{self, Params, Values};
 use super::pci::{self, SimulatedPf};
 use super::samples::{Sample, SimulatedSample};
 use crate::history::Past;
-use crate::kernel::Effect;
+use crate::kernel::{DeviceAttributes, Effect};
 use crate::record::Record;
 use crate::resource::{Capability, FunctionId, Setting, Side, Subject};
 use crate::state::{
     Eswitch, FORMAT_VERSION, Function, FunctionUser, FunctionVolatile, Hardware, HostVolatile, Interface,
-    InterfaceVolatile, Lifeline, Parent, ParentVolatile, Rates, Restarts, SoftSpec, State, User, Volatile,
+    InterfaceVolatile, Lifeline, MdevType, Parent, ParentVolatile, Rates, Restarts, SoftSpec, State, Uplink,
+    User, Volatile,
 };
 
 /// What `create max-subdevices=` is without it (kmod's default).
 const DEFAULT_CAPACITY: u32 = 256;
 
-/// The types of mediated devices, and how many places of the pool one takes (`kmod/mdev.c`).
-const MDEV_TYPES: [(&str, u32); 2] = [("subdev-eth", 1), ("subdev-eth4", 4)];
+/// The types of mediated devices with their names, and how many places of the pool one takes (`kmod/mdev.c`).
+const MDEV_TYPES: [(&str, &str, u32); 2] =
+    [("subdev-eth", "Ethernet function", 1), ("subdev-eth4", "Ethernet function, 4 queues", 4)];
 
 /// How many places of the pool a mediated device of this type takes; `None` when there is no such type.
 pub(super) fn size_of_type(name: &str) -> Option<u32> {
-    MDEV_TYPES.iter().find(|(known, _)| *known == name).map(|(_, size)| *size)
+    MDEV_TYPES.iter().find(|(known, _, _)| *known == name).map(|(_, _, size)| *size)
 }
 
 /// A host that exists only in a file.
@@ -49,6 +53,12 @@ pub struct SimulatedHost {
     /// The kernel's sample drivers that are loaded.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) samples: BTreeMap<Sample, SimulatedSample>,
+    /// Linux bridges by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) bridges: BTreeMap<String, SimulatedBridge>,
+    /// The sysfs attributes of mediated devices that observations tell; all as long as nobody chose.
+    #[serde(skip)]
+    pub(super) told: Option<DeviceAttributes>,
     /// Interface names that are taken by others.
     #[serde(default)]
     pub(super) other_interfaces: Vec<String>,
@@ -88,6 +98,9 @@ pub(super) struct SimulatedParent {
     #[serde(default)]
     pub lower: Option<InterfaceName>,
     pub mode: EswitchMode,
+    /// The uplink's interface; files of before it was simulated have none.
+    #[serde(default)]
+    pub uplink: Option<SimulatedInterface>,
     pub params: Params,
     /// Numbers for functions that none was chosen for start here: `auto_sfnum_min` as it was when the parent was made.
     pub first_automatic: u32,
@@ -133,6 +146,9 @@ pub(super) struct SimulatedFunction {
 pub(super) struct SimulatedMdev {
     pub uuid: Uuid,
     pub mdev_type: String,
+    /// sysfs attributes that somebody wrote.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attrs: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -144,6 +160,9 @@ pub(super) struct SimulatedInterface {
     pub mtu: u32,
     pub max_mtu: u32,
     pub up: bool,
+    /// Its place in a bridge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<SimulatedPort>,
     /// Who uses it, as somebody has written it into the file.
     #[serde(default)]
     pub users: Vec<User>,
@@ -160,6 +179,8 @@ impl SimulatedHost {
             netdevsims: BTreeMap::new(),
             pfs: BTreeMap::new(),
             samples: BTreeMap::new(),
+            bridges: BTreeMap::new(),
+            told: None,
             other_interfaces: vec!["lo".to_owned()],
             lifelines: Vec::new(),
             next_ifindex: 2,
@@ -184,17 +205,20 @@ impl SimulatedHost {
     }
 
     pub(super) fn interface_names(&self) -> impl Iterator<Item = &str> {
+        let others = self.other_interfaces.iter().chain(self.bridges.keys());
         let of_functions = self.function_interfaces().chain(self.netdevsim_interfaces());
-        of_functions.chain(self.other_interfaces.iter().map(String::as_str))
+        of_functions.chain(others.map(String::as_str))
     }
 
+    /// The interfaces of parents and functions.
     fn function_interfaces(&self) -> impl Iterator<Item = &str> {
         let functions = self.parents.values().flat_map(|parent| &parent.functions);
         let interfaces = functions.flat_map(|function| function.netdev.iter().chain(&function.representor));
-        interfaces.map(|interface| interface.name.as_str())
+        let uplinks = self.parents.values().filter_map(|parent| parent.uplink.as_ref());
+        interfaces.chain(uplinks).map(|interface| interface.name.as_str())
     }
 
-    /// Whether an interface of that name belongs to a function.
+    /// Whether an interface of that name belongs to a parent or a function.
     pub(super) fn functions_have(&self, name: &str) -> bool {
         self.function_interfaces().any(|known| known == name)
     }
@@ -215,6 +239,7 @@ impl SimulatedHost {
             mtu: 1500,
             max_mtu,
             up: false,
+            port: None,
             users: Vec::new(),
         }
     }
@@ -261,10 +286,15 @@ impl SimulatedHost {
             .map(|(name, parent)| (DevlinkHandle::new("subdev", name.as_str()), parent.state()))
             .chain(self.netdevsim_parents())
             .chain(self.pf_parents())
-            .chain(self.sample_parents());
+            .chain(self.sample_parents())
+            .map(|(handle, mut parent)| {
+                parent.functions.iter_mut().for_each(|function| self.keep_told(function));
+                (handle, parent)
+            });
         State {
             format_version: FORMAT_VERSION.to_owned(),
             parents: parents.collect(),
+            bridges: self.bridge_states().collect(),
             unread: Vec::new(),
             volatile: Volatile(HostVolatile {
                 kernel_release: self.kernel_release.clone(),
@@ -286,6 +316,7 @@ impl SimulatedParent {
             mac_base: spec.mac_base,
             lower: spec.lower.clone(),
             mode: EswitchMode::Legacy,
+            uplink: None,
             params,
             functions: Vec::new(),
             rate_nodes: BTreeMap::new(),
@@ -323,7 +354,9 @@ impl SimulatedParent {
         let mut functions: Vec<Function> = self.functions.iter().map(SimulatedFunction::state).collect();
         functions.sort_by(|a, b| a.id.cmp(&b.id));
         let left = self.capacity.saturating_sub(self.used());
-        let types = MDEV_TYPES.map(|(name, size)| (name.to_owned(), left / size));
+        let types = MDEV_TYPES.map(|(known, name, size)| {
+            (known.to_owned(), MdevType { name: Some(name.to_owned()), available: left / size })
+        });
         Parent {
             driver: Some("subdev".to_owned()),
             without_devlink: false,
@@ -331,6 +364,12 @@ impl SimulatedParent {
                 max_subdevices: Some(self.capacity),
                 lower: self.lower.clone(),
                 mac_base: self.mac_base,
+            }),
+            // The module has no tc offload.
+            uplink: self.uplink.as_ref().map(|uplink| Uplink {
+                mtu: uplink.mtu,
+                up: uplink.up,
+                hw_tc_offload: Some(false),
             }),
             eswitch: Eswitch {
                 mode: Some(self.mode),
@@ -343,6 +382,10 @@ impl SimulatedParent {
             rate_nodes: self.rate_nodes.clone(),
             volatile: Volatile(ParentVolatile {
                 mdev_types: Some(BTreeMap::from(types)),
+                uplink_up: self.uplink.as_ref().is_some_and(|uplink| uplink.up),
+                uplink: self.uplink.as_ref().map(|uplink| uplink.name.clone()),
+                offload_is_fixed: self.uplink.is_some(),
+                users: self.uplink.as_ref().map(|uplink| uplink.users.clone()).unwrap_or_default(),
                 restarts: Some(self.restarts),
                 hardware: self.hardware(),
                 ..ParentVolatile::default()
@@ -369,6 +412,7 @@ impl SimulatedFunction {
         Function {
             id: self.id(),
             mdev_type: self.mdev.as_ref().map(|mdev| mdev.mdev_type.clone()),
+            attrs: self.mdev.as_ref().map(device_attributes::readable).unwrap_or_default(),
             mac: Some(self.mac),
             capabilities: self.roce.map(|roce| (Capability::Roce, roce)).into_iter().collect(),
             max_io_eqs: self.max_io_eqs,
@@ -394,7 +438,10 @@ impl SimulatedFunction {
         let interfaces = [(Side::Netdev, &self.netdev), (Side::Representor, &self.representor)];
         let of_side = |(side, interface): (Side, &Option<SimulatedInterface>)| {
             let users = interface.iter().flat_map(|interface| interface.users.clone());
-            users.map(|user| FunctionUser { side: Some(side), user }).collect::<Vec<_>>()
+            let port = interface.as_ref().and_then(|interface| interface.port.as_ref());
+            let bridge =
+                port.map(|port| User::Upper { kind: Some("bridge".to_owned()), name: port.bridge.clone() });
+            users.chain(bridge).map(|user| FunctionUser { side: Some(side), user }).collect::<Vec<_>>()
         };
         interfaces.into_iter().flat_map(of_side).collect()
     }
@@ -406,6 +453,7 @@ impl SimulatedInterface {
             name: self.renamed.then(|| self.name.parse::<InterfaceName>().ok()).flatten(),
             mtu: self.mtu,
             up: self.up,
+            port: self.port.as_ref().and_then(SimulatedPort::state),
             volatile: Volatile(InterfaceVolatile { name: self.name.clone(), index: self.index, mac: None }),
         }
     }

@@ -128,7 +128,10 @@ pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
         Request::DeleteRateNode { parent, name } => delete_node(host, parent, name),
         Request::Reload { subject } => reload(host, subject),
         // No port_new, no mediated devices; a VF is no device with a driver.
-        Request::Create { .. } | Request::NewParent { .. } => Err(refuse(Errno::EOPNOTSUPP, "")),
+        Request::Create { .. }
+        | Request::NewParent { .. }
+        | Request::MakeBridge { .. }
+        | Request::DeleteBridge { .. } => Err(refuse(Errno::EOPNOTSUPP, "")),
         Request::Delete { parent, id } | Request::SetActive { parent, id, .. } => {
             host.netdevsim(parent)?;
             Err(vanished(&Subject::function(parent.clone(), id.clone())))
@@ -217,6 +220,7 @@ impl SimulatedNetdevsim {
         Function {
             id: FunctionId::Vf { controller: 0, pf: 0, index },
             mdev_type: None,
+            attrs: BTreeMap::new(),
             mac: None,
             capabilities: BTreeMap::new(),
             max_io_eqs: None,
@@ -425,7 +429,7 @@ fn find_rates<'h>(host: &'h mut SimulatedHost, subject: &Subject) -> Result<&'h 
             check_name(name)?;
             device.rate_nodes.get_mut(name).ok_or_else(|| refuse(Errno::ENODEV, ""))
         }
-        None => Err(refuse(Errno::ENODEV, "")),
+        None | Some(Child::Bridge) => Err(refuse(Errno::ENODEV, "")),
     }
 }
 

@@ -1,6 +1,8 @@
 //! A PCI device that can have VFs and has no devlink instance, as an `NVMe` controller is: the number of VFs
 //! (drivers/pci/iov.c), their drivers and `driver_override` (drivers/base/bus.c, drivers/base/dd.c).
 
+use std::collections::BTreeMap;
+
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::DevlinkHandle;
@@ -198,6 +200,7 @@ impl SimulatedVf {
         Function {
             id,
             mdev_type: None,
+            attrs: BTreeMap::new(),
             mac: None,
             capabilities: <_>::default(),
             max_io_eqs: None,

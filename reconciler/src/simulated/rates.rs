@@ -98,7 +98,7 @@ fn find<'h>(host: &'h mut SimulatedHost, subject: &Subject) -> Result<&'h mut Ra
             check_name(name)?;
             found.rate_nodes.get_mut(name)
         }
-        None => None,
+        None | Some(Child::Bridge) => None,
     };
     found.ok_or_else(|| refuse(Errno::ENODEV, ""))
 }

@@ -1,5 +1,7 @@
 //! Each request with its preconditions and effects, as the kernel and the bundled module have them.
 
+use std::collections::BTreeMap;
+
 use nix::errno::Errno;
 use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMode, MacAddr, Scalar};
 
@@ -7,7 +9,7 @@ use super::host::{
     SimulatedFunction, SimulatedHost, SimulatedInterface, SimulatedMdev, SimulatedParent, size_of_type,
 };
 use super::params::{self, Params, Values};
-use super::{rates, samples};
+use super::{bridges, device_attributes, rates, samples, uplink};
 use crate::kernel::{Request, RequestError};
 use crate::resource::{Capability, FunctionId, Setting, Side, Subject};
 use crate::state::SoftSpec;
@@ -16,7 +18,7 @@ use crate::state::SoftSpec;
 const MOST_QUEUES: u32 = 64;
 
 /// The least MTU of an Ethernet device (`ETH_MIN_MTU`, `include/uapi/linux/if_ether.h`).
-const MIN_MTU: u32 = 68;
+pub(super) const MIN_MTU: u32 = 68;
 
 const NO_PLACE: &str = "all places are taken";
 
@@ -39,7 +41,7 @@ pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
             check_lower(host, spec)?;
             let kept = host.permanent.get(handle.device()).cloned().unwrap_or_default();
             host.parents.insert(handle.device().to_owned(), SimulatedParent::new(spec, &kept));
-            Ok(())
+            uplink::register(host, handle)
         }
         Request::DelParent { handle } => {
             host.parents.remove(handle.device()).map(drop).ok_or_else(|| refuse(Errno::ENODEV, ""))
@@ -48,12 +50,19 @@ pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
         Request::Delete { parent, id } => delete(host, parent, id),
         Request::MakeRateNode { parent, name } => rates::make_node(host, parent, name),
         Request::DeleteRateNode { parent, name } => rates::delete_node(host, parent, name),
+        Request::MakeBridge { name } => bridges::make(host, name),
+        Request::DeleteBridge { name } => bridges::delete(host, name),
         Request::SetActive { parent, id, active } => set_active(host, parent, id, *active),
         Request::SetVfs { .. } => Err(refuse(Errno::ENOENT, "")),
         Request::Set { subject, setting } => match setting {
             Setting::Name(side, _) | Setting::Mtu(side, _) | Setting::Up(side, _) => {
                 set_interface(host, subject, *side, setting)
             }
+            Setting::VlanFiltering(on) => bridges::set_vlan_filtering(host, subject, *on),
+            Setting::Bridge(bridge) => bridges::join(host, subject, bridge.as_ref()),
+            Setting::Vlans(vlans) => bridges::set_vlans(host, subject, vlans),
+            Setting::Uplink(setting) => uplink::set(host, subject, *setting),
+            Setting::Device { name, value, .. } => set_device_attribute(host, subject, name, value),
             _ if setting.attribute().is_rate() => rates::set(host, subject, setting),
             _ => set(host, subject, setting),
         },
@@ -138,7 +147,7 @@ fn create(
                 return Err(refuse(Errno::ENOENT, ""));
             }
             let number = (found.first_automatic..=u32::MAX).find(|number| !number_taken(*number));
-            let mdev = SimulatedMdev { uuid: *uuid, mdev_type: mdev_type.to_owned() };
+            let mdev = SimulatedMdev { uuid: *uuid, mdev_type: mdev_type.to_owned(), attrs: BTreeMap::new() };
             (number.unwrap_or(u32::MAX), Some(mdev))
         }
         FunctionId::Vf { .. } => return Err(refuse(Errno::EOPNOTSUPP, "")),
@@ -234,6 +243,19 @@ fn probe(host: &mut SimulatedHost, handle: &DevlinkHandle, id: &FunctionId) -> A
         function(host, handle, id)?.netdev = Some(interface);
     }
     Ok(())
+}
+
+/// A write to a file below the directory of a mediated device.
+fn set_device_attribute(host: &mut SimulatedHost, subject: &Subject, name: &str, value: &str) -> Answer {
+    let Some(id) = subject.function_id().filter(|id| id.is_mdev()) else {
+        return Err(refuse(Errno::EOPNOTSUPP, ""));
+    };
+    if let Some(sample) = host.sample(&subject.parent) {
+        return samples::set(host, sample, id, name, value);
+    }
+    let found = parent(host, &subject.parent).ok().and_then(|parent| parent.function(id));
+    let mdev = found.and_then(|function| function.mdev.as_mut()).ok_or_else(|| refuse(Errno::ENOENT, ""))?;
+    device_attributes::set(mdev, None, name, value)
 }
 
 fn set(host: &mut SimulatedHost, subject: &Subject, setting: &Setting) -> Answer {
@@ -364,6 +386,8 @@ fn reload(host: &mut SimulatedHost, subject: &Subject) -> Answer {
         found.rate_nodes.clear();
         found.params.reload(&params::OF_PARENT);
         found.restarts.reloads += 1;
+        uplink::register(host, &subject.parent)?;
+        let found = parent(host, &subject.parent)?;
         let max_mtu = found.max_mtu();
         let switchdev = found.mode == EswitchMode::Switchdev;
         let left = found.functions.len();

@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::DevlinkHandle;
 use uuid::Uuid;
 
+use super::device_attributes;
 use super::host::{SimulatedHost, SimulatedMdev};
 use super::requests::refuse;
 use crate::kernel::RequestError;
 use crate::resource::FunctionId;
-use crate::state::{Function, FunctionVolatile, Parent, ParentVolatile, Volatile};
+use crate::state::{Function, FunctionVolatile, MdevType, Parent, ParentVolatile, Volatile};
 
 /// A sample driver, whose one device has its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -21,6 +22,9 @@ pub enum Sample {
     Mtty,
     /// Displays: four devices (`count`), of whatever type.
     Mdpy,
+    /// No sample, but the driver of cryptographic adapters on s390 (`drivers/s390/crypto/vfio_ap_drv.c`): its devices have
+    /// attributes that nobody can read back.
+    VfioAp,
 }
 
 /// The device of a sample driver, and what was made on it.
@@ -35,6 +39,7 @@ impl Sample {
         match self {
             Self::Mtty => "mtty",
             Self::Mdpy => "mdpy",
+            Self::VfioAp => "matrix",
         }
     }
 
@@ -42,11 +47,19 @@ impl Sample {
         DevlinkHandle::new(self.name(), self.name())
     }
 
-    /// The types by directory, with how many places of the pool one takes.
-    const fn types(self) -> &'static [(&'static str, u32)] {
+    /// The driver that the device is bound to; devices of a class have none.
+    fn driver(self) -> Option<String> {
+        (self == Self::VfioAp).then(|| "vfio_ap".to_owned())
+    }
+
+    /// The types by directory and name, with how many places of the pool one takes.
+    const fn types(self) -> &'static [(&'static str, &'static str, u32)] {
         match self {
-            Self::Mtty => &[("mtty-1", 1), ("mtty-2", 2)],
-            Self::Mdpy => &[("mdpy-vga", 1), ("mdpy-xga", 1), ("mdpy-hd", 1)],
+            Self::Mtty => &[("mtty-1", "Single port serial", 1), ("mtty-2", "Dual port serial", 2)],
+            Self::Mdpy => {
+                &[("mdpy-vga", "mdpy-vga", 1), ("mdpy-xga", "mdpy-xga", 1), ("mdpy-hd", "mdpy-hd", 1)]
+            }
+            Self::VfioAp => &[("vfio_ap-passthrough", "VFIO AP Passthrough Device", 1)],
         }
     }
 
@@ -54,6 +67,8 @@ impl Sample {
         match self {
             Self::Mtty => 24,
             Self::Mdpy => 4,
+            // `MAX_ZDEV_ENTRIES_EXT`.
+            Self::VfioAp => 256,
         }
     }
 
@@ -61,12 +76,12 @@ impl Sample {
     const fn full(self) -> Errno {
         match self {
             Self::Mtty => Errno::ENOSPC,
-            Self::Mdpy => Errno::EUSERS,
+            Self::Mdpy | Self::VfioAp => Errno::EUSERS,
         }
     }
 
     fn places_of(self, mdev_type: &str) -> Option<u32> {
-        self.types().iter().find(|(name, _)| *name == mdev_type).map(|(_, places)| *places)
+        self.types().iter().find(|(known, _, _)| *known == mdev_type).map(|(_, _, places)| *places)
     }
 
     fn left(self, found: &SimulatedSample) -> u32 {
@@ -76,10 +91,15 @@ impl Sample {
 
     fn state(self, found: &SimulatedSample) -> Parent {
         let left = self.left(found);
-        let types = self.types().iter().map(|(name, places)| ((*name).to_owned(), left / places)).collect();
+        let mdev_type =
+            |name: &str, places| MdevType { name: Some(name.to_owned()), available: left / places };
+        let types = self.types().iter();
+        let types =
+            types.map(|(known, name, places)| ((*known).to_owned(), mdev_type(name, *places))).collect();
         let mut functions: Vec<Function> = found.devices.iter().map(function).collect();
         functions.sort_by(|a, b| a.id.cmp(&b.id));
         Parent {
+            driver: self.driver(),
             without_devlink: true,
             functions,
             volatile: Volatile(ParentVolatile { mdev_types: Some(types), ..ParentVolatile::default() }),
@@ -92,6 +112,7 @@ fn function(device: &SimulatedMdev) -> Function {
     Function {
         id: FunctionId::Mdev { uuid: device.uuid },
         mdev_type: Some(device.mdev_type.clone()),
+        attrs: device_attributes::readable(device),
         mac: None,
         capabilities: BTreeMap::new(),
         max_io_eqs: None,
@@ -144,7 +165,7 @@ pub(super) fn create(
     if sample.left(found) < places {
         return Err(refuse(sample.full(), ""));
     }
-    found.devices.push(SimulatedMdev { uuid, mdev_type: mdev_type.to_owned() });
+    found.devices.push(SimulatedMdev { uuid, mdev_type: mdev_type.to_owned(), attrs: BTreeMap::new() });
     Ok(())
 }
 
@@ -155,4 +176,18 @@ pub(super) fn delete(host: &mut SimulatedHost, sample: Sample, id: &FunctionId) 
     let at = devices.iter().position(|device| FunctionId::Mdev { uuid: device.uuid } == *id);
     devices.remove(at.ok_or_else(vanished)?);
     Ok(())
+}
+
+/// A write to an attribute of a device.
+pub(super) fn set(
+    host: &mut SimulatedHost,
+    sample: Sample,
+    id: &FunctionId,
+    name: &str,
+    value: &str,
+) -> Result<(), RequestError> {
+    let devices = &mut host.samples.entry(sample).or_default().devices;
+    let found = devices.iter_mut().find(|device| FunctionId::Mdev { uuid: device.uuid } == *id);
+    let found = found.ok_or_else(|| refuse(Errno::ENOENT, ""))?;
+    device_attributes::set(found, Some(sample), name, value)
 }

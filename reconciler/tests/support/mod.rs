@@ -10,11 +10,14 @@ use subdevcfg_compiler::source::SourceLoader;
 use subdevcfg_reconciler::apply::{Apply, KeepError, OnError, Outcome, Progress, RecordKeeper, apply};
 use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::history::{self, End, Ending, Past, Planned};
-use subdevcfg_reconciler::kernel::{Effect, Kernel, ObserveError, Request, RequestError};
-use subdevcfg_reconciler::plan::{Input, Operation, Plan, Scope, Selection, destroy, plan, undo};
+use subdevcfg_reconciler::kernel::{DeviceAttributes, Effect, Kernel, ObserveError, Request, RequestError};
+use subdevcfg_reconciler::plan::{
+    Input, Operation, Plan, Scope, Selection, attributes_to_tell, attributes_to_tell_for_undo, destroy, plan,
+    undo,
+};
 use subdevcfg_reconciler::record::{Entry, Interrupted, Record};
-use subdevcfg_reconciler::resource::Subject;
-use subdevcfg_reconciler::simulated::SimulatedHost;
+use subdevcfg_reconciler::resource::{FunctionId, Subject};
+use subdevcfg_reconciler::simulated::{Sample, SimulatedHost};
 use subdevcfg_reconciler::state::State;
 
 struct Text<'a>(&'a str);
@@ -41,21 +44,41 @@ pub struct Host {
 
 impl Host {
     pub fn with_kernel(release: &str) -> Self {
-        Self { kernel: SimulatedHost::new(release), record: Record::default() }
+        let mut kernel = SimulatedHost::new(release);
+        for sample in [Sample::Mtty, Sample::Mdpy, Sample::VfioAp] {
+            kernel.load(sample);
+        }
+        Self { kernel, record: Record::default() }
     }
 
+    /// All that is there, with the one attribute of mediated devices that can be read.
     pub fn state(&self) -> State {
-        self.kernel.state()
+        let mut kernel = self.kernel.clone();
+        let functions: Vec<_> =
+            kernel.state().parents.into_values().flat_map(|parent| parent.functions).collect();
+        let told = functions.iter().filter_map(|function| match function.id {
+            FunctionId::Mdev { uuid } => Some((uuid, ["power/control".to_owned()].into())),
+            FunctionId::Sf { .. } | FunctionId::Vf { .. } => None,
+        });
+        kernel.tell(told.collect());
+        kernel.state()
+    }
+
+    /// The kernel, told what observations have to tell.
+    fn told(&self, desired: &Desired) -> SimulatedHost {
+        let mut kernel = self.kernel.clone();
+        kernel.tell(attributes_to_tell(desired, &self.record));
+        kernel
     }
 
     pub fn plan(&self, desired: &Desired) -> Plan {
-        plan(Input { desired, state: &self.state(), record: &self.record })
+        plan(Input { desired, state: &self.told(desired).state(), record: &self.record })
     }
 
     /// Applies with the k-th request failing, if one is given; requests are counted from 1.
     pub fn apply_with_fault(&mut self, desired: &Desired, fault: Option<usize>) -> Outcome {
         let planner = |state: &State, record: &Record| plan(Input { desired, state, record });
-        self.carry_out(&planner, fault, OnError::Undo)
+        self.carry_out(&self.told(desired), &planner, fault, OnError::Undo)
     }
 
     pub fn apply(&mut self, desired: &Desired) -> Outcome {
@@ -66,7 +89,7 @@ impl Host {
     pub fn apply_part(&mut self, desired: &Desired, selection: &Selection) -> Outcome {
         let planner =
             |state: &State, record: &Record| plan(Input { desired, state, record }).narrowed(selection);
-        self.carry_out(&planner, None, OnError::Undo)
+        self.carry_out(&self.told(desired), &planner, None, OnError::Undo)
     }
 
     pub fn destroy(&mut self) -> Outcome {
@@ -74,20 +97,20 @@ impl Host {
         let planner = |state: &State, record: &Record| {
             destroy(Input { desired: &desired, state, record }, Scope::Everything)
         };
-        self.carry_out(&planner, None, OnError::Undo)
+        self.carry_out(&self.told(&desired), &planner, None, OnError::Undo)
     }
 
     /// Applies, and goes on as told after the failure of the k-th request.
     pub fn apply_in_spite(&mut self, desired: &Desired, fault: usize, on_error: OnError) -> Outcome {
         let planner = |state: &State, record: &Record| plan(Input { desired, state, record });
-        self.carry_out(&planner, Some(fault), on_error)
+        self.carry_out(&self.told(desired), &planner, Some(fault), on_error)
     }
 
     /// Applies, and is killed at this request; another one fails before, if one is given.
     pub fn apply_and_be_killed(&mut self, desired: &Desired, fault: Option<usize>, kill: Kill) {
         let planner = |state: &State, record: &Record| plan(Input { desired, state, record });
-        let plan = planner(&self.state(), &self.record);
-        let mut kernel = Faulty::new(self.kernel.clone(), fault);
+        let mut kernel = Faulty::new(self.told(desired), fault);
+        let plan = planner(&kernel.inner.state(), &self.record);
         kernel.kill = Some(kill);
         let mut kept = Kept(self.record.clone());
         let run = || self.run(&mut kernel, &mut kept, &plan, &planner, OnError::Undo);
@@ -97,8 +120,8 @@ impl Host {
         self.record = kept.0;
     }
 
-    /// Undoes an apply that found this host.
-    pub fn undo(&mut self, before: &Self, after: Option<State>) -> Outcome {
+    /// Undoes an apply of this that found that host.
+    pub fn undo(&mut self, before: &Self, wanted: &Desired, after: Option<State>) -> Outcome {
         let desired = Desired::default();
         let past = Past {
             format_version: history::FORMAT_VERSION.to_owned(),
@@ -115,22 +138,25 @@ impl Host {
                 after: Some(after),
             }),
             record: before.record.clone(),
-            before: before.state(),
+            before: before.told(wanted).state(),
         };
+        let mut kernel = self.kernel.clone();
+        kernel.tell(attributes_to_tell_for_undo(&past, &self.record));
         let planner =
             |state: &State, record: &Record| undo(&past, Input { desired: &desired, state, record });
-        self.carry_out(&planner, None, OnError::Undo)
+        self.carry_out(&kernel, &planner, None, OnError::Undo)
     }
 
     fn carry_out(
         &mut self,
+        kernel: &SimulatedHost,
         planner: &dyn Fn(&State, &Record) -> Plan,
         fault: Option<usize>,
         on_error: OnError,
     ) -> Outcome {
-        let plan = planner(&self.state(), &self.record);
+        let mut kernel = Faulty::new(kernel.clone(), fault);
+        let plan = planner(&kernel.inner.state(), &self.record);
         assert!(plan.refusals.is_empty(), "{:#?}", plan.refusals);
-        let mut kernel = Faulty::new(self.kernel.clone(), fault);
         let mut kept = Kept(self.record.clone());
         let outcome = self.run(&mut kernel, &mut kept, &plan, planner, on_error);
         self.kernel = kernel.inner;
@@ -146,7 +172,7 @@ impl Host {
         planner: &dyn Fn(&State, &Record) -> Plan,
         on_error: OnError,
     ) -> Outcome {
-        let before = self.state();
+        let before = kernel.inner.state();
         let job = Apply {
             kernel,
             keeper: kept,
@@ -193,6 +219,10 @@ impl Faulty {
 }
 
 impl Kernel for Faulty {
+    fn tell(&mut self, attributes: DeviceAttributes) {
+        self.inner.tell(attributes);
+    }
+
     fn observe(&mut self) -> Result<State, ObserveError> {
         self.inner.observe()
     }
