@@ -114,8 +114,9 @@ pub enum Command {
         json_into: Option<Utf8PathBuf>,
         #[command(flatten)]
         guard: Guard,
-        #[command(flatten)]
-        output: Output,
+        /// The form of what goes to standard output.
+        #[arg(long, default_value = "human")]
+        format: PlanFormat,
     },
     /// Make the host as its file says.
     #[command(
@@ -203,6 +204,16 @@ pub enum Command {
         until: Timestamp,
         #[command(flatten)]
         machine: Machine,
+    },
+    /// Show what tells two hosts apart: two host files, two states that `state --format json` wrote, or one of each.
+    #[command(after_help = "Example: subdevcfg diff host.state.json host.kdl")]
+    Diff {
+        /// A host file or a state.
+        before: Utf8PathBuf,
+        /// A host file or a state.
+        after: Utf8PathBuf,
+        #[command(flatten)]
+        output: Output,
     },
     /// Show what is on this host now.
     #[command(after_help = "Example: subdevcfg state --format json > host.state.json")]
@@ -351,6 +362,19 @@ pub struct Change {
     /// once, and the next run goes on from there).
     #[arg(long, value_name = "WHAT", default_value = "undo")]
     pub on_error: OnError,
+    /// The form of the progress on standard error.
+    #[arg(long, default_value = "human")]
+    pub log_format: LogFormat,
+}
+
+/// Forms of progress.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A line an operation, for people.
+    #[default]
+    Human,
+    /// A JSON object an operation, for programs.
+    Json,
 }
 
 /// What is done when an operation fails.
@@ -390,6 +414,17 @@ pub enum Format {
     Human,
     /// JSON for programs.
     Json,
+}
+
+/// Forms of plans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// Text for people.
+    Human,
+    /// JSON for programs.
+    Json,
+    /// Markdown: the verdict, and the whole plan folded.
+    Markdown,
 }
 
 /// Notations of graphs.

@@ -2,6 +2,7 @@
 
 mod apply;
 mod check;
+mod diff;
 mod explain;
 mod format;
 mod look;
@@ -33,7 +34,7 @@ pub fn run(cli: &Cli) -> Result<Exit, CliError> {
             out,
             json_into,
             guard,
-            output,
+            format,
         } => {
             let options = look::PlanOptions {
                 state: state.as_deref(),
@@ -45,7 +46,7 @@ pub fn run(cli: &Cli) -> Result<Exit, CliError> {
                 out: out.as_deref(),
                 json_into: json_into.as_deref(),
                 permissions: guard.permissions(),
-                format: output.format,
+                format: *format,
             };
             look::plan(file, &options)
         }
@@ -61,6 +62,7 @@ pub fn run(cli: &Cli) -> Result<Exit, CliError> {
         Command::Show { plan, all, output } => past::show_saved(plan, *all, *output),
         Command::Forget { address, machine } => past::forget(address, machine),
         Command::UndoUnlessConfirmed { number, until, machine } => timer::run(*number, *until, machine),
+        Command::Diff { before, after, output } => diff::diff(before, after, *output),
         Command::State { machine, output } => look::state(machine, *output),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man { command: _, into: Some(folder) } => manual::pages(folder),

@@ -190,8 +190,20 @@ pub fn check_host(model: &HostModel, file: &Utf8Path, options: &args::Machine) -
             return other(&wanted.value, found.trim().to_owned());
         }
     }
+    if let Some(wanted) = &model.serial {
+        let path = Utf8Path::new("/sys/class/dmi/id/product_serial");
+        let found = std::fs::read_to_string(path).map_err(|source| CliError::Unreadable {
+            path: path.to_owned(),
+            help: "`serial=` of the host file is compared with it; only root may read it",
+            source,
+        })?;
+        if found.trim() != wanted.value {
+            return other(&wanted.value, found.trim().to_owned());
+        }
+    }
     let wanted = model.hostname.as_ref().unwrap_or(&model.name);
-    if wanted.value == "*" || (model.machine_id.is_some() && model.hostname.is_none()) {
+    let otherwise = model.machine_id.is_some() || model.serial.is_some();
+    if wanted.value == "*" || (otherwise && model.hostname.is_none()) {
         return Ok(());
     }
     let found = nix::unistd::gethostname()

@@ -2,6 +2,7 @@
 
 mod alike;
 mod drift;
+pub mod markdown;
 pub mod past;
 pub mod picture;
 pub mod plan;

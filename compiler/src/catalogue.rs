@@ -38,6 +38,8 @@ pub struct Catalogue {
     pub netdev_needs: Vec<String>,
     /// Devlink subfunctions; `None` where the driver has none.
     pub sf: Option<FunctionManners>,
+    /// The devlink resource that is as large as the room for subfunctions.
+    pub sf_capacity: Option<String>,
     /// Mediated devices; `None` where the driver has none.
     pub mdev: Option<FunctionManners>,
     /// The types of mediated devices of a driver whose types are fixed; empty where they are not.

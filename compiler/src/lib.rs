@@ -2,6 +2,7 @@
 //! diagnostics out. It is pure: no kernel, no network, no clock, and files only through a [`source::SourceLoader`].
 
 pub mod address;
+mod bundled;
 pub mod catalogue;
 mod check;
 pub mod diagnostic;

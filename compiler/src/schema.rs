@@ -6,6 +6,8 @@ mod reference;
 
 use std::sync::LazyLock;
 
+use crate::bundled;
+
 use serde::Serialize;
 
 pub use read::SchemaError;
@@ -117,13 +119,13 @@ pub enum Kind {
     Scalar,
 }
 
-static LANGUAGE: LazyLock<Schema> = LazyLock::new(|| bundled(include_str!("../../schemas/subdevcfg.kdl")));
-static CATALOGUE: LazyLock<Schema> = LazyLock::new(|| bundled(include_str!("../../schemas/catalogue.kdl")));
+static LANGUAGE: LazyLock<Schema> = LazyLock::new(|| of_the_program(bundled::LANGUAGE));
+static CATALOGUE: LazyLock<Schema> = LazyLock::new(|| of_the_program(bundled::CATALOGUE));
 
-/// Reads a schema that is part of the program. A test proves that each can be read; one that could not would describe
-/// an empty language, which refuses every file.
-fn bundled(text: &str) -> Schema {
-    Schema::read(text).unwrap_or_default()
+/// A schema that is part of the program. A test proves that each can be read; one that could not would describe an empty
+/// language, which refuses every file.
+fn of_the_program(nodes: &[bundled::Node]) -> Schema {
+    Schema::of(&bundled::document(nodes)).unwrap_or_default()
 }
 
 impl Schema {
@@ -172,13 +174,12 @@ impl NodeSpec {
 
 #[cfg(test)]
 mod tests {
-    use super::Schema;
+    use super::{Schema, bundled};
 
     #[test]
     fn the_bundled_schemas_can_be_read() {
-        for text in [include_str!("../../schemas/subdevcfg.kdl"), include_str!("../../schemas/catalogue.kdl")]
-        {
-            let schema = Schema::read(text).expect("a bundled schema");
+        for nodes in [bundled::LANGUAGE, bundled::CATALOGUE] {
+            let schema = Schema::of(&bundled::document(nodes)).expect("a bundled schema");
             assert!(!schema.nodes.is_empty());
             for node in &schema.nodes {
                 for parent in &node.parents {

@@ -3,6 +3,7 @@
 mod decode;
 mod events;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use netlink_bindings::builtin::BuiltinBitfield32;
@@ -17,7 +18,7 @@ use crate::socket::{Protocol, Socket};
 use crate::uapi;
 
 pub use decode::{
-    Capabilities, Eswitch, Flavour, Handle, Instance, Param, ParamType, ParamValue, Port, PortFunction,
+    Capabilities, Eswitch, Flavour, Handle, Info, Instance, Param, ParamType, ParamValue, Port, PortFunction,
     RateObject,
 };
 pub use events::{Event, Events};
@@ -141,12 +142,30 @@ impl<D: Datagrams> Devlink<D> {
         self.dump("devlink dev get", CMD_GET, decode::instance)
     }
 
-    /// The driver's name of every instance that reports info (`DEVLINK_CMD_INFO_GET` dump).
+    /// What every instance says of its device (`DEVLINK_CMD_INFO_GET` dump).
     ///
     /// # Errors
     /// See [`Self::instances`].
-    pub fn drivers(&mut self) -> Result<Vec<(Handle, Option<String>)>, NetlinkError> {
+    pub fn infos(&mut self) -> Result<Vec<Info>, NetlinkError> {
         self.dump("devlink dev info", CMD_INFO_GET, decode::info)
+    }
+
+    /// The sizes of an instance's resources, by name (`DEVLINK_CMD_RESOURCE_DUMP`, which is no dump).
+    ///
+    /// # Errors
+    /// See [`Self::instances`]; `EOPNOTSUPP` when it has none.
+    pub fn resources(&mut self, handle: &Handle) -> Result<BTreeMap<String, u64>, NetlinkError> {
+        let mut payload = Vec::new();
+        push_handle(dl::OpResourceDumpDo::encode_request(&mut payload), handle);
+        let request = Request {
+            name: "devlink resource show",
+            kind: self.family.id,
+            dump: false,
+            payload,
+            lookup: Some(dl::OpResourceDumpDo::lookup),
+        };
+        let reply = self.conversation.exchange(&request)?;
+        Ok(reply.messages.iter().flat_map(|message| decode::resources(message)).collect())
     }
 
     /// How often the health reporters of every instance have recovered it, those of its ports left out

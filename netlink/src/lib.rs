@@ -13,6 +13,7 @@ pub mod devlink;
 pub mod error;
 pub mod ethtool;
 mod generic;
+pub mod recording;
 pub mod route;
 pub mod socket;
 mod uapi;

@@ -45,6 +45,8 @@ pub struct Link {
     pub carrier: bool,
     /// MAC address, where the link layer has 48-bit ones.
     pub address: Option<[u8; 6]>,
+    /// The address that the device was made with (`IFLA_PERM_ADDRESS`), likewise.
+    pub permanent: Option<[u8; 6]>,
     /// Interface index of the upper device that this one is enslaved to (bridge, bond, OVS, ...).
     pub upper: Option<u32>,
     /// Interface index of the device that this one is on (`IFLA_LINK`: VLAN, macvlan, ...), in this network namespace.
@@ -263,6 +265,7 @@ fn decode(payload: &[u8]) -> Result<Link, String> {
             LinkAttribute::IfName(name) => link.name = name,
             LinkAttribute::Mtu(mtu) => link.mtu = mtu,
             LinkAttribute::Address(bytes) => link.address = bytes.try_into().ok(),
+            LinkAttribute::PermAddress(bytes) => link.permanent = bytes.try_into().ok(),
             LinkAttribute::Controller(index) => link.upper = Some(index),
             LinkAttribute::Link(index) => link.lower = Some(index),
             LinkAttribute::LinkNetNsId(_) => elsewhere = true,

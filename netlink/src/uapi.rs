@@ -2,6 +2,14 @@
 //! of the family skips them. Numbers are counted in that header (Linux 6.12) and checked by the lab against the kernel
 //! itself: a param is written and read back through them.
 
+/// `DEVLINK_ATTR_RESOURCE_LIST`: nest of [`ATTR_RESOURCE`].
+pub const ATTR_RESOURCE_LIST: u16 = 63;
+/// `DEVLINK_ATTR_RESOURCE`: nest of name, size and perhaps another list.
+pub const ATTR_RESOURCE: u16 = 64;
+/// `DEVLINK_ATTR_RESOURCE_NAME`.
+pub const ATTR_RESOURCE_NAME: u16 = 65;
+/// `DEVLINK_ATTR_RESOURCE_SIZE`: a u64.
+pub const ATTR_RESOURCE_SIZE: u16 = 67;
 /// `DEVLINK_ATTR_PARAM`.
 pub const ATTR_PARAM: u16 = 80;
 /// `DEVLINK_ATTR_PARAM_NAME`.

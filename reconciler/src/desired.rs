@@ -1,17 +1,18 @@
 //! What is to be: the compiler's model in the reconciler's vocabulary, each attribute with the place that asks for it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use subdevcfg_compiler::CompiledHost;
 use subdevcfg_compiler::address::{Address, Part};
 use subdevcfg_compiler::catalogue::Catalogue;
 use subdevcfg_compiler::model::{
-    Bridge, BridgePort, Device, Interface, Lifecycle, Mdev, MdevType, Param, RateNode, Rates, Sourced,
-    Subdevice, Uplink,
+    Bridge, BridgePort, Device, Interface, Lifecycle, Match, Mdev, MdevType, Param, Place, RateNode, Rates,
+    Sourced, Subdevice, Uplink,
 };
 use subdevcfg_compiler::source::{SourceMap, Span};
-use subdevcfg_compiler::values::{DevlinkHandle, InterfaceName, Owner};
+use subdevcfg_compiler::values::{DevlinkHandle, InterfaceName, MacAddr, Owner, VersionSet};
 
 use crate::reason::Reason;
 use crate::resource::{
@@ -43,8 +44,12 @@ pub struct Desired {
 /// A parent as it is to be.
 #[derive(Debug, Clone)]
 pub struct DesiredParent {
-    /// The parent.
+    /// The parent. Of one that is looked for, nothing is at this handle: it takes the place of one.
     pub subject: Subject,
+    /// What it is looked for by, if the file does not name it by its handle and nobody has found it yet.
+    pub wants: Option<Wants>,
+    /// What it must offer.
+    pub required: Required,
     /// Its address, as in the file.
     pub address: String,
     /// What is known of its driver.
@@ -78,6 +83,62 @@ pub struct DesiredBridge {
     pub address: String,
     /// Its attributes.
     pub wanted: Wanted,
+}
+
+/// What a device is looked for by: all that is given must fit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// The slot that the PCI device is in.
+    pub pci_slot: Option<String>,
+    /// The serial number of the board.
+    pub board_serial: Option<String>,
+    /// The number of the physical port.
+    pub port: Option<u32>,
+    /// The permanent address of the uplink.
+    pub mac: Option<MacAddr>,
+    /// The driver.
+    pub driver: Option<String>,
+    /// The name of the uplink.
+    pub netdev: Option<String>,
+}
+
+impl Wants {
+    fn of(wanted: &Match) -> Self {
+        fn value<T: Clone>(sourced: Option<&Sourced<T>>) -> Option<T> {
+            sourced.map(|sourced| sourced.value.clone())
+        }
+        Self {
+            pci_slot: value(wanted.pci_slot.as_ref()),
+            board_serial: value(wanted.board_serial.as_ref()),
+            port: value(wanted.port.as_ref()),
+            mac: value(wanted.mac.as_ref()),
+            driver: value(wanted.driver.as_ref()),
+            netdev: wanted.netdev.as_ref().map(|name| name.value.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for Wants {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = [
+            self.pci_slot.as_ref().map(|slot| format!("pci-slot={slot}")),
+            self.board_serial.as_ref().map(|serial| format!("board-serial={serial}")),
+            self.port.map(|port| format!("port={port}")),
+            self.mac.map(|mac| format!("mac={mac}")),
+            self.driver.as_ref().map(|driver| format!("driver={driver}")),
+            self.netdev.as_ref().map(|netdev| format!("netdev={netdev}")),
+        ];
+        f.write_str(&words.into_iter().flatten().collect::<Vec<_>>().join(" "))
+    }
+}
+
+/// What a device must offer before anything is done on it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Required {
+    /// Room for so many subfunctions.
+    pub sf_capacity: Option<u32>,
+    /// Firmware of one of these versions.
+    pub firmware: Option<VersionSet>,
 }
 
 /// A rate node as it is to be.
@@ -184,7 +245,7 @@ impl Desired {
         let places = Places(sources);
         let devices = host.model.devices.iter();
         Ok(Self {
-            parents: devices.filter_map(|device| places.parent(device)).collect(),
+            parents: devices.map(|device| places.parent(device)).collect(),
             bridges: host.model.bridges.iter().map(|bridge| places.bridge(bridge)).collect(),
             for_other_kernels: host.left_out.iter().map(|&span| sources.cite(span)).collect(),
             catalogues: Vec::new(),
@@ -229,9 +290,13 @@ impl Places<'_> {
         Reason { text: sourced.implied.clone(), source: Some(self.0.cite(sourced.span)) }
     }
 
-    /// `None` for what is not planned yet, and cannot get here.
-    fn parent(&self, device: &Device) -> Option<DesiredParent> {
-        let parent = device.handle()?.clone();
+    fn parent(&self, device: &Device) -> DesiredParent {
+        let (parent, wants) = match &device.place {
+            Place::Handle(handle) => (handle.clone(), None),
+            Place::Match(wanted) => {
+                (DevlinkHandle::new("match", &device.name.value), Some(Wants::of(wanted)))
+            }
+        };
         let mut wanted = Wanted::new(self.asked(device.name.span));
         let eswitch = &device.eswitch;
         if let Some(mode) = &eswitch.mode {
@@ -253,10 +318,15 @@ impl Places<'_> {
         let functions =
             device.subdevices.iter().filter_map(|subdevice| self.function(device, &parent, subdevice));
         let rate_nodes = device.rate_nodes.iter().map(|node| self.rate_node(device, &parent, node));
-        Some(DesiredParent {
+        DesiredParent {
             rate_nodes: rate_nodes.collect(),
             functions: functions.collect(),
             subject: Subject::parent(parent),
+            wants,
+            required: Required {
+                sf_capacity: device.require.sf_capacity.as_ref().map(|number| number.value),
+                firmware: device.require.firmware.as_ref().map(|versions| versions.value.clone()),
+            },
             address: device.address().to_string(),
             catalogue: device.catalogue.clone(),
             driver: device.driver.as_ref().map(|driver| driver.value.clone()),
@@ -265,7 +335,7 @@ impl Places<'_> {
             create,
             left: left_to_others(&device.ignored, None),
             wanted,
-        })
+        }
     }
 
     fn bridge(&self, bridge: &Bridge) -> DesiredBridge {

@@ -8,6 +8,7 @@ mod bookkeeping;
 mod bridges;
 mod changes;
 mod checks;
+mod found;
 mod function;
 mod in_use;
 mod lane;
@@ -17,6 +18,7 @@ mod places;
 mod protection;
 mod rates;
 mod removal;
+mod require;
 mod reset;
 mod selection;
 mod target;
@@ -289,7 +291,10 @@ pub struct Input<'a> {
 /// Works out the plan that brings the host to what is desired.
 #[must_use]
 pub fn plan(input: Input<'_>) -> Plan {
+    let placed = found::placed(input.desired, input.state);
+    let input = Input { desired: &placed, ..input };
     let mut draft = lane::Draft::new(input);
+    found::refuse_doubles(&mut draft);
     bookkeeping::tell_of_interruption(&mut draft);
     bridges::plan(&mut draft);
     for desired in &input.desired.parents {
@@ -304,6 +309,8 @@ pub fn plan(input: Input<'_>) -> Plan {
 /// Works out the plan that takes away what subdevcfg made and puts back what it changed, as far as `scope` goes.
 #[must_use]
 pub fn destroy(input: Input<'_>, scope: Scope) -> Plan {
+    let placed = found::placed(input.desired, input.state);
+    let input = Input { desired: &placed, ..input };
     let mut draft = lane::Draft::new(input);
     bookkeeping::tell_of_interruption(&mut draft);
     removal::destroy(&mut draft, scope);

@@ -3,6 +3,7 @@
 //! "as before" and equality mean everything else.
 
 mod bridge;
+mod hardware;
 mod uplink;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use subdevcfg_compiler::values::{
 };
 
 pub use bridge::{Bridge, BridgeVolatile, Port};
+pub use hardware::Hardware;
 pub use uplink::Uplink;
 
 use crate::resource::{Capability, Child, FunctionId, Setting, Settings, Side, Subject};
@@ -207,6 +209,9 @@ pub struct ParentVolatile {
     /// How often the device has started anew, where its driver counts that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restarts: Option<Restarts>,
+    /// What the device is.
+    #[serde(default, skip_serializing_if = "Hardware::is_unknown")]
+    pub hardware: Hardware,
 }
 
 /// How often a device has started anew since its driver was loaded. What it loses by that nobody took away.
@@ -378,6 +383,18 @@ impl State {
             unread: Vec::new(),
             volatile: Volatile::default(),
         }
+    }
+
+    /// Everything that has attributes: parents, their functions, their rate nodes.
+    pub fn subjects(&self) -> impl Iterator<Item = Subject> {
+        let bridges = self.bridges.keys().map(|name| Subject::bridge(name.as_str()));
+        let on_parents = self.parents.iter().flat_map(|(handle, parent)| {
+            let functions = parent.functions.iter();
+            let functions = functions.map(|function| Subject::function(handle.clone(), function.id.clone()));
+            let nodes = parent.rate_nodes.keys().map(|name| Subject::rate_node(handle.clone(), name.clone()));
+            std::iter::once(Subject::parent(handle.clone())).chain(functions).chain(nodes)
+        });
+        on_parents.chain(bridges)
     }
 
     /// Why this could not be read, if it could not.

@@ -260,7 +260,7 @@ impl Job<'_> {
 
     fn apply(&mut self, plan: &Plan, before: &State) -> Result<Outcome, CliError> {
         let told = told_to_end()?;
-        let mut lines = Lines::new(self.output.format == Format::Json);
+        let mut lines = Lines::new(self.change.log_format, self.output.format);
         let planner =
             |state: &State, record: &Record| (self.planner)(state, record).narrowed(&self.selection);
         let outcome = apply::apply(

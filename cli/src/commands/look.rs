@@ -6,7 +6,7 @@ use subdevcfg_reconciler::guard::Permissions;
 use subdevcfg_reconciler::plan::{Input, Plan, plan as plan_for};
 use subdevcfg_reconciler::record::Record;
 
-use crate::args::{self, Format, GraphFormat, Output};
+use crate::args::{self, Format, GraphFormat, Output, PlanFormat};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::machine::{self, Access};
@@ -39,7 +39,7 @@ pub struct PlanOptions<'a> {
     /// What would be allowed.
     pub permissions: Permissions<'a>,
     /// The form of the output.
-    pub format: Format,
+    pub format: PlanFormat,
 }
 
 /// Shows what an apply would do.
@@ -76,19 +76,19 @@ pub fn plan(file: &Utf8Path, options: &PlanOptions<'_>) -> Result<Exit, CliError
         sources::write_new(path, &text)
             .map_err(|source| CliError::Unwritable { path: path.to_owned(), source })?;
     }
+    let heading = Heading {
+        command: "plan",
+        file: Some(file),
+        host: &host.model.name.value,
+        machine: &words,
+        flags: options.machine,
+        part: options.part,
+    };
+    let text = || show::plan::text(&plan, &heading, options.permissions, options.all);
     match options.format {
-        Format::Json => show::print_json(&plan)?,
-        Format::Human => {
-            let heading = Heading {
-                command: "plan",
-                file: Some(file),
-                host: &host.model.name.value,
-                machine: &words,
-                flags: options.machine,
-                part: options.part,
-            };
-            show::print(&show::plan::text(&plan, &heading, options.permissions, options.all))?;
-        }
+        PlanFormat::Json => show::print_json(&plan)?,
+        PlanFormat::Human => show::print(&text())?,
+        PlanFormat::Markdown => show::print(&show::markdown::of(&text(), &heading))?,
     }
     Ok(exit_of(&plan, options.detailed_exitcode))
 }

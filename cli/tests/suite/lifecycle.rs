@@ -215,6 +215,22 @@ fn a_device_that_somebody_reloads_is_reset_and_our_own_reload_is_none() {
 }
 
 #[test]
+fn progress_for_programs_is_an_object_a_line() {
+    let host = Host::new();
+    host.write("host.kdl", &host_with("subdevice a { sf 1; }; subdevice b { sf 2 pf=1; }"));
+    let run = host.run(&["apply", "host.kdl", "--yes", "--log-format", "json"]);
+    assert_eq!(run.code, 1, "{}", run.all());
+    let lines = run.stderr.lines().filter(|line| line.starts_with('{'));
+    let events: Vec<Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+    let kinds: Vec<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    // Parent, mode, the first function, the second one that fails; then back (a stop goes with its deletion).
+    assert_eq!(kinds, [vec!["operation"; 5], vec!["undo"; 3]].concat(), "{}", run.all());
+    assert_eq!(events[2]["address"], "subdev/nic0#a");
+    assert_eq!(events[2]["operation"], 3);
+    assert_eq!(events[2]["request"]["kind"], "create");
+}
+
+#[test]
 fn one_function_that_somebody_deletes_is_drift() {
     let text = host_with("subdevice a { sf 88; }; subdevice b { sf 89; }");
     let host = Host::new();

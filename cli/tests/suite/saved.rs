@@ -106,3 +106,11 @@ fn a_plan_is_written_as_json_beside_the_text() {
     let nowhere = host.run(&["plan", "host.kdl", "--json-into", "no/such/folder.json"]);
     assert_eq!(nowhere.code, 1, "{}", nowhere.all());
 }
+
+#[test]
+fn a_plan_in_markdown_has_the_verdict_before_the_rest() {
+    let host = saved(&[]);
+    host.write("host.kdl", &host_with("subdevice a { sf 9; }"));
+    let run = host.run(&["plan", "host.kdl", "--format", "markdown"]);
+    snapshot("cli", "plan-markdown", &run.all());
+}

@@ -59,6 +59,9 @@ impl Catalogue {
         if let Some(manners) = &self.mdev {
             fact("mdev", format!("Mediated devices, {}.", self::manners(manners)));
         }
+        if let Some(resource) = &self.sf_capacity {
+            fact("sf-capacity", format!("The room for subfunctions is the resource `{resource}`."));
+        }
         for mdev_type in &self.mdev_types {
             let MdevTypeSpec { directory, name, places } = mdev_type;
             let name = name.as_ref().map(|name| format!(" (`type-name=\"{name}\"`)")).unwrap_or_default();

@@ -7,6 +7,7 @@ use super::{
     Catalogue, FunctionManners, Impact, MdevTypeSpec, ParamOwner, ParamSpec, ParamsBefore, RateManners,
     Reset, VfManners,
 };
+use crate::bundled;
 use crate::diagnostic::{Diagnostic, any_error};
 use crate::parse::parse;
 use crate::schema::Schema;
@@ -14,9 +15,6 @@ use crate::source::{SourceId, SourceMap};
 use crate::syntax::{Document, Node, Value};
 use crate::validate::{header, validate};
 use crate::values::{Cmode, ParamType, Scalar};
-
-/// Name and text of each file of `schemas/drivers/`, those written by hand before the generated ones.
-static FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/catalogues.rs"));
 
 /// Reads a text that nobody has asked for yet.
 type Reader = Box<dyn FnOnce() -> Option<Arc<Catalogue>> + Send>;
@@ -26,24 +24,25 @@ struct Bundled {
     /// The driver: the name of the file.
     driver: &'static str,
     catalogue: LazyLock<Option<Arc<Catalogue>>, Reader>,
-    text: &'static str,
+    nodes: &'static [bundled::Node],
 }
 
 /// The bundled catalogues. A test proves that each can be read, and is named as its driver.
 static BUNDLED: LazyLock<Vec<Bundled>> = LazyLock::new(|| {
-    let bundled = |&(name, text): &(&'static str, &'static str)| Bundled {
-        driver: name.trim_end_matches(".kdl"),
-        catalogue: LazyLock::new(Box::new(|| Catalogue::read(text).ok().map(Arc::new))),
-        text,
+    let bundled = |&(driver, nodes): &(&'static str, &'static [bundled::Node])| Bundled {
+        driver,
+        catalogue: LazyLock::new(Box::new(|| Catalogue::of(bundled::document(nodes)).ok().map(Arc::new))),
+        nodes,
     };
-    FILES.iter().map(bundled).collect()
+    bundled::DRIVERS.iter().map(bundled).collect()
 });
 
 impl Bundled {
     /// The catalogue, if its driver owns a bus.
     fn of_a_bus(&self) -> Option<&Arc<Catalogue>> {
         // Most own none, and need not be read to know that.
-        self.text.contains("bus=").then_some(self.catalogue.as_ref())?
+        let owns_one = ["bus", "soft-bus"].iter().any(|bus| bundled::has_property(self.nodes, "driver", bus));
+        owns_one.then_some(self.catalogue.as_ref())?
     }
 }
 
@@ -95,6 +94,15 @@ impl Catalogue {
     pub(super) fn read_as(source: SourceId, text: &str) -> Result<Self, Vec<Diagnostic>> {
         let mut diagnostics = Vec::new();
         let document = parse(source, text, &mut diagnostics);
+        Self::checked(document, diagnostics)
+    }
+
+    /// Reads a catalogue file.
+    fn of(document: Document) -> Result<Self, Vec<Diagnostic>> {
+        Self::checked(document, Vec::new())
+    }
+
+    fn checked(document: Document, mut diagnostics: Vec<Diagnostic>) -> Result<Self, Vec<Diagnostic>> {
         header(&document, Schema::catalogue(), &mut diagnostics);
         let document = validate(document, Schema::catalogue(), &mut diagnostics).document;
         if any_error(&diagnostics) { Err(diagnostics) } else { Ok(catalogue(&document)) }
@@ -115,6 +123,7 @@ fn catalogue(document: &Document) -> Catalogue {
         function_attributes: document.all("function-attribute").filter_map(function_attribute).collect(),
         netdev_needs: names("netdev-needs"),
         sf: document.all("sf").next().and_then(manners),
+        sf_capacity: document.all("sf-capacity").find_map(|node| argument(node, 0)),
         mdev: document.all("mdev").next().and_then(manners),
         reset_by_reload: names("reset-by-reload")
             .iter()
@@ -256,15 +265,15 @@ fn text<'a>(node: &'a Node, name: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Catalogue, FILES, ParamOwner};
+    use super::{Catalogue, ParamOwner, bundled};
 
     #[test]
     fn the_bundled_catalogues_can_be_read() {
         let mut drivers = Vec::new();
-        for (file, text) in FILES {
-            let catalogue = Catalogue::read(text).expect(file);
-            assert_eq!(*file, format!("{}.kdl", catalogue.driver), "a file has the name of its driver");
-            assert!(!drivers.contains(&catalogue.driver), "{file}: two catalogues of one driver");
+        for (driver, nodes) in bundled::DRIVERS {
+            let catalogue = Catalogue::of(bundled::document(nodes)).expect(driver);
+            assert_eq!(*driver, catalogue.driver, "a file has the name of its driver");
+            assert!(!drivers.contains(&catalogue.driver), "{driver}: two catalogues of one driver");
             for needed in &catalogue.netdev_needs {
                 let param =
                     catalogue.param(ParamOwner::Function, needed).expect("what netdevs need is a param");

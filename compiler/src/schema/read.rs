@@ -1,16 +1,11 @@
 //! Reading a schema file. Strict: what is not understood is an error.
 
 use super::{Kind, NodeSpec, Schema, Scope, ValueSpec};
-use crate::parse::parse;
-use crate::source::SourceMap;
-use crate::syntax::{Node, Value};
+use crate::syntax::{Document, Node, Value};
 
 /// Why a schema file cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaError {
-    /// It is not KDL.
-    #[error("not KDL: {0}")]
-    Syntax(String),
     /// A node that schemas do not have.
     #[error("unknown node `{0}`")]
     UnknownNode(String),
@@ -36,14 +31,8 @@ pub enum SchemaError {
 }
 
 impl Schema {
-    /// Reads the text of a schema file.
-    pub fn read(text: &str) -> Result<Self, SchemaError> {
-        let source = SourceMap::default().add("schema", String::new());
-        let mut diagnostics = Vec::new();
-        let document = parse(source, text, &mut diagnostics);
-        if let Some(first) = diagnostics.first() {
-            return Err(SchemaError::Syntax(first.message.clone()));
-        }
+    /// Reads a schema file.
+    pub(crate) fn of(document: &Document) -> Result<Self, SchemaError> {
         let mut schema = Self::default();
         for node in &document.nodes {
             match node.name.text.as_str() {

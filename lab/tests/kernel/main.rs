@@ -4,6 +4,7 @@
 mod bridges;
 mod conformance;
 mod convergence;
+mod counts;
 mod faults;
 mod guest;
 mod history;

@@ -1,5 +1,6 @@
 //! devlink messages as values. Unknown attributes are passed over: kernels add them. Unreadable ones are errors.
 
+use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::fmt;
 
@@ -35,6 +36,19 @@ pub struct Instance {
     pub reloads: u64,
 }
 
+/// What an instance says of its device.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Info {
+    /// The instance.
+    pub handle: Handle,
+    /// `DEVLINK_ATTR_INFO_DRIVER_NAME`.
+    pub driver: Option<String>,
+    /// `DEVLINK_ATTR_INFO_BOARD_SERIAL_NUMBER`.
+    pub board_serial: Option<String>,
+    /// The versions of what runs, by the names of Documentation/networking/devlink/devlink-info.rst (`fw`, ...).
+    pub running: BTreeMap<String, String>,
+}
+
 /// The kind of a port (`enum devlink_port_flavour`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flavour {
@@ -63,6 +77,8 @@ pub struct Port {
     pub is_ethernet: bool,
     /// Its flavour, where it has one.
     pub flavour: Option<Flavour>,
+    /// Number of a physical port (`DEVLINK_ATTR_PORT_NUMBER`).
+    pub number: Option<u32>,
     /// PF number of a PCI port.
     pub pf: Option<u16>,
     /// VF number of a VF port.
@@ -289,19 +305,48 @@ pub(super) fn recoveries(payload: &[u8]) -> Decoded<Option<(Handle, u64)>> {
     Ok((!of_port).then_some((handle, count)))
 }
 
-pub(super) fn info(payload: &[u8]) -> Decoded<(Handle, Option<String>)> {
-    let mut handle = Handle::default();
-    let mut driver = None;
+pub(super) fn info(payload: &[u8]) -> Decoded<Info> {
+    let mut found = Info::default();
     for attr in dl::OpInfoGetDo::decode_reply(payload) {
         match attr.map_err(|error| error.to_string())? {
-            Attr::BusName(name) => handle.bus = text(name)?,
-            Attr::DevName(name) => handle.device = text(name)?,
-            Attr::InfoDriverName(name) => driver = Some(text(name)?),
+            Attr::BusName(name) => found.handle.bus = text(name)?,
+            Attr::DevName(name) => found.handle.device = text(name)?,
+            Attr::InfoDriverName(name) => found.driver = Some(text(name)?),
+            Attr::InfoBoardSerialNumber(number) => found.board_serial = Some(text(number)?),
+            Attr::InfoVersionRunning(nest) => {
+                let (mut name, mut version) = (String::new(), String::new());
+                for attr in nest {
+                    match attr.map_err(|error| error.to_string())? {
+                        dl::DlInfoVersion::InfoVersionName(found) => name = text(found)?,
+                        dl::DlInfoVersion::InfoVersionValue(found) => version = text(found)?,
+                    }
+                }
+                found.running.insert(name, version);
+            }
             _ => {}
         }
     }
-    named(&handle)?;
-    Ok((handle, driver))
+    named(&found.handle)?;
+    Ok(found)
+}
+
+/// The sizes of the resources of an instance, by name, those inside others among them.
+pub(super) fn resources(payload: &[u8]) -> BTreeMap<String, u64> {
+    let mut sizes = BTreeMap::new();
+    let list = attribute(payload.get(4..).unwrap_or_default(), uapi::ATTR_RESOURCE_LIST);
+    collect_resources(list.unwrap_or_default(), &mut sizes);
+    sizes
+}
+
+fn collect_resources(list: &[u8], sizes: &mut BTreeMap<String, u64>) {
+    for (_, resource) in attributes(list).filter(|(kind, _)| *kind == uapi::ATTR_RESOURCE) {
+        let name = attribute(resource, uapi::ATTR_RESOURCE_NAME).and_then(|bytes| bytes_as_text(bytes).ok());
+        let size = attribute(resource, uapi::ATTR_RESOURCE_SIZE).and_then(|bytes| bytes.try_into().ok());
+        if let (Some(name), Some(size)) = (name, size) {
+            sizes.insert(name, u64::from_ne_bytes(size));
+        }
+        collect_resources(attribute(resource, uapi::ATTR_RESOURCE_LIST).unwrap_or_default(), sizes);
+    }
 }
 
 pub(super) fn port(payload: &[u8]) -> Decoded<Port> {
@@ -312,6 +357,7 @@ pub(super) fn port(payload: &[u8]) -> Decoded<Port> {
             Attr::DevName(name) => found.handle.device = text(name)?,
             Attr::PortIndex(index) => found.index = index,
             Attr::PortType(kind) => found.is_ethernet = kind == dl::PortType::Eth as u16,
+            Attr::PortNumber(number) => found.number = Some(number),
             Attr::PortFlavour(number) => found.flavour = Some(flavour(number)),
             Attr::PortPciPfNumber(number) => found.pf = Some(number),
             Attr::PortPciVfNumber(number) => found.vf = Some(number),

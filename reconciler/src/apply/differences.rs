@@ -17,22 +17,7 @@ fn is_kernels_name(before: &State, subject: &Subject, setting: &Setting) -> bool
 #[must_use]
 pub fn differences(before: &State, after: &State) -> Vec<String> {
     let mut found = Vec::new();
-    let subjects = |state: &State| -> BTreeSet<Subject> {
-        state
-            .parents
-            .iter()
-            .flat_map(|(handle, parent)| {
-                let functions = parent
-                    .functions
-                    .iter()
-                    .map(|function| Subject::function(handle.clone(), function.id.clone()));
-                let nodes =
-                    parent.rate_nodes.keys().map(|name| Subject::rate_node(handle.clone(), name.clone()));
-                std::iter::once(Subject::parent(handle.clone())).chain(functions).chain(nodes)
-            })
-            .chain(state.bridges.keys().map(|name| Subject::bridge(name.as_str())))
-            .collect()
-    };
+    let subjects = |state: &State| state.subjects().collect::<BTreeSet<Subject>>();
     for subject in subjects(before).union(&subjects(after)) {
         match (before.settings(subject), after.settings(subject)) {
             (Some(_), None) => found.push(format!("{subject} is gone")),

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use subdevcfg_compiler::values::{Cmode, DevlinkHandle, Scalar};
+use subdevcfg_compiler::values::{Cmode, DevlinkHandle, MacAddr, Scalar};
 use subdevcfg_netlink::conversation::Datagrams;
-use subdevcfg_netlink::devlink::{Handle, Param, Port, RateObject};
+use subdevcfg_netlink::devlink::{Flavour, Handle, Info, Param, Port, RateObject};
 use subdevcfg_netlink::route::{Link, PortVlans};
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ use super::{LiveKernel, bridge, usage, wire};
 use crate::kernel::ObserveError;
 use crate::resource::{FunctionId, Side, Subject};
 use crate::state::{
-    Eswitch, FORMAT_VERSION, Function, FunctionUser, FunctionVolatile, HostVolatile, Interface,
+    Eswitch, FORMAT_VERSION, Function, FunctionUser, FunctionVolatile, Hardware, HostVolatile, Interface,
     InterfaceVolatile, Parent, ParentVolatile, Rates, Restarts, State, Unread, Unreadable, Uplink, User,
     Volatile,
 };
@@ -29,7 +29,7 @@ const QUIET: Duration = Duration::from_millis(20);
 
 /// What the dumps said.
 struct Dumps {
-    drivers: BTreeMap<Handle, String>,
+    infos: BTreeMap<Handle, Info>,
     params: BTreeMap<Handle, Vec<Param>>,
     links: BTreeMap<u32, Link>,
     users: BTreeMap<u32, Vec<User>>,
@@ -80,8 +80,8 @@ impl<D: Datagrams> LiveKernel<D> {
             ways.extend(way.map(|way| (way, format!("your session from {peer}"))));
         }
         let mut unread = Vec::new();
-        let drivers = self.devlink.drivers();
-        let drivers = drivers.unwrap_or_else(|error| {
+        let infos = self.devlink.infos();
+        let infos = infos.unwrap_or_else(|error| {
             unread.push(Unread { what: Unreadable::Drivers, why: error.to_string() });
             Vec::new()
         });
@@ -117,7 +117,7 @@ impl<D: Datagrams> LiveKernel<D> {
         let mut dumps = Dumps {
             users: usage::users(&links, &addresses),
             vlans: self.port_vlans(&links)?,
-            drivers: drivers.into_iter().filter_map(|(handle, driver)| Some((handle, driver?))).collect(),
+            infos: infos.into_iter().map(|info| (info.handle.clone(), info)).collect(),
             params,
             links,
             leafs,
@@ -169,6 +169,22 @@ impl<D: Datagrams> LiveKernel<D> {
     }
 
     /// Four facts apart: not supported is no attributes, not permitted and busy are unread, and gone is `None`.
+    /// What a device is. What it does not tell is absent.
+    fn hardware(&mut self, handle: &Handle, info: Option<&Info>, uplink: Option<&Link>) -> Hardware {
+        let running = |info: &Info| {
+            ["fw", "fw.version", "fw.mgmt"].iter().find_map(|name| info.running.get(*name)).cloned()
+        };
+        let mut ports = self.mirror.ports_of(handle);
+        Hardware {
+            board_serial: info.and_then(|info| info.board_serial.clone()),
+            firmware: info.and_then(running),
+            pci_slot: self.sysfs.pci_slot(handle),
+            port: ports.find(|port| port.flavour == Some(Flavour::Physical)).and_then(|port| port.number),
+            permanent_mac: uplink.and_then(|link| link.permanent).map(MacAddr),
+            resources: self.devlink.resources(handle).unwrap_or_default(),
+        }
+    }
+
     /// How often the health reporters of each instance have recovered it. A driver without any is as one whose never did,
     /// and so is a kernel that does not tell.
     fn recoveries(&mut self) -> BTreeMap<Handle, u64> {
@@ -231,7 +247,7 @@ impl<D: Datagrams> LiveKernel<D> {
         let uplink = self.mirror.uplink(handle).and_then(|index| dumps.links.get(&index));
         let offload = uplink.and_then(|link| self.offload(link.index));
         Ok(Parent {
-            driver: dumps.drivers.get(handle).cloned(),
+            driver: dumps.infos.get(handle).and_then(|info| info.driver.clone()),
             without_devlink: false,
             soft: self.sysfs.soft(&name),
             uplink: uplink.map(|link| Uplink {
@@ -249,6 +265,7 @@ impl<D: Datagrams> LiveKernel<D> {
                 uplink: uplink.map(|link| link.name.clone()),
                 offload_is_fixed: offload.is_some_and(|offload| !offload.changeable),
                 users: uplink.and_then(|link| dumps.users.get(&link.index)).cloned().unwrap_or_default(),
+                hardware: self.hardware(handle, dumps.infos.get(handle), uplink),
                 restarts: Some(Restarts {
                     reloads: self.mirror.reloads(handle),
                     recoveries: dumps.recoveries.get(handle).copied().unwrap_or_default(),

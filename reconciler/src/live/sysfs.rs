@@ -9,6 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use nix::errno::Errno;
 use subdevcfg_compiler::catalogue::Catalogue;
 use subdevcfg_compiler::values::DevlinkHandle;
+use subdevcfg_netlink::devlink::Handle;
 use uuid::Uuid;
 
 use crate::kernel::{ObserveError, RequestError};
@@ -53,6 +54,18 @@ impl Sysfs {
     /// `uname -r`.
     pub fn kernel_release(&self) -> Result<String, ObserveError> {
         self.required("proc/sys/kernel/osrelease")
+    }
+
+    /// The slot that a PCI device is in: the one whose `address` is the device's without its function
+    /// (`address_read_file` of drivers/pci/slot.c).
+    pub fn pci_slot(&self, handle: &Handle) -> Option<String> {
+        let (device, _) = handle.device.rsplit_once('.').filter(|_| handle.bus == "pci")?;
+        let slots = self.root.join("sys/bus/pci/slots").read_dir_utf8().ok()?;
+        let is_it = |slot: &Utf8PathBuf| {
+            fs::read_to_string(slot.join("address")).is_ok_and(|address| address.trim() == device)
+        };
+        let slot = slots.filter_map(Result::ok).map(camino::Utf8DirEntry::into_path).find(is_it)?;
+        slot.file_name().map(str::to_owned)
     }
 
     /// Another one after each boot.

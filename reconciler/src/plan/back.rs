@@ -9,12 +9,12 @@ use subdevcfg_compiler::values::DevlinkHandle;
 use super::removal::catalogue;
 use super::{Input, NoteKind, Plan, bookkeeping, bridges, lane, mdev, parent, removal};
 use crate::desired::{
-    Desired, DesiredBridge, DesiredFunction, DesiredParent, DesiredRateNode, LeftToOthers, Wanted,
+    Desired, DesiredBridge, DesiredFunction, DesiredParent, DesiredRateNode, LeftToOthers, Required, Wanted,
 };
 use crate::history::Past;
 use crate::reason::Reason;
 use crate::record::Record;
-use crate::resource::{Settings, Subject};
+use crate::resource::{Setting, Settings, Side, Subject};
 use crate::state::{Bridge, Function, Parent, State};
 
 /// Works out the plan that undoes a past apply. Of `input.desired`, only what is known of drivers counts.
@@ -114,6 +114,8 @@ impl Way<'_> {
             wanted: self.wanted(wanted),
             rate_nodes: self.rate_nodes(handle, before),
             functions: self.functions(handle, before),
+            wants: None,
+            required: Required::default(),
             subject,
             address,
         })
@@ -147,7 +149,9 @@ impl Way<'_> {
         // Of another type it is made again, with all that it had.
         let same = after.filter(|after| after.mdev_type == function.mdev_type);
         let settings = with_the_unseen(&self.past.record, &subject, function);
-        let after = same.map(|after| with_the_unseen(self.input.record, &subject, after));
+        let unseen = same.map(|after| with_the_unseen(self.input.record, &subject, after));
+        let mut wanted = changed(&settings, unseen.as_ref());
+        wanted.extend(same.into_iter().flat_map(|after| self.names_of_the_kernel(function, after)));
         DesiredFunction {
             address: self.address(&subject),
             id: function.id.clone(),
@@ -156,8 +160,38 @@ impl Way<'_> {
             active: function.active,
             protect: self.past.record.protected.contains_key(&subject),
             left: LeftToOthers::default(),
-            wanted: self.wanted(changed(&settings, after.as_ref())),
+            wanted: self.wanted(wanted),
             subject,
+        }
+    }
+
+    /// The names that the kernel had given to interfaces that have another one since, as far as they are free or become
+    /// free by what goes.
+    fn names_of_the_kernel(&self, before: &Function, after: &Function) -> Vec<Setting> {
+        let name = |side| {
+            let before = before.interface(side).filter(|interface| interface.name.is_none())?;
+            after.interface(side)?.name.as_ref()?;
+            let name = &before.volatile.0.name;
+            name.parse().ok().filter(|_| !self.stays_taken(name)).map(|name| Setting::Name(side, name))
+        };
+        Side::ALL.into_iter().filter_map(name).collect()
+    }
+
+    /// Whether somebody has this name who stays.
+    fn stays_taken(&self, name: &str) -> bool {
+        let parents = self.input.state.parents.iter();
+        let mut functions =
+            parents.flat_map(|(handle, parent)| parent.functions.iter().map(move |it| (handle, it)));
+        let has_it = |function: &Function, side| {
+            function.interface(side).is_some_and(|interface| interface.volatile.0.name == name)
+        };
+        let holder = functions.find(|(_, function)| Side::ALL.into_iter().any(|side| has_it(function, side)));
+        match holder {
+            Some((handle, function)) => {
+                let before = self.past.before.parents.get(handle);
+                before.and_then(|parent| parent.function(&function.id)).is_some()
+            }
+            None => self.input.state.volatile.0.interface_names.iter().any(|known| known == name),
         }
     }
 

@@ -9,7 +9,7 @@ use subdevcfg_compiler::values::{EswitchMode, Scalar};
 use super::function::{self, Context};
 use super::lane::{Draft, Lane, Step};
 use super::places::{self, Place};
-use super::{Action, NoteKind, Reversible, Swept, bookkeeping, changes, mdev, rates, uplink};
+use super::{Action, NoteKind, Reversible, Swept, bookkeeping, changes, found, mdev, rates, require, uplink};
 use crate::desired::{DesiredFunction, DesiredParent};
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
@@ -26,6 +26,10 @@ pub(super) fn plan(draft: &mut Draft<'_>, desired: &DesiredParent) {
         return;
     }
     let origin = state.parents.get(handle);
+    if found::tell_of_unplaced(draft, desired) {
+        return;
+    }
+    require::check(draft, desired, origin);
     if origin.is_none() && desired.create.is_none() {
         draft.note(NoteKind::Deferred, &desired.address, "no such devlink instance or mdev parent is there");
         return;

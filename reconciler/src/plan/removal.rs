@@ -8,7 +8,7 @@ use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMo
 
 use super::function::{self, Context};
 use super::lane::{Draft, Lane, Step};
-use super::{Input, NoteKind, Reversible, bridges, changes, mdev, rates};
+use super::{Input, NoteKind, Reversible, bridges, changes, mdev, places, rates};
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
 use crate::resource::{Setting, Settings, Subject};
@@ -113,6 +113,7 @@ pub(super) fn destroy_parent(
         let used = parent.functions.iter().any(|function| function.active) || parent.volatile.0.uplink_up;
         step.impact = if used { rules::PARENT } else { Impact::None };
         step.undo = restore_parent(&input, &subject, catalogue);
+        step.frees = parent.functions.iter().flat_map(|it| places::of_function(handle, it)).collect();
         lane.parent.push(step);
         draft.change(changes::between(&subject, address, Some(&parent.settings()), None, reason));
         return lane;

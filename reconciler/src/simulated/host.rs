@@ -15,7 +15,7 @@ use crate::kernel::{DeviceAttributes, Effect};
 use crate::record::Record;
 use crate::resource::{Capability, FunctionId, Side, Subject};
 use crate::state::{
-    Eswitch, FORMAT_VERSION, Function, FunctionUser, FunctionVolatile, HostVolatile, Interface,
+    Eswitch, FORMAT_VERSION, Function, FunctionUser, FunctionVolatile, Hardware, HostVolatile, Interface,
     InterfaceVolatile, Lifeline, MdevType, Parent, ParentVolatile, Rates, Restarts, SoftSpec, State, Uplink,
     User, Volatile,
 };
@@ -104,6 +104,9 @@ pub(super) struct SimulatedParent {
     /// How often it has started anew; a reset that nobody asked for is made by writing this file.
     #[serde(default)]
     pub restarts: Restarts,
+    /// What the device is, as somebody has written it into the file; the pool is a resource as in `kmod/health.c`.
+    #[serde(default)]
+    pub hardware: Hardware,
 }
 
 /// A function with both of its interfaces and its instance's parameters.
@@ -293,12 +296,19 @@ impl SimulatedParent {
             // Port 0 is the uplink.
             next_port_index: 1,
             restarts: Restarts::default(),
+            hardware: Hardware::default(),
         }
     }
 
     /// The MTU limit of interfaces that are made from now on.
     pub fn max_mtu(&self) -> u32 {
         u32::try_from(self.params.number("max_mtu")).unwrap_or(u32::MAX)
+    }
+
+    fn hardware(&self) -> Hardware {
+        let mut hardware = self.hardware.clone();
+        hardware.resources.insert("subdevices".to_owned(), self.capacity.into());
+        hardware
     }
 
     /// Places of the pool that are taken.
@@ -349,6 +359,7 @@ impl SimulatedParent {
                 offload_is_fixed: self.uplink.is_some(),
                 users: self.uplink.as_ref().map(|uplink| uplink.users.clone()).unwrap_or_default(),
                 restarts: Some(self.restarts),
+                hardware: self.hardware(),
             }),
         }
     }

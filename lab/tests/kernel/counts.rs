@@ -1,0 +1,94 @@
+//! How much is said to the kernel: counted, for time is not to be relied on.
+
+use std::sync::{Arc, Mutex};
+
+use subdevcfg_netlink::devlink::{Devlink, Events, Handle};
+use subdevcfg_netlink::recording::{Recorder, Recording};
+use subdevcfg_netlink::route::Route;
+use subdevcfg_netlink::socket::{Protocol, Socket};
+use subdevcfg_reconciler::kernel::Kernel as _;
+use subdevcfg_reconciler::live::LiveKernel;
+
+use crate::guest::{apply, destroy, fresh, host_file, sh};
+
+fn host(functions: usize) -> &'static str {
+    host_file(&format!(
+        "subdevcfg version=1\nhost \"*\"\ndevice \"subdev/nic0\" {{ create max-subdevices=256; eswitch mode=switchdev; \
+         rate-node gold tx-max=\"2Gbit\"; repeat {functions} as=i from=1 {{ subdevice \"s${{i}}\" {{ sf $i; \
+         rate tx-max=\"1Gbit\" parent=gold; }}; subdevice \"m${{i}}\" {{ mdev type=eth; }} }} }}\n"
+    ))
+}
+
+fn recorder(protocol: Protocol, written: &Arc<Mutex<Recording>>) -> Recorder<Socket> {
+    Recorder::new(Socket::open(protocol).unwrap(), Arc::clone(written))
+}
+
+/// How many messages one observation sends.
+fn messages_of_an_observation() -> usize {
+    let written = Arc::default();
+    let devlink = Devlink::new(recorder(Protocol::Generic, &written)).unwrap();
+    let route = Route::new(recorder(Protocol::Route, &written));
+    let events = Events::new(recorder(Protocol::Generic, &written));
+    let mut kernel = LiveKernel::new(devlink, route, events, "/");
+    kernel.observe().unwrap();
+    let before = written.lock().unwrap().sent();
+    kernel.observe().unwrap();
+    let after = written.lock().unwrap().sent();
+    after - before
+}
+
+#[test]
+fn an_observation_sends_as_many_messages_for_many_functions_as_for_few() {
+    fresh();
+    apply(host(1));
+    let few = messages_of_an_observation();
+    apply(host(30));
+    assert_eq!(messages_of_an_observation(), few);
+    assert!(few <= 12, "{few} messages");
+    destroy();
+}
+
+/// Writes down what the tests of the netlink crate replay, when it is told to:
+///
+/// ```text
+/// . lab/lab.sh; . lab/cargo-env.sh; export SUBDEVCFG_KERNEL=6.12
+/// CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER=$PWD/lab/runner cargo test -p subdevcfg-lab \
+///     --target x86_64-unknown-linux-gnu -- --ignored --nocapture recorded >recorded
+/// sed -n 's/^devlink: //p' recorded >netlink/tests/recordings/6.12.devlink.txt
+/// sed -n 's/^route: //p' recorded >netlink/tests/recordings/6.12.route.txt
+/// ```
+#[test]
+#[ignore = "it makes the recordings anew"]
+fn recorded() {
+    fresh();
+    apply(host(2));
+    sh(
+        "ip address add 10.7.0.1/24 dev lo && ip link add br0 type bridge && ip link add veth0 type veth peer name veth1",
+    );
+    sh("ip link set veth0 master br0 && ip link set veth0 up && ip address add 10.8.0.1/24 dev veth1");
+    sh("ip link set veth1 up && ip route add default via 10.8.0.9 dev veth1");
+    let written = Arc::default();
+    let nic0 = Handle { bus: "subdev".to_owned(), device: "nic0".to_owned() };
+    let mut devlink = Devlink::new(recorder(Protocol::Generic, &written)).unwrap();
+    devlink.instances().unwrap();
+    devlink.ports().unwrap();
+    devlink.params().unwrap();
+    devlink.rates().unwrap();
+    devlink.infos().unwrap();
+    devlink.recoveries().unwrap();
+    devlink.eswitch(&nic0).unwrap();
+    devlink.resources(&nic0).unwrap();
+    for line in written.lock().unwrap().to_text().lines() {
+        println!("devlink: {line}");
+    }
+    let written = Arc::default();
+    let mut route = Route::new(recorder(Protocol::Route, &written));
+    route.links().unwrap();
+    route.addresses().unwrap();
+    route.default_routes().unwrap();
+    for line in written.lock().unwrap().to_text().lines() {
+        println!("route: {line}");
+    }
+    sh("ip route del default; ip link del veth0; ip link del br0; ip address del 10.7.0.1/24 dev lo");
+    destroy();
+}
