@@ -414,12 +414,14 @@ impl State {
 
     /// Everything that has attributes: parents, their functions, their rate nodes.
     pub fn subjects(&self) -> impl Iterator<Item = Subject> {
-        self.parents.iter().flat_map(|(handle, parent)| {
+        let bridges = self.bridges.keys().map(|name| Subject::bridge(name.as_str()));
+        let on_parents = self.parents.iter().flat_map(|(handle, parent)| {
             let functions = parent.functions.iter();
             let functions = functions.map(|function| Subject::function(handle.clone(), function.id.clone()));
             let nodes = parent.rate_nodes.keys().map(|name| Subject::rate_node(handle.clone(), name.clone()));
             std::iter::once(Subject::parent(handle.clone())).chain(functions).chain(nodes)
-        })
+        });
+        on_parents.chain(bridges)
     }
 
     /// Why this could not be read, if it could not.
