@@ -220,24 +220,25 @@ pub(super) fn is_ours(input: &Input<'_>, name: &str) -> bool {
         || input.desired.bridges.iter().any(|bridge| bridge.subject == subject)
 }
 
-/// The bridge that a request makes something a port of; `Some(None)` is none.
-pub(super) fn joins(request: &Request) -> Option<Option<&str>> {
+/// The bridge that a request makes something a port of.
+pub(super) fn joins(request: &Request) -> Option<&str> {
     match request {
-        Request::Set { setting: Setting::Bridge(bridge), .. } => {
-            Some(bridge.as_ref().map(|name| name.as_str()))
-        }
+        Request::Set { setting: Setting::Bridge(Some(bridge)), .. } => Some(bridge.as_str()),
         _ => None,
     }
+}
+
+/// Whether a request takes a port out of this bridge: into another one, or into none.
+pub(super) fn leaves(request: &Request, bridge: &str) -> bool {
+    matches!(request, Request::Set { setting: Setting::Bridge(_), .. }) && joins(request) != Some(bridge)
 }
 
 /// The VLANs that have to be written: a port that comes to another bridge begins with those that the bridge gives.
 pub(super) fn vlans_to_write<'t>(target: &'t Target, now: &Now, moves: bool) -> Option<&'t Setting> {
     let Some(Setting::Bridge(Some(_))) = target.settings.get(&Attribute::Bridge) else { return None };
     let fresh = Setting::Vlans(Vlans::of_new_port());
-    target.settings.get(&Attribute::Vlans).filter(|vlans| match moves {
-        true => **vlans != fresh,
-        false => !now.settings.has(vlans),
-    })
+    let differs = |vlans: &Setting| if moves { *vlans != fresh } else { !now.settings.has(vlans) };
+    target.settings.get(&Attribute::Vlans).filter(|vlans| differs(vlans))
 }
 
 impl Context<'_> {

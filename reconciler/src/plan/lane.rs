@@ -154,7 +154,7 @@ impl<'a> Draft<'a> {
                 .any(|port| *port == of || (takes_others(&operation.request) && port.parent == of.parent));
             let goes =
                 matches!(operation.request, Request::Delete { .. }) || takes_others(&operation.request);
-            is_port && (goes || bridges::joins(&operation.request).is_some_and(|to| to != Some(bridge)))
+            is_port && (goes || bridges::leaves(&operation.request, bridge))
         };
         let mut found = BTreeMap::new();
         for operation in self.operations.iter().filter(leaves) {
@@ -168,8 +168,7 @@ impl<'a> Draft<'a> {
         // Taken away and made again, it is in the same bridge perhaps.
         let returns = |port: &Subject| {
             self.operations.iter().any(|operation| {
-                operation.request.subject() == *port
-                    && bridges::joins(&operation.request) == Some(Some(bridge))
+                operation.request.subject() == *port && bridges::joins(&operation.request) == Some(bridge)
             })
         };
         found.retain(|port, _| !returns(port));
@@ -221,7 +220,7 @@ impl<'a> Draft<'a> {
                 found.map(|(_, _, id)| *id)
             });
             stages.push((step.stage, subject, id));
-            if let Some(Some(bridge)) = bridges::joins(&step.request) {
+            if let Some(bridge) = bridges::joins(&step.request) {
                 after.extend(self.bridges.get(bridge));
             }
             self.frees.push(step.frees);

@@ -143,7 +143,7 @@ impl Attribute {
     #[must_use]
     pub const fn needs_devlink(&self) -> bool {
         match self {
-            Self::Device(..) | Self::VlanFiltering => false,
+            Self::Device(..) | Self::VlanFiltering | Self::Vfs | Self::Bind | Self::Legacy(_) => false,
             Self::EswitchMode
             | Self::InlineMode
             | Self::EncapMode
@@ -162,7 +162,6 @@ impl Attribute {
             | Self::Name(_)
             | Self::Mtu(_)
             | Self::Up(_) => true,
-            Self::Vfs | Self::Bind | Self::Legacy(_) => false,
         }
     }
 

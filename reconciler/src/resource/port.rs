@@ -42,7 +42,7 @@ impl From<Vlans> for Vec<Entry> {
 }
 
 impl Vlans {
-    /// What a new port has: VLAN 1, without a tag (`br_vlan_init` and `nbp_vlan_init` in net/bridge/br_vlan.c).
+    /// What a new port has: VLAN 1, without a tag (`br_vlan_init` and `nbp_vlan_init` in `net/bridge/br_vlan.c`).
     #[must_use]
     pub fn of_new_port() -> Self {
         Self(BTreeMap::from([(1, VlanFlags { pvid: true, untagged: true })]))

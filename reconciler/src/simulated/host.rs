@@ -388,7 +388,6 @@ impl SimulatedParent {
                 users: self.uplink.as_ref().map(|uplink| uplink.users.clone()).unwrap_or_default(),
                 restarts: Some(self.restarts),
                 hardware: self.hardware(),
-                ..ParentVolatile::default()
             }),
         }
     }
