@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use subdevcfg_netlink::devlink::{Devlink, Events, Handle};
+use subdevcfg_netlink::ethtool::Ethtool;
 use subdevcfg_netlink::recording::{Recorder, Recording};
 use subdevcfg_netlink::route::Route;
 use subdevcfg_netlink::socket::{Protocol, Socket};
@@ -29,7 +30,8 @@ fn messages_of_an_observation() -> usize {
     let devlink = Devlink::new(recorder(Protocol::Generic, &written)).unwrap();
     let route = Route::new(recorder(Protocol::Route, &written));
     let events = Events::new(recorder(Protocol::Generic, &written));
-    let mut kernel = LiveKernel::new(devlink, route, events, "/");
+    let ethtool = Ethtool::new(recorder(Protocol::Generic, &written));
+    let mut kernel = LiveKernel::new(devlink, route, events, ethtool, "/");
     kernel.observe().unwrap();
     let before = written.lock().unwrap().sent();
     kernel.observe().unwrap();
