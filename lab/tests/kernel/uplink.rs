@@ -49,9 +49,11 @@ fn an_uplink_under_the_default_route_is_disturbed_only_by_name() {
     let refused = subdevcfg(&["apply", file, "--yes", "--allow", "parent-wide"]).expect(3);
     assert!(refused.stdout.contains("--allow-lifeline subdev/nic0"), "{}", refused.all());
     assert_eq!(shown().1, 1500);
-    let allowed = ["--allow-lifeline", "subdev/nic0", "--allow-in-use", "subdev/nic0"];
+    let allowed =
+        ["--allow-lifeline", "subdev/nic0", "--allow-in-use", "subdev/nic0", "--confirm-within", "60s"];
     subdevcfg(&[&["apply", file, "--yes", "--allow", "parent-wide"][..], &allowed].concat()).expect(0);
     assert_eq!(shown().1, 1600);
+    subdevcfg(&["confirm"]).expect(0);
     sh(&format!("ip route del default; ip addr flush dev {name}"));
     destroy();
 }
