@@ -233,6 +233,7 @@ fn port_text((bridge, vlans): (u8, Option<u8>)) -> String {
 }
 
 /// The bridges that a host has: those that it has ports of, and sometimes the others.
+#[expect(clippy::option_option, reason = "whether there is one, and what is said of it")]
 fn bridge_text(parents: &[Option<Parent>], bridges: &[Option<Option<bool>>]) -> String {
     let functions = parents.iter().flatten().flat_map(|parent| parent.functions.iter().flatten());
     let used: Vec<u8> = functions.filter_map(|function| Some(function.port?.0)).collect();
