@@ -14,6 +14,7 @@ use subdevcfg_reconciler::described::described;
 use subdevcfg_reconciler::kernel::{Kernel as _, Request};
 use subdevcfg_reconciler::plan::{Input, Operation, Plan, Selection, plan};
 use subdevcfg_reconciler::resource::Setting;
+use subdevcfg_reconciler::state::State;
 use support::{Host, Kill, desired};
 
 #[derive(Debug, Clone)]
@@ -278,6 +279,14 @@ fn release() -> impl Strategy<Value = &'static str> {
     prop_oneof![Just("6.1.0"), Just("6.12.0")]
 }
 
+/// What differs, but for names that were the kernel's before: an undo does not give them back.
+fn but_for_names(before: &State, after: &State) -> Vec<String> {
+    let is_name = |sentence: &String| {
+        ["netdev name is", "representor name is"].iter().any(|name| sentence.contains(name))
+    };
+    differences(before, after).into_iter().filter(|sentence| !is_name(sentence)).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, max_global_rejects: 4000, ..ProptestConfig::default() })]
 
@@ -423,7 +432,7 @@ proptest! {
         let Outcome::Converged(after) = host.apply(&wanted) else { unreachable!() };
         let outcome = host.undo(&before, &wanted, Some(*after));
         prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
-        prop_assert_eq!(differences(&before.state(), &host.state()), Vec::<String>::new());
+        prop_assert_eq!(but_for_names(&before.state(), &host.state()), Vec::<String>::new());
         prop_assert_eq!(&host.record, &before.record);
     }
 
@@ -440,7 +449,7 @@ proptest! {
         host.apply_and_be_killed(&wanted, None, Kill { at: at.index(operations) + 1, after });
         let outcome = host.undo(&before, &wanted, None);
         prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
-        prop_assert_eq!(differences(&before.state(), &host.state()), Vec::<String>::new());
+        prop_assert_eq!(but_for_names(&before.state(), &host.state()), Vec::<String>::new());
         prop_assert_eq!(&host.record, &before.record);
     }
 
@@ -461,7 +470,9 @@ proptest! {
             // That a written value waits for a reload is not to be seen in the kernel's state.
             // What an attribute of a new mediated device is, nobody knows before, and some nobody can read at all.
             let is_attr = matches!(left_out.request, Request::Set { setting: Setting::Device { .. }, .. });
-            if stops || is_attr || matches!(left_out.request, Request::Reload { .. }) {
+            // A port leaves its bridge before the bridge goes, so that an undo brings both back.
+            let leaves = matches!(left_out.request, Request::Set { setting: Setting::Bridge(None), .. });
+            if stops || is_attr || leaves || matches!(left_out.request, Request::Reload { .. }) {
                 continue;
             }
             let mut kernel = host.kernel.clone();

@@ -14,7 +14,7 @@ use crate::desired::{
 use crate::history::Past;
 use crate::reason::Reason;
 use crate::record::Record;
-use crate::resource::{Setting, Settings, Side, Subject};
+use crate::resource::{Settings, Subject};
 use crate::state::{Bridge, Function, Parent, State};
 
 /// Works out the plan that undoes a past apply. Of `input.desired`, only what is known of drivers counts.
@@ -150,8 +150,8 @@ impl Way<'_> {
         let same = after.filter(|after| after.mdev_type == function.mdev_type);
         let settings = with_the_unseen(&self.past.record, &subject, function);
         let settings_after = same.map(|after| with_the_unseen(self.input.record, &subject, after));
-        let mut wanted = changed(&settings, settings_after.as_ref());
-        wanted.extend(same.into_iter().flat_map(|after| self.names_of_the_kernel(function, after)));
+        // A name that the kernel had chosen is not among them: by now it may give it to what is made again.
+        let wanted = changed(&settings, settings_after.as_ref());
         DesiredFunction {
             address: self.address(&subject),
             id: function.id.clone(),
@@ -162,36 +162,6 @@ impl Way<'_> {
             left: LeftToOthers::default(),
             wanted: self.wanted(wanted),
             subject,
-        }
-    }
-
-    /// The names that the kernel had given to interfaces that have another one since, as far as they are free or become
-    /// free by what goes.
-    fn names_of_the_kernel(&self, before: &Function, after: &Function) -> Vec<Setting> {
-        let name = |side| {
-            let before = before.interface(side).filter(|interface| interface.name.is_none())?;
-            after.interface(side)?.name.as_ref()?;
-            let name = &before.volatile.0.name;
-            name.parse().ok().filter(|_| !self.stays_taken(name)).map(|name| Setting::Name(side, name))
-        };
-        Side::ALL.into_iter().filter_map(name).collect()
-    }
-
-    /// Whether somebody has this name who stays.
-    fn stays_taken(&self, name: &str) -> bool {
-        let parents = self.input.state.parents.iter();
-        let mut functions =
-            parents.flat_map(|(handle, parent)| parent.functions.iter().map(move |it| (handle, it)));
-        let has_it = |function: &Function, side| {
-            function.interface(side).is_some_and(|interface| interface.volatile.0.name == name)
-        };
-        let holder = functions.find(|(_, function)| Side::ALL.into_iter().any(|side| has_it(function, side)));
-        match holder {
-            Some((handle, function)) => {
-                let before = self.past.before.parents.get(handle);
-                before.and_then(|parent| parent.function(&function.id)).is_some()
-            }
-            None => self.input.state.volatile.0.interface_names.iter().any(|known| known == name),
         }
     }
 

@@ -13,9 +13,7 @@ impl Planner<'_, '_> {
             let Setting::Name(side, name) = setting else { continue };
             let own = origin.and_then(|origin| origin.interface(*side));
             let has_it = own.is_some_and(|own| own.volatile.0.name == name.as_str());
-            // An undo gives back what the kernel had given.
-            let is_of_a_file = desired.wanted.why(&setting.attribute()).source.is_some();
-            if !has_it && is_of_a_file && is_the_kernels(name.as_str()) {
+            if !has_it && is_the_kernels(name.as_str()) {
                 let text =
                     format!("the kernel gives names like {name} to new interfaces itself: choose another");
                 self.draft.refuse(&desired.address, text);

@@ -161,7 +161,8 @@ impl<'a> Draft<'a> {
             let of = operation.request.subject();
             for port in ports.values() {
                 if *port == of || (takes_others(&operation.request) && port.parent == of.parent) {
-                    found.insert(port.clone(), operation.id);
+                    // The first is enough: what else takes it away comes too late.
+                    found.entry(port.clone()).or_insert(operation.id);
                 }
             }
         }
