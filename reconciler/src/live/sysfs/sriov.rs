@@ -157,8 +157,19 @@ impl Sysfs {
     }
 
     /// Unbinds a device from its driver. While somebody has it open through VFIO, that does not return.
+    /// A driver that let go by itself meanwhile, as one does whose probe failed late, has done what is asked for.
     pub fn unbind(&self, address: &DevlinkHandle) -> Result<(), RequestError> {
-        self.write_within(&device_file(address, "driver/unbind"), address.device(), WRITE_DEADLINE)
+        let answer =
+            self.write_within(&device_file(address, "driver/unbind"), address.device(), WRITE_DEADLINE);
+        let there = |file: &str| self.root.join(device_file(address, file)).exists();
+        match answer {
+            Err(RequestError::Refused { errno: Errno::ENOENT | Errno::ENODEV, .. })
+                if there("") && !there("driver") =>
+            {
+                Ok(())
+            }
+            answer => answer,
+        }
     }
 }
 

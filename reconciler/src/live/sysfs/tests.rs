@@ -157,3 +157,17 @@ fn who_has_a_group_or_a_device_open_is_found_and_what_cannot_be_seen_counts_as_o
     tree.file("proc/15/fd", "");
     assert_eq!(users(), [VfioUser::Unknown]);
 }
+
+#[test]
+fn a_driver_that_has_let_go_by_itself_is_unbound() {
+    let tree = Tree::new();
+    // No `driver`: the file to write to is not there.
+    tree.sysfs().unbind(&vf()).unwrap();
+    // A device that is gone is another matter.
+    let gone = DevlinkHandle::new("pci", "0000:01:00.7");
+    let error = tree.sysfs().unbind(&gone).unwrap_err();
+    assert!(matches!(error, RequestError::Refused { errno: Errno::ENOENT, .. }), "{error}");
+    // And so is a driver that is there and does not let go.
+    fs::create_dir_all(tree.root.join(format!("{DEVICES}/0000:01:00.1/driver"))).unwrap();
+    assert!(tree.sysfs().unbind(&vf()).is_err());
+}
