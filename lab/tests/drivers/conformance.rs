@@ -1,55 +1,20 @@
 //! The simulated netdevsim against the real one: the same random requests to both, and after each the same answer and the
 //! same configuration.
 
-use std::collections::BTreeMap;
-
-use nix::errno::Errno;
-use similar::TextDiff;
 use subdevcfg_compiler::values::{
     Cmode, DevlinkHandle, EswitchMode, LinkState, MacAddr, Rate, Scalar, VlanProtocol,
 };
-use subdevcfg_reconciler::kernel::{Kernel, Request, RequestError};
-use subdevcfg_reconciler::live::LiveKernel;
+use subdevcfg_reconciler::kernel::Request;
 use subdevcfg_reconciler::resource::{FunctionId, LegacySetting, Setting, Side, Subject};
 use subdevcfg_reconciler::simulated::SimulatedHost;
 use subdevcfg_reconciler::state::Parent;
 
-use crate::guest::{on_the_debug_kernel, sh};
+use crate::comparison::{Comparison, pick};
+use crate::guest::sh;
 use crate::netdevsim::fresh;
 
 /// Requests of one row, from a new device on.
 const ROW: usize = 120;
-/// Rows of a run.
-const ROWS: u64 = 8;
-/// Distinct pairs of request and answer that the seeds reach; a change that reaches fewer tests less.
-const PAIRS: usize = 40;
-
-/// What a kernel said to a request, as far as both kernels can say the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
-    Done,
-    Refused(Errno),
-    /// There is no such object: the kernel says it by errno, the live kernel without asking it.
-    Absent,
-    Other,
-}
-
-impl From<Result<(), RequestError>> for Answer {
-    fn from(result: Result<(), RequestError>) -> Self {
-        match result {
-            Ok(()) => Self::Done,
-            Err(RequestError::Vanished(_) | RequestError::Refused { errno: Errno::ENODEV, .. }) => {
-                Self::Absent
-            }
-            Err(RequestError::Refused { errno, .. }) => Self::Refused(errno),
-            Err(_) => Self::Other,
-        }
-    }
-}
-
-fn pick<T: Clone>(random: &mut fastrand::Rng, of: &[T]) -> T {
-    of[random.usize(..of.len())].clone()
-}
 
 fn nsim() -> DevlinkHandle {
     DevlinkHandle::new("netdevsim", "netdevsim1")
@@ -139,8 +104,10 @@ fn request(random: &mut fastrand::Rng) -> Request {
     }
 }
 
-/// The answers that each kind of request got.
-type Reached = BTreeMap<String, Vec<Answer>>;
+fn row(seed: u64) -> Vec<Request> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    (0..ROW).map(|_| request(&mut random)).collect()
+}
 
 fn kind(request: &Request) -> String {
     match request {
@@ -152,72 +119,20 @@ fn kind(request: &Request) -> String {
     }
 }
 
-/// Sends requests to both kernels, on a new device; the first difference, if there is one.
-fn compare(requests: &[Request], reached: &mut Reached) -> Result<(), String> {
-    fresh();
-    let mut live = LiveKernel::open().unwrap();
-    let mut simulated = SimulatedHost::new(sh("uname -r"));
-    simulated.add_netdevsim(1);
-    for (at, request) in requests.iter().enumerate() {
-        let answers: (Answer, Answer) = (live.perform(request).into(), simulated.perform(request).into());
-        let known = reached.entry(kind(request)).or_default();
-        if !known.contains(&answers.0) {
-            known.push(answers.0);
-        }
-        if answers.0 != answers.1 {
-            return Err(format!(
-                "{at}: {request}: the kernel says {:?}, the model {:?}",
-                answers.0, answers.1
-            ));
-        }
-        let (seen, modelled) = (live.observe().unwrap(), simulated.state());
-        // The model has no uplink here: no request is about it.
-        let seen = Parent { uplink: None, ..seen.parents[&nsim()].clone() };
-        let modelled = modelled.parents[&nsim()].clone();
-        if seen != modelled {
-            let (seen, modelled) = (format!("{seen:#?}"), format!("{modelled:#?}"));
-            let difference =
-                TextDiff::from_lines(&seen, &modelled).unified_diff().header("kernel", "model").to_string();
-            return Err(format!("{at}: after {request} they differ:\n{difference}"));
-        }
-    }
-    Ok(())
-}
-
-/// The shortest row that still shows a difference, found by leaving out one request after the other.
-fn shrunk(mut requests: Vec<Request>) -> (Vec<Request>, String) {
-    let mut ignored = Reached::new();
-    let mut difference = compare(&requests, &mut ignored).unwrap_err();
-    let mut at = requests.len();
-    while at > 0 {
-        at -= 1;
-        let mut shorter = requests.clone();
-        shorter.remove(at);
-        if let Err(other) = compare(&shorter, &mut ignored) {
-            (requests, difference) = (shorter, other);
-        }
-    }
-    (requests, difference)
-}
-
 #[test]
 fn the_simulated_netdevsim_answers_as_the_real_one() {
-    let mut reached = Reached::new();
-    let rows = if on_the_debug_kernel() { 1 } else { ROWS };
-    for seed in 0..rows {
-        let mut random = fastrand::Rng::with_seed(seed);
-        let requests: Vec<Request> = (0..ROW).map(|_| request(&mut random)).collect();
-        if compare(&requests, &mut reached).is_err() {
-            let (requests, difference) = shrunk(requests);
-            let rows: Vec<String> = requests.iter().map(ToString::to_string).collect();
-            panic!("seed {seed}: {difference}\nby these requests:\n{}", rows.join("\n"));
-        }
-    }
-    let pairs: usize = reached.values().map(Vec::len).sum();
-    println!("{pairs} pairs of request and answer:");
-    for (request, answers) in &reached {
-        println!("  {request}: {answers:?}");
-    }
-    assert!(pairs >= PAIRS || rows < ROWS, "{pairs} pairs are fewer than {PAIRS}");
-    fresh();
+    let comparison = Comparison {
+        begin: || {
+            fresh();
+            let mut simulated = SimulatedHost::new(sh("uname -r"));
+            simulated.add_netdevsim(1);
+            simulated
+        },
+        // The model has no uplink here: no request is about it.
+        part: |state| Parent { uplink: None, ..state.parents[&nsim()].clone() },
+        kind,
+        rows: 8,
+        pairs: 40,
+    };
+    comparison.run(row);
 }

@@ -1,52 +1,17 @@
 //! The simulated kernel against the real one: the same random requests to both, and after each the same answer and the
 //! same configuration. The identities are few, so that refusals are common.
 
-use std::collections::BTreeMap;
-
-use nix::errno::Errno;
-use similar::TextDiff;
 use subdevcfg_compiler::values::{Cmode, DevlinkHandle, EswitchMode, MacAddr, Rate, Scalar};
-use subdevcfg_reconciler::kernel::{DeviceAttributes, Kernel, Request, RequestError};
-use subdevcfg_reconciler::live::LiveKernel;
+use subdevcfg_reconciler::kernel::{DeviceAttributes, Kernel, Request};
 use subdevcfg_reconciler::resource::{Capability, FunctionId, Setting, Side, Subject, UplinkSetting};
 use subdevcfg_reconciler::simulated::SimulatedHost;
 use subdevcfg_reconciler::state::SoftSpec;
 
-use crate::guest::{fresh, on_the_debug_kernel, sh};
+use crate::comparison::{Comparison, pick};
+use crate::guest::{fresh, sh};
 
 /// Requests of one row, from an empty host on.
 const ROW: usize = 150;
-/// Rows of a run.
-const ROWS: u64 = 10;
-/// Distinct pairs of request and answer that the seeds reach; a change that reaches fewer tests less.
-const PAIRS: usize = 104;
-
-/// What a kernel said to a request, as far as both kernels can say the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
-    Done,
-    Refused(Errno),
-    /// There is no such object: the kernel says it by errno, the mirror of the live kernel without asking it.
-    Absent,
-    Other,
-}
-
-impl From<Result<(), RequestError>> for Answer {
-    fn from(result: Result<(), RequestError>) -> Self {
-        match result {
-            Ok(()) => Self::Done,
-            Err(RequestError::Vanished(_) | RequestError::Refused { errno: Errno::ENODEV, .. }) => {
-                Self::Absent
-            }
-            Err(RequestError::Refused { errno, .. }) => Self::Refused(errno),
-            Err(_) => Self::Other,
-        }
-    }
-}
-
-fn pick<T: Clone>(random: &mut fastrand::Rng, of: &[T]) -> T {
-    of[random.usize(..of.len())].clone()
-}
 
 /// A function: three times in four one that is there.
 fn function(random: &mut fastrand::Rng, host: &SimulatedHost) -> Subject {
@@ -208,49 +173,10 @@ fn row(seed: u64) -> Vec<Request> {
     (0..ROW).map(next).collect()
 }
 
-/// The answers that each kind of request got.
-#[derive(Default)]
-struct Reached(BTreeMap<String, Vec<Answer>>);
-
-impl Reached {
-    fn note(&mut self, request: &Request, answer: Answer) {
-        let answers = self.0.entry(kind(request)).or_default();
-        if !answers.contains(&answer) {
-            answers.push(answer);
-        }
-    }
-}
-
 /// An empty host, also of permanent parameters: these are kept until the module goes.
 fn forget_everything() {
     fresh();
     sh("modprobe -r subdev && modprobe subdev");
-}
-
-/// Sends requests to both kernels, on an empty host; the first difference, if there is one.
-fn compare(requests: &[Request], reached: &mut Reached) -> Result<(), String> {
-    forget_everything();
-    let mut live = LiveKernel::open().unwrap();
-    let mut simulated = SimulatedHost::new(sh("uname -r"));
-    simulated.tell(DeviceAttributes::new());
-    for (at, request) in requests.iter().enumerate() {
-        let answers: (Answer, Answer) = (live.perform(request).into(), simulated.perform(request).into());
-        reached.note(request, answers.0);
-        if answers.0 != answers.1 {
-            return Err(format!(
-                "{at}: {request}: the kernel says {:?}, the model {:?}",
-                answers.0, answers.1
-            ));
-        }
-        let (seen, modelled) = (live.observe().unwrap(), simulated.state());
-        if seen != modelled {
-            let (seen, modelled) = (format!("{:#?}", seen.parents), format!("{:#?}", modelled.parents));
-            let difference =
-                TextDiff::from_lines(&seen, &modelled).unified_diff().header("kernel", "model").to_string();
-            return Err(format!("{at}: after {request} they differ:\n{difference}"));
-        }
-    }
-    Ok(())
 }
 
 /// The kind of a request with what it sets.
@@ -281,40 +207,19 @@ fn kind(request: &Request) -> String {
     }
 }
 
-/// The shortest row that still shows a difference, found by leaving out one request after the other.
-fn shrunk(mut requests: Vec<Request>) -> (Vec<Request>, String) {
-    let mut ignored = Reached::default();
-    let mut difference = compare(&requests, &mut ignored).unwrap_err();
-    let mut at = requests.len();
-    while at > 0 {
-        at -= 1;
-        let mut shorter = requests.clone();
-        shorter.remove(at);
-        if let Err(other) = compare(&shorter, &mut ignored) {
-            (requests, difference) = (shorter, other);
-        }
-    }
-    (requests, difference)
-}
-
 #[test]
 fn the_simulated_kernel_answers_as_the_real_one() {
-    let mut reached = Reached::default();
-    let rows = if on_the_debug_kernel() { 1 } else { ROWS };
-    for seed in 0..rows {
-        let requests = row(seed);
-        if compare(&requests, &mut reached).is_err() {
-            let (requests, difference) = shrunk(requests);
-            let rows: Vec<String> = requests.iter().map(ToString::to_string).collect();
-            panic!("seed {seed}: {difference}\nby these requests:\n{}", rows.join("\n"));
-        }
-    }
-    let pairs: usize = reached.0.values().map(Vec::len).sum();
-    println!("{pairs} pairs of request and answer:");
-    for (request, answers) in &reached.0 {
-        println!("  {request}: {answers:?}");
-    }
-    assert!(pairs >= PAIRS || rows < ROWS, "{pairs} pairs are fewer than {PAIRS}");
-    // What follows in this boot begins with the defaults.
-    forget_everything();
+    let comparison = Comparison {
+        begin: || {
+            forget_everything();
+            let mut simulated = SimulatedHost::new(sh("uname -r"));
+            simulated.tell(DeviceAttributes::new());
+            simulated
+        },
+        part: |state| (state.parents, state.bridges, state.unread),
+        kind,
+        rows: 10,
+        pairs: 104,
+    };
+    comparison.run(row);
 }
