@@ -261,3 +261,5 @@ fn takes_others_along(request: &Request) -> bool {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tree;

@@ -10,10 +10,11 @@ use proptest::collection::vec;
 use proptest::option::{of, weighted};
 use proptest::prelude::*;
 use subdevcfg_compiler::values::DevlinkHandle;
-use subdevcfg_reconciler::apply::{Outcome, differences};
+use subdevcfg_reconciler::apply::Outcome;
 use subdevcfg_reconciler::kernel::{Kernel as _, Request};
 use subdevcfg_reconciler::plan::NoteKind;
 use subdevcfg_reconciler::resource::{FunctionId, Setting, Subject};
+use support::properties::{is_undone_as_a_plan, is_undone_at};
 use support::{Host, Kill, desired};
 
 const ADDRESS: &str = "0000:01:00.1";
@@ -109,15 +110,8 @@ proptest! {
         let mut host = start(by_hand);
         apply_all(&mut host, &[first]);
         let wanted = desired(&second);
-        let before = host.clone();
-        let operations = host.plan(&wanted).operations.len();
-        prop_assume!(operations > 0);
-        let fault = at.index(operations) + 1;
-        let outcome = host.apply_with_fault(&wanted, Some(fault));
-        prop_assert!(matches!(outcome, Outcome::Undone(_)), "at {fault}: {outcome:?}");
-        prop_assert_eq!(differences(&before.state(), &host.state()), Vec::<String>::new());
+        let before = is_undone_at(&mut host, &wanted, at)?;
         prop_assert_eq!(before.state(), host.state());
-        prop_assert_eq!(&host.record, &before.record);
         prop_assert!(matches!(host.apply(&wanted), Outcome::Converged(_)));
     }
 
@@ -154,13 +148,8 @@ proptest! {
     fn an_apply_can_be_undone_as_a_plan(by_hand in by_hand(), first in counting(), second in counting()) {
         let mut before = start(by_hand);
         apply_all(&mut before, &[first]);
-        let mut host = before.clone();
-        let wanted = desired(&second);
-        let Outcome::Converged(after) = host.apply(&wanted) else { unreachable!() };
-        let outcome = host.undo(&before, &wanted, Some(*after));
-        prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
+        let host = is_undone_as_a_plan(&before, &desired(&second))?;
         prop_assert_eq!(before.state(), host.state());
-        prop_assert_eq!(&host.record, &before.record);
     }
 
     #[test]

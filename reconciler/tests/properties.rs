@@ -15,6 +15,7 @@ use subdevcfg_reconciler::kernel::{Kernel as _, Request};
 use subdevcfg_reconciler::plan::{Input, Operation, Plan, Selection, plan};
 use subdevcfg_reconciler::resource::Setting;
 use subdevcfg_reconciler::state::State;
+use support::properties::{is_undone_as_a_plan, is_undone_at};
 use support::{Host, Kill, desired};
 
 #[derive(Debug, Clone)]
@@ -308,16 +309,7 @@ proptest! {
         let mut host = host_after(release, &[first]);
         prop_assume!(!is_refused(&host, &second));
         let wanted = desired(&second);
-        let before = host.clone();
-        let operations = host.plan(&wanted).operations.len();
-        if operations == 0 {
-            return Ok(());
-        }
-        let fault = at.index(operations) + 1;
-        let outcome = host.apply_with_fault(&wanted, Some(fault));
-        prop_assert!(matches!(outcome, Outcome::Undone(_)), "at {fault}: {outcome:?}");
-        prop_assert_eq!(differences(&before.state(), &host.state()), Vec::<String>::new());
-        prop_assert_eq!(&host.record, &before.record);
+        is_undone_at(&mut host, &wanted, at)?;
         prop_assert!(matches!(host.apply(&wanted), Outcome::Converged(_)));
     }
 
@@ -427,13 +419,8 @@ proptest! {
     fn an_apply_can_be_undone_as_a_plan(release in release(), first in hosts(), second in hosts()) {
         let before = host_after(release, &[first]);
         prop_assume!(!is_refused(&before, &second));
-        let mut host = before.clone();
-        let wanted = desired(&second);
-        let Outcome::Converged(after) = host.apply(&wanted) else { unreachable!() };
-        let outcome = host.undo(&before, &wanted, Some(*after));
-        prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
+        let host = is_undone_as_a_plan(&before, &desired(&second))?;
         prop_assert_eq!(but_for_names(&before.state(), &host.state()), Vec::<String>::new());
-        prop_assert_eq!(&host.record, &before.record);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use subdevcfg_reconciler::kernel::{Kernel as _, Request};
 use subdevcfg_reconciler::plan::NoteKind;
 use subdevcfg_reconciler::resource::{FunctionId, LegacySetting, Setting, Subject};
 use subdevcfg_reconciler::state::State;
+use support::properties::{is_undone_as_a_plan, is_undone_at};
 use support::{Host, Kill, desired};
 
 #[derive(Debug, Clone)]
@@ -247,14 +248,7 @@ proptest! {
         apply_all(&mut host, &[first]);
         prop_assume!(!is_refused(&host, &second));
         let wanted = desired(&second);
-        let before = host.clone();
-        let operations = host.plan(&wanted).operations.len();
-        prop_assume!(operations > 0);
-        let fault = at.index(operations) + 1;
-        let outcome = host.apply_with_fault(&wanted, Some(fault));
-        prop_assert!(matches!(outcome, Outcome::Undone(_)), "at {fault}: {outcome:?}");
-        prop_assert_eq!(differences(&before.state(), &host.state()), Vec::<String>::new());
-        prop_assert_eq!(&host.record, &before.record);
+        is_undone_at(&mut host, &wanted, at)?;
         prop_assert!(matches!(host.apply(&wanted), Outcome::Converged(_)));
     }
 
@@ -319,18 +313,13 @@ proptest! {
         let mut before = start(release, by_hand);
         apply_all(&mut before, &[first]);
         prop_assume!(!is_refused(&before, &second));
-        let mut host = before.clone();
-        let wanted = desired(&second);
-        let Outcome::Converged(after) = host.apply(&wanted) else { unreachable!() };
-        let outcome = host.undo(&before, &wanted, Some(*after));
-        prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
+        let host = is_undone_as_a_plan(&before, &desired(&second))?;
         // The driver keeps limits of a leaf as those of legacy mode, also for the next VF of that index.
         let mut left = differences(&before.state(), &host.state());
         left.retain(|left| !(second.contains("mode=switchdev") && left.contains("legacy rate-")));
         // Of a name that the kernel chose nothing is written down.
         left.retain(|left| !left.contains("representor name is"));
         prop_assert_eq!(left, Vec::<String>::new());
-        prop_assert_eq!(&host.record, &before.record);
     }
 
     #[test]

@@ -6,55 +6,38 @@ use std::os::unix::fs::symlink;
 
 use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode};
 use subdevcfg_netlink::devlink::{Flavour, Handle, Instance, Port, PortFunction};
-use tempfile::TempDir;
 
+use super::tree::Tree;
 use super::*;
 use crate::resource::FunctionId;
 use crate::state::SoftSpec;
 
 const UUID: &str = "9b3f4a52-6a0e-4b6a-9c1d-000000000001";
 
-/// A folder with parts of sysfs and procfs: the parent nic0 of the module, an active SF 88 on port 1, an mdev on port 2.
-struct Tree {
-    folder: TempDir,
-    root: Utf8PathBuf,
+/// Parts of sysfs and procfs: the parent nic0 of the module, an active SF 88 on port 1, an mdev on port 2.
+fn host() -> Tree {
+    let tree = Tree::empty();
+    tree.file("proc/sys/kernel/osrelease", "6.1.0\n");
+    tree.file("proc/sys/kernel/random/boot_id", "boot\n");
+    tree.file("sys/bus/subdev/new_device", "");
+    tree.device("subdev", "nic0", "sys/devices/subdev/nic0");
+    tree.file("sys/devices/subdev/nic0/max_subdevices", "16\n");
+    tree.file("sys/devices/subdev/nic0/mac_base", "\n");
+    tree.file("sys/devices/subdev/nic0/lower", "\n");
+    let eth = "sys/devices/subdev/nic0/mdev_supported_types/subdev-eth";
+    tree.file(&format!("{eth}/available_instances"), "14\n");
+    tree.file(&format!("{eth}/create"), "");
+    tree.device("auxiliary", "subdev.sf.0", "sys/devices/subdev/nic0/subdev.sf.0");
+    tree.file("sys/devices/subdev/nic0/subdev.sf.0/sfnum", "88\n");
+    tree.device("auxiliary", "subdev.eth.3", "sys/devices/subdev/nic0/subdev.sf.0/subdev.eth.3");
+    let mdev = format!("sys/devices/subdev/nic0/{UUID}");
+    tree.device("mdev", UUID, &mdev);
+    tree.file(&format!("{mdev}/port_index"), "2\n");
+    symlink("../mdev_supported_types/subdev-eth", tree.root.join(format!("{mdev}/mdev_type"))).unwrap();
+    tree
 }
 
 impl Tree {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let root = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
-        let tree = Self { folder, root };
-        tree.file("proc/sys/kernel/osrelease", "6.1.0\n");
-        tree.file("proc/sys/kernel/random/boot_id", "boot\n");
-        tree.file("sys/bus/subdev/new_device", "");
-        tree.device("subdev", "nic0", "sys/devices/subdev/nic0");
-        tree.file("sys/devices/subdev/nic0/max_subdevices", "16\n");
-        tree.file("sys/devices/subdev/nic0/mac_base", "\n");
-        tree.file("sys/devices/subdev/nic0/lower", "\n");
-        let eth = "sys/devices/subdev/nic0/mdev_supported_types/subdev-eth";
-        tree.file(&format!("{eth}/available_instances"), "14\n");
-        tree.file(&format!("{eth}/create"), "");
-        tree.device("auxiliary", "subdev.sf.0", "sys/devices/subdev/nic0/subdev.sf.0");
-        tree.file("sys/devices/subdev/nic0/subdev.sf.0/sfnum", "88\n");
-        tree.device("auxiliary", "subdev.eth.3", "sys/devices/subdev/nic0/subdev.sf.0/subdev.eth.3");
-        let mdev = format!("sys/devices/subdev/nic0/{UUID}");
-        tree.device("mdev", UUID, &mdev);
-        tree.file(&format!("{mdev}/port_index"), "2\n");
-        symlink("../mdev_supported_types/subdev-eth", tree.root.join(format!("{mdev}/mdev_type"))).unwrap();
-        tree
-    }
-
-    fn file(&self, path: &str, text: &str) {
-        let path = self.root.join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-
-    fn read(&self, path: &str) -> String {
-        fs::read_to_string(self.root.join(path)).unwrap()
-    }
-
     fn device(&self, bus: &str, name: &str, folder: &str) {
         let devices = self.root.join(format!("sys/bus/{bus}/devices"));
         let folder = self.root.join(folder);
@@ -62,11 +45,6 @@ impl Tree {
         fs::create_dir_all(&folder).unwrap();
         symlink(&folder, devices.join(name)).unwrap();
         symlink(self.root.join(format!("sys/bus/{bus}")), folder.join("subsystem")).unwrap();
-    }
-
-    fn sysfs(&self) -> Sysfs {
-        assert!(self.folder.path().exists());
-        Sysfs::new(&self.root)
     }
 }
 
@@ -141,7 +119,7 @@ fn mirror(tree: &Tree) -> Mirror {
 
 #[test]
 fn sysfs_is_read() {
-    let tree = Tree::new();
+    let tree = host();
     let sysfs = tree.sysfs();
     let found = sysfs.mdevs().unwrap();
     let found = found.values().next().unwrap();
@@ -164,7 +142,7 @@ fn sysfs_is_read() {
 
 #[test]
 fn writes_are_whole_and_their_errors_name_the_file() {
-    let tree = Tree::new();
+    let tree = host();
     let sysfs = tree.sysfs();
     let spec = SoftSpec {
         max_subdevices: Some(4),
@@ -193,7 +171,7 @@ fn writes_are_whole_and_their_errors_name_the_file() {
 
 #[test]
 fn a_function_is_found_without_the_kernel_naming_its_instance() {
-    let tree = Tree::new();
+    let tree = host();
     let mirror = mirror(&tree);
     assert_eq!(mirror.parents(), [handle("subdev/nic0")]);
     let ports = handle("subdev/nic0");
@@ -209,7 +187,7 @@ fn a_function_is_found_without_the_kernel_naming_its_instance() {
 
 #[test]
 fn what_the_kernel_names_goes_before_what_sysfs_says() {
-    let tree = Tree::new();
+    let tree = host();
     let mut mirror = mirror(&tree);
     let mut port = function_port(1, 88);
     port.function.as_mut().unwrap().instance = Some(handle("pci/0000:08:00.2"));
@@ -222,7 +200,7 @@ fn what_the_kernel_names_goes_before_what_sysfs_says() {
 
 #[test]
 fn a_driver_may_have_its_netdev_on_an_instance_of_its_own() {
-    let tree = Tree::new();
+    let tree = host();
     let mut mirror = mirror(&tree);
     let sysfs = tree.sysfs();
     mirror.apply(Event::PortGone(handle("auxiliary/subdev.sf.0"), 0), &sysfs);
@@ -235,7 +213,7 @@ fn a_driver_may_have_its_netdev_on_an_instance_of_its_own() {
 
 #[test]
 fn notifications_keep_the_mirror_current() {
-    let tree = Tree::new();
+    let tree = host();
     let mut mirror = mirror(&tree);
     let sysfs = tree.sysfs();
     mirror.apply(Event::InstanceGone(handle("auxiliary/subdev.sf.0")), &sysfs);
@@ -335,7 +313,7 @@ fn live(
 
 #[test]
 fn not_supported_not_permitted_and_busy_are_told_apart() {
-    let tree = Tree::new();
+    let tree = host();
     let observe = |answers| {
         let mut state = live(&tree, answers, 0).observe().unwrap();
         let parent = state.parents.remove(&nic0()).unwrap();
@@ -360,7 +338,7 @@ fn not_supported_not_permitted_and_busy_are_told_apart() {
 
 #[test]
 fn a_device_without_devlink_is_found_by_its_mediated_devices() {
-    let tree = Tree::new();
+    let tree = host();
     add_sample(&tree);
     let answers =
         |command| if command == ESWITCH_GET { Err(Errno::EOPNOTSUPP) } else { Ok(one_parent(command)) };
@@ -383,7 +361,7 @@ fn a_device_without_devlink_is_found_by_its_mediated_devices() {
 
 #[test]
 fn what_moves_while_it_is_read_is_read_again() {
-    let tree = Tree::new();
+    let tree = host();
     let answers =
         |command| if command == ESWITCH_GET { Err(Errno::EOPNOTSUPP) } else { Ok(one_parent(command)) };
     let state = live(&tree, answers, 3).observe().unwrap();
@@ -398,7 +376,7 @@ fn what_moves_while_it_is_read_is_read_again() {
 
 #[test]
 fn a_subject_that_is_not_there_is_vanished_and_not_refused() {
-    let tree = Tree::new();
+    let tree = host();
     let mut kernel = live(&tree, |command| Ok(one_parent(command)), 0);
     let id = sf(5).function_id().unwrap().clone();
     let request = Request::SetActive { parent: nic0(), id, active: true };

@@ -1,5 +1,7 @@
 //! What the tests of plan and apply share: host texts, a kernel that fails on demand, an apply in one call.
 
+pub mod properties;
+
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 

@@ -5,61 +5,36 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::time::Duration;
 
-use camino::Utf8PathBuf;
 use nix::errno::Errno;
-use tempfile::TempDir;
 
 use super::*;
+use crate::live::tree::Tree;
 use crate::state::VfioUser;
 
 const DEVICES: &str = "sys/bus/pci/devices";
 const PF: &str = "0000:01:00.0";
 
 /// A PF with room for four VFs, the two that it has, and a driver of each.
-struct Tree {
-    folder: TempDir,
-    root: Utf8PathBuf,
-}
-
-impl Tree {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let root = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
-        let tree = Self { folder, root };
-        for (file, text) in
-            [("sriov_totalvfs", "4\n"), ("sriov_numvfs", "2\n"), ("sriov_drivers_autoprobe", "1\n")]
-        {
-            tree.file(&format!("{DEVICES}/{PF}/{file}"), text);
-        }
-        for index in 0..2 {
-            let vf = tree.root.join(DEVICES).join(format!("0000:01:00.{}", index + 1));
-            fs::create_dir_all(&vf).unwrap();
-            symlink(format!("../{PF}"), vf.join("physfn")).unwrap();
-            symlink(
-                format!("../{}", vf.file_name().unwrap()),
-                tree.root.join(format!("{DEVICES}/{PF}/virtfn{index}")),
-            )
-            .unwrap();
-            tree.file(&format!("{DEVICES}/{}/driver_override", vf.file_name().unwrap()), "(null)\n");
-        }
-        tree.file("sys/bus/pci/drivers_probe", "");
-        tree
+fn host() -> Tree {
+    let tree = Tree::empty();
+    for (file, text) in
+        [("sriov_totalvfs", "4\n"), ("sriov_numvfs", "2\n"), ("sriov_drivers_autoprobe", "1\n")]
+    {
+        tree.file(&format!("{DEVICES}/{PF}/{file}"), text);
     }
-
-    fn file(&self, path: &str, text: &str) {
-        let path = self.root.join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
+    for index in 0..2 {
+        let vf = tree.root.join(DEVICES).join(format!("0000:01:00.{}", index + 1));
+        fs::create_dir_all(&vf).unwrap();
+        symlink(format!("../{PF}"), vf.join("physfn")).unwrap();
+        symlink(
+            format!("../{}", vf.file_name().unwrap()),
+            tree.root.join(format!("{DEVICES}/{PF}/virtfn{index}")),
+        )
+        .unwrap();
+        tree.file(&format!("{DEVICES}/{}/driver_override", vf.file_name().unwrap()), "(null)\n");
     }
-
-    fn read(&self, path: &str) -> String {
-        fs::read_to_string(self.root.join(path)).unwrap()
-    }
-
-    fn sysfs(&self) -> Sysfs {
-        assert!(self.folder.path().exists());
-        Sysfs::new(&self.root)
-    }
+    tree.file("sys/bus/pci/drivers_probe", "");
+    tree
 }
 
 fn pf() -> DevlinkHandle {
@@ -72,7 +47,7 @@ fn vf() -> DevlinkHandle {
 
 #[test]
 fn vfs_are_counted_by_their_devices() {
-    let tree = Tree::new();
+    let tree = host();
     let found = tree.sysfs().sriov(&pf()).unwrap();
     assert_eq!((found.vfs, found.autoprobe, found.most.0), (2, Some(true), Some(4)));
     assert_eq!(tree.sysfs().sriov_parents(), [pf()]);
@@ -84,7 +59,7 @@ fn vfs_are_counted_by_their_devices() {
 
 #[test]
 fn autoprobe_is_off_only_around_the_write_and_the_others_are_probed() {
-    let tree = Tree::new();
+    let tree = host();
     tree.sysfs().set_vfs(&pf(), 2, &[0]).unwrap();
     assert_eq!(tree.read(&format!("{DEVICES}/{PF}/sriov_drivers_autoprobe")), "1\n");
     // The one that is not held.
@@ -93,7 +68,7 @@ fn autoprobe_is_off_only_around_the_write_and_the_others_are_probed() {
 
 #[test]
 fn a_number_that_the_driver_does_not_keep_is_an_error_and_autoprobe_is_on_again() {
-    let tree = Tree::new();
+    let tree = host();
     let numvfs = tree.root.join(format!("{DEVICES}/{PF}/sriov_numvfs"));
     fs::remove_file(&numvfs).unwrap();
     // It takes any number and keeps none.
@@ -111,7 +86,7 @@ fn a_number_that_the_driver_does_not_keep_is_an_error_and_autoprobe_is_on_again(
 
 #[test]
 fn a_write_that_does_not_end_is_told_of() {
-    let tree = Tree::new();
+    let tree = host();
     let pipe = tree.root.join("unbind");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     // Nobody reads it, so that it cannot be opened.
@@ -123,7 +98,7 @@ fn a_write_that_does_not_end_is_told_of() {
 
 #[test]
 fn an_override_is_an_empty_line_when_it_is_taken_back() {
-    let tree = Tree::new();
+    let tree = host();
     let sysfs = tree.sysfs();
     let file = format!("{DEVICES}/0000:01:00.1/driver_override");
     sysfs.set_driver_override(&vf(), Some("vfio-pci")).unwrap();
@@ -135,7 +110,7 @@ fn an_override_is_an_empty_line_when_it_is_taken_back() {
 
 #[test]
 fn who_has_a_group_or_a_device_open_is_found_and_what_cannot_be_seen_counts_as_open() {
-    let tree = Tree::new();
+    let tree = host();
     let group = tree.root.join(format!("{DEVICES}/0000:01:00.1/iommu_group"));
     symlink("/sys/kernel/iommu_groups/7", group).unwrap();
     fs::create_dir_all(tree.root.join(format!("{DEVICES}/0000:01:00.1/vfio-dev/vfio3"))).unwrap();
@@ -160,7 +135,7 @@ fn who_has_a_group_or_a_device_open_is_found_and_what_cannot_be_seen_counts_as_o
 
 #[test]
 fn a_driver_that_has_let_go_by_itself_is_unbound() {
-    let tree = Tree::new();
+    let tree = host();
     // No `driver`: the file to write to is not there.
     tree.sysfs().unbind(&vf()).unwrap();
     // A device that is gone is another matter.

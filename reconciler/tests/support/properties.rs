@@ -1,0 +1,34 @@
+//! What holds of any host file, whatever kind of device it is about.
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use subdevcfg_reconciler::apply::{Outcome, differences};
+use subdevcfg_reconciler::desired::Desired;
+
+use super::Host;
+
+/// A failure at an operation leaves the host as it was before; that host.
+pub fn is_undone_at(host: &mut Host, wanted: &Desired, at: Index) -> Result<Host, TestCaseError> {
+    let before = host.clone();
+    let operations = host.plan(wanted).operations.len();
+    prop_assume!(operations > 0);
+    let fault = at.index(operations) + 1;
+    let outcome = host.apply_with_fault(wanted, Some(fault));
+    prop_assert!(matches!(outcome, Outcome::Undone(_)), "at {fault}: {outcome:?}");
+    prop_assert_eq!(differences(&before.state(), &host.state()), Vec::<String>::new());
+    prop_assert_eq!(&host.record, &before.record);
+    Ok(before)
+}
+
+/// An apply converges, and so does its undo, which brings the record back; the host afterwards.
+pub fn is_undone_as_a_plan(before: &Host, wanted: &Desired) -> Result<Host, TestCaseError> {
+    let mut host = before.clone();
+    let after = match host.apply(wanted) {
+        Outcome::Converged(after) => after,
+        other => return Err(TestCaseError::fail(format!("{other:?}"))),
+    };
+    let outcome = host.undo(before, wanted, Some(*after));
+    prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
+    prop_assert_eq!(&host.record, &before.record);
+    Ok(host)
+}
