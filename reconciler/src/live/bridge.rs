@@ -59,12 +59,10 @@ impl<D: Datagrams> LiveKernel<D> {
         if links.values().any(is_bridge) { self.route.port_vlans() } else { Ok(BTreeMap::new()) }
     }
 
-    /// The index of a bridge; the mirror holds no links.
-    fn find_bridge(&mut self, name: &str) -> Result<u32, RequestError> {
-        let (links, _) = self.route.links().map_err(wire::request_error)?;
-        let found = links.iter().find(|link| link.name == name && is_bridge(link));
+    /// The index of a bridge. The mirror holds no links, and a dump of all of them for each port would be quadratic.
+    fn find_bridge(&self, name: &str) -> Result<u32, RequestError> {
         let missing = || RequestError::Vanished(format!("there is no bridge {name}"));
-        found.map(|link| link.index).ok_or_else(missing)
+        self.sysfs.bridge_index(name).ok_or_else(missing)
     }
 
     pub(super) fn delete_bridge(&mut self, name: &str) -> Result<(), RequestError> {

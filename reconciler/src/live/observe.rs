@@ -115,7 +115,7 @@ impl<D: Datagrams> LiveKernel<D> {
             lifelines: Vec::new(),
             soft_buses: Some(self.sysfs.soft_buses()),
         };
-        self.pf_links = Some(links.clone());
+        self.pf_links = Some(links.iter().filter(|link| vfs::tells_of_vfs(link)).cloned().collect());
         let links: BTreeMap<u32, Link> = links.into_iter().map(|link| (link.index, link)).collect();
         let volatile = HostVolatile { lifelines: usage::lifelines(&links, &ways), ..volatile };
         let mut dumps = Dumps {
@@ -173,7 +173,6 @@ impl<D: Datagrams> LiveKernel<D> {
         })
     }
 
-    /// Four facts apart: not supported is no attributes, not permitted and busy are unread, and gone is `None`.
     /// What a device is. What it does not tell is absent.
     fn hardware(&mut self, handle: &Handle, info: Option<&Info>, uplink: Option<&Link>) -> Hardware {
         let running = |info: &Info| {
@@ -200,6 +199,7 @@ impl<D: Datagrams> LiveKernel<D> {
         all
     }
 
+    /// Four facts apart: not supported is no attributes, not permitted and busy are unread, and gone is `None`.
     fn eswitch(&mut self, handle: &Handle, unread: &mut Vec<Unread>) -> Option<Eswitch> {
         let error = match self.devlink.eswitch(handle) {
             Ok(found) => return Some(wire::eswitch(found)),

@@ -66,6 +66,12 @@ impl Sysfs {
         self.required("proc/sys/kernel/osrelease")
     }
 
+    /// The index of a Linux bridge: a netdev with a folder `bridge` (`br_sysfs_addbr`).
+    pub fn bridge_index(&self, name: &str) -> Option<u32> {
+        let netdev = self.root.join("sys/class/net").join(name);
+        if netdev.join("bridge").is_dir() { number(&netdev.join("ifindex")) } else { None }
+    }
+
     /// The slot that a PCI device is in: the one whose `address` is the device's without its function
     /// (`address_read_file` of drivers/pci/slot.c).
     pub fn pci_slot(&self, handle: &Handle) -> Option<String> {

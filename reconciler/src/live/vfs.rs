@@ -78,10 +78,11 @@ impl<D: Datagrams> LiveKernel<D> {
         let parent = wire::netlink_handle(&subject.parent);
         let uplink = self.current()?.uplink(&parent);
         if self.pf_links.is_none() {
-            self.pf_links = Some(self.route.links().map_err(wire::request_error)?.0);
+            let (links, _) = self.route.links().map_err(wire::request_error)?;
+            self.pf_links = Some(links.into_iter().filter(tells_of_vfs).collect());
         }
-        let links = self.pf_links.iter_mut().flatten();
-        let link = pf_link(links, &parent, uplink).ok_or_else(vanished)?;
+        let mut links = self.pf_links.iter_mut().flatten();
+        let link = links.find(|link| is_of_pf(link, &parent, uplink)).ok_or_else(vanished)?;
         let config = link.vfs.iter_mut().find(|config| config.index == index).ok_or_else(vanished)?;
         let (pf, wanted) = (link.index, with(*config, setting));
         self.route.change_vf(pf, index, change(&wanted, setting.attribute())).map_err(wire::request_error)?;
@@ -90,16 +91,15 @@ impl<D: Datagrams> LiveKernel<D> {
     }
 }
 
-/// The netdev of a PF: the uplink's, or the one on the device that tells of VFs.
-fn pf_link<'l>(
-    links: impl Iterator<Item = &'l mut Link>,
-    parent: &Handle,
-    uplink: Option<u32>,
-) -> Option<&'l mut Link> {
-    let mut found =
-        links.filter(|link| Some(link.index) == uplink || is_on(link, parent) && !link.vfs.is_empty());
-    // In switchdev mode representors are on the device as well, and tell of no VFs.
-    found.find(|link| !link.vfs.is_empty())
+/// Whether it is the netdev of a PF, as far as that tells of VFs.
+pub(super) fn tells_of_vfs(link: &Link) -> bool {
+    !link.vfs.is_empty()
+}
+
+/// Whether it is the netdev of this PF: the uplink's, or the one on the device that tells of VFs. In switchdev mode
+/// representors are on the device as well, and tell of none.
+fn is_of_pf(link: &Link, parent: &Handle, uplink: Option<u32>) -> bool {
+    tells_of_vfs(link) && (Some(link.index) == uplink || is_on(link, parent))
 }
 
 /// Whether a link is a netdev of this device.
@@ -113,8 +113,7 @@ pub(super) fn configs(
     parent: &Handle,
     uplink: Option<u32>,
 ) -> BTreeMap<u32, VfConfig> {
-    let mut links: Vec<Link> = links.values().cloned().collect();
-    let found = pf_link(links.iter_mut(), parent, uplink);
+    let found = links.values().find(|link| is_of_pf(link, parent, uplink));
     found.into_iter().flat_map(|link| &link.vfs).map(|config| (config.index, *config)).collect()
 }
 
