@@ -99,7 +99,7 @@ impl Saved {
     pub fn write(&self, path: &Utf8Path) -> Result<(), CliError> {
         let mut text = serde_json::to_string_pretty(self)?;
         text.push('\n');
-        sources::write_new(path, &text)
+        sources::write_new(path, text.as_bytes(), 0o600)
             .map_err(|source| CliError::Unwritable { path: path.to_owned(), source })
     }
 

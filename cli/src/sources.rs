@@ -1,6 +1,8 @@
 //! Host files: reading and compiling them.
 
+use std::fs::Permissions;
 use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::{Arc, OnceLock};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -97,11 +99,13 @@ pub fn replace(path: &Utf8Path, text: &str) -> io::Result<()> {
     file.persist(&path).map_err(|error| error.error).map(drop)
 }
 
-/// Writes a file whole or not at all, in the place of one that is there.
-pub fn write_new(path: &Utf8Path, text: &str) -> io::Result<()> {
+/// Writes a file whole or not at all, in the place of one that is there: beside it first. The umask takes from the mode
+/// what it should.
+pub fn write_new(path: &Utf8Path, text: &[u8], mode: u32) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
+    let mode = Permissions::from_mode(mode);
+    let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(folder)?;
+    file.write_all(text)?;
     file.persist(path).map_err(|error| error.error).map(drop)
 }
 

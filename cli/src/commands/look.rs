@@ -73,7 +73,7 @@ pub fn plan(file: &Utf8Path, options: &PlanOptions<'_>) -> Result<Exit, CliError
     }
     if let Some(path) = options.json_into {
         let text = serde_json::to_string_pretty(&plan)? + "\n";
-        sources::write_new(path, &text)
+        sources::write_new(path, text.as_bytes(), 0o600)
             .map_err(|source| CliError::Unwritable { path: path.to_owned(), source })?;
     }
     let heading = Heading {

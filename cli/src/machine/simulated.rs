@@ -1,8 +1,7 @@
 //! A simulated host and the file that it lives in.
 
 use std::cell::RefCell;
-use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::ErrorKind;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use subdevcfg_reconciler::state::State;
 
 use super::Machine;
 use crate::error::CliError;
+use crate::sources;
 
 /// The release that a new simulated kernel says it has.
 pub const RELEASE: &str = "6.12.0-simulated";
@@ -115,19 +115,12 @@ impl HistoryKeeper for SimulatedFile {
 
 impl SimulatedFile {
     fn write(&self) -> Result<(), KeepError> {
-        let host = self.host.borrow();
-        write_whole(&self.path, &host).map_err(|source| KeepError { path: self.path.clone(), source })
+        let text = serde_json::to_vec_pretty(&*self.host.borrow()).map_err(std::io::Error::from);
+        text.and_then(|mut text| {
+            text.push(b'\n');
+            // As any file that a program writes for its user.
+            sources::write_new(&self.path, &text, 0o666)
+        })
+        .map_err(|source| KeepError { path: self.path.clone(), source })
     }
-}
-
-/// Writes a file whole or not at all: beside it first, then in its place.
-fn write_whole(path: &Utf8Path, host: &SimulatedHost) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
-    // As any file that a program writes for its user: the umask takes away what it should.
-    let mode = std::fs::Permissions::from_mode(0o666);
-    let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(folder)?;
-    let mut text = serde_json::to_vec_pretty(host)?;
-    text.push(b'\n');
-    file.write_all(&text)?;
-    file.persist(path).map_err(|error| error.error).map(drop)
 }
