@@ -41,7 +41,7 @@ pub struct Machine {
     /// What was done on it before.
     pub history: Box<dyn HistoryKeeper>,
     /// The boot that it is in.
-    boot_id: String,
+    pub boot_id: String,
     /// Held while the machine is open for changes.
     _lock: Option<Lock>,
 }
@@ -179,22 +179,16 @@ pub fn check_host(model: &HostModel, file: &Utf8Path, options: &args::Machine) -
     let other = |wanted: &str, found: String| {
         Err(CliError::OtherHost { file: file.to_owned(), wanted: wanted.to_owned(), found })
     };
-    if let Some(wanted) = &model.machine_id {
-        let path = Utf8Path::new("/etc/machine-id");
+    let machine_id = ("/etc/machine-id", "`machine-id=` of the host file is compared with it");
+    let serial = (
+        "/sys/class/dmi/id/product_serial",
+        "`serial=` of the host file is compared with it; only root may read it",
+    );
+    for (wanted, (path, help)) in [(&model.machine_id, machine_id), (&model.serial, serial)] {
+        let Some(wanted) = wanted else { continue };
         let found = std::fs::read_to_string(path).map_err(|source| CliError::Unreadable {
-            path: path.to_owned(),
-            help: "`machine-id=` of the host file is compared with it",
-            source,
-        })?;
-        if found.trim() != wanted.value {
-            return other(&wanted.value, found.trim().to_owned());
-        }
-    }
-    if let Some(wanted) = &model.serial {
-        let path = Utf8Path::new("/sys/class/dmi/id/product_serial");
-        let found = std::fs::read_to_string(path).map_err(|source| CliError::Unreadable {
-            path: path.to_owned(),
-            help: "`serial=` of the host file is compared with it; only root may read it",
+            path: path.into(),
+            help,
             source,
         })?;
         if found.trim() != wanted.value {

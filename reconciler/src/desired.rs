@@ -73,6 +73,28 @@ pub struct DesiredParent {
     pub functions: Vec<DesiredFunction>,
 }
 
+impl DesiredParent {
+    /// A parent with these attributes, of which nothing else is said.
+    #[must_use]
+    pub fn with(subject: Subject, address: String, wanted: Wanted) -> Self {
+        Self {
+            subject,
+            address,
+            wanted,
+            wants: None,
+            required: Required::default(),
+            catalogue: None,
+            driver: None,
+            lifeline: None,
+            exclusive: None,
+            create: None,
+            left: LeftToOthers::default(),
+            rate_nodes: Vec::new(),
+            functions: Vec::new(),
+        }
+    }
+}
+
 /// What a device is looked for by: all that is given must fit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wants {

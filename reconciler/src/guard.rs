@@ -116,7 +116,8 @@ impl Allowance {
 }
 
 /// Whether an address is `scope` or lies below it.
-pub(crate) fn is_within(address: &str, scope: &str) -> bool {
+#[must_use]
+pub fn is_within(address: &str, scope: &str) -> bool {
     address.strip_prefix(scope).is_some_and(|rest| rest.is_empty() || rest.starts_with(['#', '.', ' ']))
 }
 

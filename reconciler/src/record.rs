@@ -169,6 +169,12 @@ impl Record {
         self.restarts = Volatile(counted.collect());
     }
 
+    /// The address under which a subject is recorded; of one that is not, the kernel's own words for it.
+    #[must_use]
+    pub fn address_or_kind(&self, subject: &Subject) -> String {
+        self.address(subject).map_or_else(|| subject.to_string(), str::to_owned)
+    }
+
     /// Gives a recorded subject, and what was written of it, another address.
     pub fn readdress(&mut self, subject: &Subject, address: &str) {
         for recorded in self.made.get_mut(subject).into_iter().chain(self.adopted.get_mut(subject)) {

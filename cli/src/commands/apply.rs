@@ -135,7 +135,7 @@ pub fn undo_past(
     permissions: Permissions<'_>,
     output: Output,
 ) -> Result<Exit, CliError> {
-    if machine.kernel.observe()?.volatile.0.boot_id != past.boot_id() {
+    if machine.boot_id != past.boot_id() {
         return Err(CliError::OtherBoot { command: past.command.clone(), began: past.began.clone() });
     }
     let desired: Desired = sources::nothing_desired();

@@ -1,7 +1,5 @@
 //! The commands about what was done before: `history`, `confirm`, `forget`, and `show` of a saved plan.
 
-use std::fmt::Write as _;
-
 use camino::Utf8Path;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -122,10 +120,8 @@ pub fn show_saved(path: &Utf8Path, all: bool, output: Output) -> Result<Exit, Cl
             show::print(&show::plan::text(&plan, &heading, Permissions::default(), all))?;
         }
     }
-    let mut warning = String::new();
     if saved.check(state, record, &plan).is_err() {
-        let _ = writeln!(warning, "another version of subdevcfg made this plan, and it had other steps");
+        show::note("another version of subdevcfg made this plan, and it had other steps\n");
     }
-    show::note(&warning);
     Ok(Exit::Done)
 }

@@ -1,5 +1,6 @@
 //! What changed since the last apply and not by subdevcfg: by a reset of the device, or by somebody.
 
+use subdevcfg_reconciler::guard::is_within;
 use subdevcfg_reconciler::plan::{Drift, Plan};
 
 use super::plan::line;
@@ -12,10 +13,7 @@ pub fn sections(text: &mut String, plan: &Plan) {
     for reset in &plan.resets {
         line(text, "");
         line(text, &format!("RESET   {}: {}", reset.address, reset.evidence));
-        let is_below = |drift: &&Drift| {
-            let rest = drift.address.strip_prefix(&reset.address);
-            drift.by_reset && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['#', '.']))
-        };
+        let is_below = |drift: &&Drift| drift.by_reset && is_within(&drift.address, &reset.address);
         lines(text, &plan.drift.iter().filter(is_below).collect::<Vec<_>>());
     }
     let drift: Vec<&Drift> = plan.drift.iter().filter(|drift| !drift.by_reset).collect();

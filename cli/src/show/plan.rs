@@ -7,6 +7,7 @@ use camino::Utf8Path;
 use subdevcfg_compiler::catalogue::Impact;
 use subdevcfg_compiler::values::Scalar;
 use subdevcfg_reconciler::guard::{self, Permissions};
+use subdevcfg_reconciler::history::Planned;
 use subdevcfg_reconciler::kernel::Request;
 use subdevcfg_reconciler::plan::{Action, NoteKind, Operation, Plan, ResourceChange, Reversible};
 use subdevcfg_reconciler::reason::Reason;
@@ -293,17 +294,12 @@ fn verdict(text: &mut String, plan: &Plan, heading: &Heading<'_>, permissions: P
             ),
         );
     }
-    let count =
-        |actions: &[Action]| plan.resource_changes.iter().filter(|change| change.actions == actions).count();
-    let changed = count(&[Action::Update]) + count(&[Action::Restore]);
+    let Planned { create, change, replace, delete, operations, .. } = Planned::of(plan);
     line(
         text,
         &format!(
-            "Plan: {} to create, {changed} to change, {} to replace, {} to delete.   {}.   Impact: {}.",
-            count(&[Action::Create]),
-            count(&[Action::Delete, Action::Create]),
-            count(&[Action::Delete]),
-            counted(plan.operations.len(), "operation"),
+            "Plan: {create} to create, {change} to change, {replace} to replace, {delete} to delete.   {}.   Impact: {}.",
+            counted(operations, "operation"),
             greatest(plan),
         ),
     );

@@ -31,7 +31,9 @@ struct Bundled {
 static BUNDLED: LazyLock<Vec<Bundled>> = LazyLock::new(|| {
     let bundled = |&(driver, nodes): &(&'static str, &'static [bundled::Node])| Bundled {
         driver,
-        catalogue: LazyLock::new(Box::new(|| Catalogue::of(bundled::document(nodes)).ok().map(Arc::new))),
+        catalogue: LazyLock::new(Box::new(|| {
+            Catalogue::of(bundled::document(nodes), Vec::new()).ok().map(Arc::new)
+        })),
         nodes,
     };
     bundled::DRIVERS.iter().map(bundled).collect()
@@ -94,15 +96,11 @@ impl Catalogue {
     pub(super) fn read_as(source: SourceId, text: &str) -> Result<Self, Vec<Diagnostic>> {
         let mut diagnostics = Vec::new();
         let document = parse(source, text, &mut diagnostics);
-        Self::checked(document, diagnostics)
+        Self::of(document, diagnostics)
     }
 
-    /// Reads a catalogue file.
-    fn of(document: Document) -> Result<Self, Vec<Diagnostic>> {
-        Self::checked(document, Vec::new())
-    }
-
-    fn checked(document: Document, mut diagnostics: Vec<Diagnostic>) -> Result<Self, Vec<Diagnostic>> {
+    /// Reads a catalogue file of which this has been found already.
+    fn of(document: Document, mut diagnostics: Vec<Diagnostic>) -> Result<Self, Vec<Diagnostic>> {
         header(&document, Schema::catalogue(), &mut diagnostics);
         let document = validate(document, Schema::catalogue(), &mut diagnostics).document;
         if any_error(&diagnostics) { Err(diagnostics) } else { Ok(catalogue(&document)) }
@@ -273,7 +271,7 @@ mod tests {
     fn the_bundled_catalogues_can_be_read() {
         let mut drivers = Vec::new();
         for (driver, nodes) in bundled::DRIVERS {
-            let catalogue = Catalogue::of(bundled::document(nodes)).expect(driver);
+            let catalogue = Catalogue::of(bundled::document(nodes), Vec::new()).expect(driver);
             assert_eq!(*driver, catalogue.driver, "a file has the name of its driver");
             assert!(!drivers.contains(&catalogue.driver), "{driver}: two catalogues of one driver");
             for needed in &catalogue.netdev_needs {

@@ -9,7 +9,7 @@ use subdevcfg_compiler::values::DevlinkHandle;
 use super::removal::catalogue;
 use super::{Input, NoteKind, Plan, bookkeeping, bridges, lane, mdev, parent, removal};
 use crate::desired::{
-    Desired, DesiredBridge, DesiredFunction, DesiredParent, DesiredRateNode, LeftToOthers, Required, Wanted,
+    Desired, DesiredBridge, DesiredFunction, DesiredParent, DesiredRateNode, LeftToOthers, Wanted,
 };
 use crate::history::Past;
 use crate::reason::Reason;
@@ -99,25 +99,15 @@ impl Way<'_> {
         }
         let subject = Subject::parent(handle.clone());
         let address = self.address(&subject);
-        let soft = before.soft.clone().filter(|_| after.is_none_or(|after| after.soft != before.soft));
-        let wanted = match &soft {
-            Some(_) => before.settings(),
-            None => changed(&before.settings(), after.map(Parent::settings).as_ref()),
-        };
+        // Made by other words it is another parent, with nothing of what this one had.
+        let same = after.filter(|after| before.soft.is_none() || after.soft == before.soft);
+        let wanted = self.wanted(changed(&before.settings(), same.map(Parent::settings).as_ref()));
         Some(DesiredParent {
             catalogue: catalogue(&self.input, handle),
-            driver: None,
-            lifeline: None,
-            exclusive: None,
             create: before.soft.clone(),
-            left: LeftToOthers::default(),
-            wanted: self.wanted(wanted),
             rate_nodes: self.rate_nodes(handle, before),
             functions: self.functions(handle, before),
-            wants: None,
-            required: Required::default(),
-            subject,
-            address,
+            ..DesiredParent::with(subject, address, wanted)
         })
     }
 

@@ -25,7 +25,7 @@ pub(super) fn release_devices(draft: &mut Draft<'_>) {
         if state.settings(subject).is_some() {
             let text = "its device is not in the file any more: it stays as it is (`destroy` without a file takes it \
                         away)";
-            let about = record.address(subject).map_or_else(|| subject.to_string(), str::to_owned);
+            let about = record.address_or_kind(subject);
             draft.note(NoteKind::Released, about, text);
         }
     }
@@ -76,8 +76,6 @@ fn named(desired: &DesiredParent) -> BTreeMap<Subject, Named<'_>> {
 pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
     let Input { state, record, .. } = draft.input;
     let parent = &desired.subject.parent;
-    // What the killed apply was about to do is recorded already.
-    let may_be_ours = record.interrupted.is_some();
     let named = named(desired);
     let reset = reset::evidence(&draft.input, desired);
     let by_reset = reset.is_some();
@@ -89,31 +87,10 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
         .map(|function| &function.subject)
         .collect();
     for (subject, Named { address, .. }) in &named {
-        let exists = state.settings(subject).is_some();
-        let recorded = record.address(subject);
-        let known = recorded.is_some();
         // A device that nothing makes was never ours to adopt; only what could have been made is.
         // A VF neither: it comes and goes with its number.
         let makeable = if subject.is_parent() { desired.create.is_some() } else { !vfs::is_vf(subject) };
-        if exists && !known && makeable {
-            let text = "it was there already: changed in place, and never deleted by subdevcfg";
-            draft.note(NoteKind::Adopted, *address, text);
-            draft.bookkeeping.adopt.push((subject.clone(), (*address).to_owned()));
-        }
-        if recorded.is_some_and(|recorded| recorded != *address) {
-            draft.bookkeeping.readdress.push((subject.clone(), (*address).to_owned()));
-        }
-        if !exists && known {
-            if !may_be_ours {
-                draft.drifted(Drift {
-                    address: (*address).to_owned(),
-                    applied: Scalar::Text("present".to_owned()),
-                    found: None,
-                    by_reset,
-                });
-            }
-            draft.bookkeeping.forget.push(subject.clone());
-        }
+        note_presence(draft, subject, address, makeable, by_reset);
     }
     // What was made and is neither named nor there is nobody's any more: another one of its number would be.
     let written = record.settings.keys().map(|(subject, _)| subject).filter(|subject| vfs::is_vf(subject));
@@ -162,17 +139,61 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
             accept(draft, written, &found, owner);
             continue;
         }
-        if *wanted == written.applied && !found.has(wanted) && !may_be_ours {
-            draft.drifted(Drift {
-                address: written.address.clone(),
-                applied: written.applied.value(),
-                found: found.get(attribute).map(Setting::value),
-                by_reset,
-            });
-        }
+        note_drift(draft, written, wanted, &found, by_reset);
     }
     if let Some(evidence) = reset.filter(|_| draft.drift_count() > known_before) {
         draft.resets.push(Reset { address: desired.address.clone(), evidence });
+    }
+}
+
+/// Tells of a subject that the file names and that is there without being recorded, or the other way round.
+pub(super) fn note_presence(
+    draft: &mut Draft<'_>,
+    subject: &Subject,
+    address: &str,
+    makeable: bool,
+    by_reset: bool,
+) {
+    let Input { state, record, .. } = draft.input;
+    let recorded = record.address(subject);
+    match (state.settings(subject).is_some(), recorded) {
+        (true, None) if makeable => {
+            let text = "it was there already: changed in place, and never deleted by subdevcfg";
+            draft.note(NoteKind::Adopted, address, text);
+            draft.bookkeeping.adopt.push((subject.clone(), address.to_owned()));
+        }
+        (false, Some(_)) => {
+            // What a killed apply was about to make is recorded already.
+            if record.interrupted.is_none() {
+                let applied = Scalar::Text("present".to_owned());
+                draft.drifted(Drift { address: address.to_owned(), applied, found: None, by_reset });
+            }
+            draft.bookkeeping.forget.push(subject.clone());
+        }
+        _ => {}
+    }
+    if recorded.is_some_and(|recorded| recorded != address) {
+        draft.bookkeeping.readdress.push((subject.clone(), address.to_owned()));
+    }
+}
+
+/// Tells of a value that somebody changed since it was written, while the file still asks for it.
+pub(super) fn note_drift(
+    draft: &mut Draft<'_>,
+    written: &Written,
+    wanted: &Setting,
+    found: &Settings,
+    by_reset: bool,
+) {
+    // What a killed apply was about to write is recorded already.
+    let may_be_ours = draft.input.record.interrupted.is_some();
+    if *wanted == written.applied && !found.has(wanted) && !may_be_ours {
+        draft.drifted(Drift {
+            address: written.address.clone(),
+            applied: written.applied.value(),
+            found: found.get(&wanted.attribute()).map(Setting::value),
+            by_reset,
+        });
     }
 }
 

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use subdevcfg_compiler::catalogue::Impact;
-use subdevcfg_compiler::values::{DevlinkHandle, Scalar};
+use subdevcfg_compiler::values::DevlinkHandle;
 
 use super::function::{Context, Now, Target};
 use super::lane::{Draft, Step};
 use super::parent::Planner;
 use super::places::Place;
 use super::removal::found_before;
-use super::{Drift, Input, NoteKind, changes};
+use super::{Input, NoteKind, bookkeeping, changes};
 use crate::desired::DesiredBridge;
 use crate::kernel::Request;
 use crate::reason::Reason;
@@ -68,22 +68,7 @@ fn note(draft: &mut Draft<'_>, desired: &DesiredBridge) {
     let Input { state, record, .. } = draft.input;
     let (subject, address) = (&desired.subject, &desired.address);
     let found = state.bridge(desired.name.as_str()).map(Bridge::settings);
-    let may_be_ours = record.interrupted.is_some();
-    match (&found, record.address(subject)) {
-        (Some(_), None) => {
-            let text = "it was there already: changed in place, and never deleted by subdevcfg";
-            draft.note(NoteKind::Adopted, address, text);
-            draft.bookkeeping.adopt.push((subject.clone(), address.clone()));
-        }
-        (None, Some(_)) => {
-            let applied = Scalar::Text("present".to_owned());
-            if !may_be_ours {
-                draft.drifted(Drift { address: address.clone(), applied, found: None, by_reset: false });
-            }
-            draft.bookkeeping.forget.push(subject.clone());
-        }
-        _ => {}
-    }
+    bookkeeping::note_presence(draft, subject, address, true, false);
     for ((of, attribute), written) in record.settings.iter().filter(|((of, _), _)| of == subject) {
         let Some(wanted) = desired.wanted.settings.get(attribute) else {
             let text = format!("{attribute} is not in the file any more: its value stays");
@@ -92,14 +77,7 @@ fn note(draft: &mut Draft<'_>, desired: &DesiredBridge) {
             continue;
         };
         let Some(found) = &found else { continue };
-        if *wanted == written.applied && !found.has(wanted) && !may_be_ours {
-            draft.drifted(Drift {
-                address: written.address.clone(),
-                applied: written.applied.value(),
-                found: found.get(attribute).map(Setting::value),
-                by_reset: false,
-            });
-        }
+        bookkeeping::note_drift(draft, written, wanted, found, false);
     }
 }
 
@@ -160,7 +138,7 @@ pub(super) fn destroy(draft: &mut Draft<'_>, in_scope: &dyn Fn(&Subject) -> bool
             delete(draft, &subject, address, &Reason::forced("subdevcfg made it"));
             continue;
         }
-        let address = record.address(&subject).map_or_else(|| subject.to_string(), str::to_owned);
+        let address = record.address_or_kind(&subject);
         let reason = Reason::forced("the value that subdevcfg found");
         let mut target = found.clone();
         let mut steps = Vec::new();

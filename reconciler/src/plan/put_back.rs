@@ -49,14 +49,12 @@ fn as_found(
         let before = if in_scope(subject) { found_before(draft, subject) } else { Vec::new() };
         Wanted::all(before.into_iter().collect(), reason)
     };
-    let address =
-        |subject: &Subject| record.address(subject).map_or_else(|| subject.to_string(), str::to_owned);
     let functions = changed.iter().filter_map(|subject| {
         let id = subject.function_id()?.clone();
         let found = parent.function(&id)?;
         Some(DesiredFunction {
             subject: (*subject).clone(),
-            address: address(subject),
+            address: record.address_or_kind(subject),
             mdev_type: found.mdev_type.clone().map(MdevType::Directory),
             absent: false,
             active: found.active,
@@ -72,26 +70,13 @@ fn as_found(
         Some(DesiredRateNode {
             subject: (*subject).clone(),
             name: name.to_owned(),
-            address: address(subject),
+            address: record.address_or_kind(subject),
             wanted: wanted(subject),
         })
     });
     let rate_nodes = rate_nodes.collect();
-    DesiredParent {
-        address: handle.to_string(),
-        wanted: wanted(&subject),
-        functions,
-        rate_nodes,
-        subject,
-        catalogue: None,
-        driver: None,
-        lifeline: None,
-        exclusive: None,
-        create: None,
-        left: LeftToOthers::default(),
-        required: <_>::default(),
-        wants: <_>::default(),
-    }
+    let wanted = wanted(&subject);
+    DesiredParent { rate_nodes, functions, ..DesiredParent::with(subject, handle.to_string(), wanted) }
 }
 
 impl Planner<'_, '_> {

@@ -35,7 +35,12 @@ fn restore_one(parent: &DevlinkHandle, name: &str, rates: &Rates) -> Vec<(Reques
 
 /// What a leaf or node that was just made has (`devl_rate_leaf_create`, `devlink_nl_rate_new_doit`).
 pub(super) fn new_settings() -> Settings {
-    Rates { tx_priority: Some(0), tx_weight: Some(0), ..Rates::default() }.settings()
+    new_rates().settings()
+}
+
+/// A leaf or a node as it is when it has just been made.
+pub(super) fn new_rates() -> Rates {
+    Rates { tx_priority: Some(0), tx_weight: Some(0), ..Rates::default() }
 }
 
 /// Names with the name above each, in an order in which each comes after the one above it. The compiler and the kernel

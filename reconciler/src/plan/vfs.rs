@@ -422,7 +422,7 @@ impl Planner<'_, '_> {
             let steps = self.leave_tree(&found, because);
             self.lane.removal.extend((!steps.is_empty()).then_some(steps));
             function.representor = None;
-            function.rates = (to == EswitchMode::Switchdev).then(new_leaf);
+            function.rates = (to == EswitchMode::Switchdev).then(rates::new_rates);
             if let Some(vf) = &mut function.vf {
                 vf.legacy.clear();
             }
@@ -453,11 +453,6 @@ impl Planner<'_, '_> {
         };
         limits.filter_map(step).collect()
     }
-}
-
-/// A leaf as it is after the switch to switchdev mode.
-fn new_leaf() -> Rates {
-    Rates { tx_priority: Some(0), tx_weight: Some(0), ..Rates::default() }
 }
 
 /// Whether it is a VF of the parent that it is on, whose number is the parent's.

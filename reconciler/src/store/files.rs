@@ -8,6 +8,12 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use camino::Utf8Path;
 use nix::fcntl::OFlag;
 
+/// Whether a file of this version is of a later program than one that knows that: the major number tells.
+pub(super) fn is_newer(found: &str, known: &str) -> bool {
+    let major = |version: &str| version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+    major(found) > major(known)
+}
+
 /// The text of a file in a folder.
 pub(super) fn read(folder: &Utf8Path, path: &Utf8Path) -> io::Result<String> {
     check_folder(folder)?;

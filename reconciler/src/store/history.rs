@@ -5,7 +5,7 @@ use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::files::{check_folder, make_folder, read, write_whole};
+use super::files::{check_folder, is_newer, make_folder, read, write_whole};
 use crate::apply::KeepError;
 use crate::history::{FORMAT_VERSION, HistoryError, HistoryKeeper, Past, REMEMBERED};
 
@@ -125,8 +125,7 @@ fn load(path: &Utf8Path) -> Result<Past, HistoryError> {
         |error: serde_json::Error| HistoryError::Malformed { path: path.to_owned(), why: error.to_string() };
     let value: serde_json::Value = serde_json::from_str(&text).map_err(malformed)?;
     let version = value.get("format_version").and_then(serde_json::Value::as_str).unwrap_or_default();
-    let major = |version: &str| version.split('.').next().and_then(|major| major.parse::<u32>().ok());
-    if major(version) > major(FORMAT_VERSION) {
+    if is_newer(version, FORMAT_VERSION) {
         return Err(HistoryError::Newer { path: path.to_owned(), found: version.to_owned() });
     }
     serde_json::from_value(value).map_err(malformed)

@@ -10,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 
-use super::files::{make_folder, read, write_whole};
+use super::files::{is_newer, make_folder, read, write_whole};
 use crate::apply::{KeepError, RecordKeeper};
 use crate::record::{self, Entry, FORMAT_VERSION, Interrupted, Record};
 use crate::resource::Subject;
@@ -140,9 +140,8 @@ impl FileKeeper {
         if kept.boot_id != self.boot_id {
             return Ok(Record::default());
         }
-        let major = |version: &str| version.split('.').next().and_then(|major| major.parse::<u32>().ok());
         if let Some(found) = kept.record.get("format_version").and_then(serde_json::Value::as_str)
-            && major(found) > major(FORMAT_VERSION)
+            && is_newer(found, FORMAT_VERSION)
         {
             return Err(LoadError::Newer { path, found: found.to_owned() });
         }
