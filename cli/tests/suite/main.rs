@@ -14,6 +14,7 @@ mod in_use;
 mod lifecycle;
 mod manual;
 mod operations;
+mod ovs;
 mod ownership;
 mod plans;
 mod run;
