@@ -215,7 +215,9 @@ impl LeftToOthers {
     pub fn owner(&self, path: &str) -> Option<&str> {
         let holds =
             |held: &str| path.strip_prefix(held).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        self.0.iter().find(|(held, _)| holds(held)).map(|(_, owner)| owner.as_str())
+        let owner = self.0.iter().find(|(held, _)| holds(held)).map(|(_, owner)| owner.as_str());
+        // The VLANs are those of the bridge.
+        owner.or_else(|| (path == "representor.vlans").then(|| self.owner("representor.bridge")).flatten())
     }
 
     /// The settings of a subject without those that others have.

@@ -203,7 +203,7 @@ impl fmt::Display for Effect {
             Self::Attached => "its driver to attach",
             Self::Vfs => "its VFs to appear",
             Self::Detached => "its driver to detach",
-            Self::Port => "ovs-vswitchd to do it",
+            Self::Port => "ovs-vswitchd",
             Self::Gone => "it to be gone",
         })
     }

@@ -198,10 +198,12 @@ fn steps(text: &mut String, operations: &[&Operation]) {
                 format!("{} {before} -> {}", setting.attribute(), setting.value())
             }
             (Request::Set { setting, .. }, _) => format!("{} {}", setting.attribute(), setting.value()),
-            (Request::AddPort { bridge, vlans, .. }, Some(before)) => {
+            (Request::AddPort { bridge, vlans, .. }, Some(before))
+                if before.to_string() != bridge.as_str() =>
+            {
                 format!("port {before} -> {bridge}, {vlans}")
             }
-            (Request::AddPort { bridge, vlans, .. }, None) => format!("port of {bridge}, {vlans}"),
+            (Request::AddPort { bridge, vlans, .. }, _) => format!("port of {bridge}, {vlans}"),
             (Request::RemovePort { name, .. }, before) => {
                 let of = before.as_ref().map(|bridge| format!(" of {bridge}")).unwrap_or_default();
                 format!("take the port {name}{of} out")

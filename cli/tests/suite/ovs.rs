@@ -186,5 +186,5 @@ fn without_the_daemon_no_port_goes() {
     let refused = host.run(&["destroy", "--yes", "--allow", "parent-wide"]);
     assert_eq!(refused.code, 3, "{}", refused.all());
     let said = "ovs-vswitchd does not run, and it is needed for \"take the port a_r out of Open vSwitch\": start it first";
-    assert!(refused.stdout.replace("\n    ", " ").contains(said), "{}", refused.all());
+    assert!(refused.stdout.replace("\n           ", " ").contains(said), "{}", refused.all());
 }

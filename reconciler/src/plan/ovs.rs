@@ -269,7 +269,10 @@ impl Context<'_> {
         let asked = (self.why)(&Attribute::Bridge);
         let before = self.origin.and_then(|origin| origin.settings().get(&Attribute::Bridge).cloned());
         let wanted = Setting::Bridge(Some(BridgeName::Ovs { ovs: bridge.clone() }));
-        let reason = if before.as_ref() == Some(&wanted) {
+        let vlans = target.settings.get(&Attribute::Vlans);
+        let same_vlans =
+            vlans.is_none_or(|vlans| self.origin.is_some_and(|origin| origin.settings().has(vlans)));
+        let reason = if before.as_ref() == Some(&wanted) && same_vlans {
             Reason { text: Some("comes back as it was".to_owned()), ..asked }
         } else {
             asked

@@ -86,7 +86,7 @@ impl SimulatedHost {
 
     /// Whether an interface of this name is taken by Open vSwitch.
     pub(super) fn is_switched(&self, name: &str) -> bool {
-        let mut bridges = self.ovs.iter().filter(|ovs| ovs.running).flat_map(|ovs| ovs.bridges.values());
+        let mut bridges = self.ovs.iter().flat_map(|ovs| ovs.bridges.values());
         bridges.any(|bridge| bridge.ports.contains_key(name))
     }
 
@@ -103,7 +103,7 @@ impl SimulatedHost {
 
     /// Makes the representors of functions the ports that have their names.
     pub(super) fn take_ports_up(&self, ovs: &Ovs, functions: &mut [Function]) {
-        if !ovs.running || ovs.bridges.is_empty() {
+        if ovs.bridges.is_empty() {
             return;
         }
         let ports = ovs.by_name();

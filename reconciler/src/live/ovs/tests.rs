@@ -254,7 +254,7 @@ fn a_daemon_that_does_nothing_is_given_up() {
         database(vec![vec![there, changed(2)], vec![Answer::Says(first.to_string()), Answer::Nothing]]);
     switch.remove_port(&name("c0_r")).unwrap();
     let error = switch.wait(Duration::from_millis(200)).unwrap_err().to_string();
-    assert_eq!(error, "waited 0.2 s for ovs-vswitchd to do it");
+    assert_eq!(error, "waited 0.2 s for ovs-vswitchd");
 }
 
 /// br-ex has the host's address and a bond as its uplink; br-int is behind a patch, with a function's representor c0_r and
