@@ -150,24 +150,21 @@ impl Switch {
                 "mutations": [["ports", "insert", set([port.clone()])]],
             })
         };
-        let operations = match find_port(&mut conversation, name)? {
+        let operations = if let Some(port) = find_port(&mut conversation, name)? {
             // The row stays, with all that others have written there.
-            Some(port) => vec![
+            let update =
+                json!({ "op": "update", "table": "Port", "where": [["_uuid", "==", port]], "row": row });
+            vec![is_there, update, leave(&port), join(&port)]
+        } else {
+            row["name"] = json!(name);
+            row["interfaces"] = json!(["named-uuid", "interface"]);
+            let insert = |table: &str, row: &Value, id: &str| json!({ "op": "insert", "table": table, "row": row, "uuid-name": id });
+            vec![
                 is_there,
-                json!({ "op": "update", "table": "Port", "where": [["_uuid", "==", port]], "row": row }),
-                leave(&port),
-                join(&port),
-            ],
-            None => {
-                row["name"] = json!(name);
-                row["interfaces"] = json!(["named-uuid", "interface"]);
-                vec![
-                    is_there,
-                    json!({ "op": "insert", "table": "Interface", "row": { "name": name }, "uuid-name": "interface" }),
-                    json!({ "op": "insert", "table": "Port", "row": row, "uuid-name": "port" }),
-                    join(&json!(["named-uuid", "port"])),
-                ]
-            }
+                insert("Interface", &json!({ "name": name }), "interface"),
+                insert("Port", &row, "port"),
+                join(&json!(["named-uuid", "port"])),
+            ]
         };
         self.change(&mut conversation, operations, name).map_err(|error| match error {
             OvsdbError::Refused { error, .. } if error == "timed out" => {
@@ -209,18 +206,18 @@ impl Switch {
     /// Waits until the daemon has done what it was asked last.
     pub fn wait(&mut self, deadline: Duration) -> Result<(), RequestError> {
         let Some(Asked { cfg, name }) = self.asked.take() else { return Ok(()) };
-        let mut conversation = self.converse(deadline).map_err(refused)?;
+        let mut conversation = self.converse(deadline).map_err(|error| refused(&error))?;
         match conversation.wait_for(cfg) {
             Ok(()) => {}
             Err(OvsdbError::Silent(waited)) => {
                 return Err(RequestError::NoEffect { effect: Effect::Port, waited });
             }
-            Err(error) => return Err(refused(error)),
+            Err(error) => return Err(refused(&error)),
         }
         let select = json!({
             "op": "select", "table": "Interface", "where": [["name", "==", name]], "columns": ["ofport", "error"],
         });
-        let answers = conversation.transact(&[select]).map_err(refused)?;
+        let answers = conversation.transact(&[select]).map_err(|error| refused(&error))?;
         let row = &answers[0]["rows"][0];
         let is_used = elements(&row["ofport"]).iter().any(|port| port.as_i64().is_some_and(|port| port > 0));
         if row.is_null() || is_used {
@@ -239,7 +236,7 @@ impl<D: Datagrams> LiveKernel<D> {
 }
 
 /// What a request for Open vSwitch came to.
-pub(super) fn refused(error: OvsdbError) -> RequestError {
+pub(super) fn refused(error: &OvsdbError) -> RequestError {
     RequestError::Switch(error.to_string())
 }
 
@@ -258,8 +255,8 @@ fn leave(port: &Value) -> Value {
 fn find_port(conversation: &mut Conversation, name: &InterfaceName) -> Result<Option<Value>, OvsdbError> {
     let select =
         json!({ "op": "select", "table": "Port", "where": [["name", "==", name]], "columns": ["_uuid"] });
-    let mut answers = conversation.transact(&[select])?;
-    Ok(answers[0]["rows"].get_mut(0).map(|row| row["_uuid"].take()))
+    let answers = conversation.transact(&[select])?;
+    Ok(answers[0]["rows"][0].get("_uuid").cloned())
 }
 
 fn set(elements: impl IntoIterator<Item = Value>) -> Value {
@@ -295,7 +292,9 @@ fn read_tables(tables: &[Value]) -> Result<Found, OvsdbError> {
         for port in referred(&bridge["ports"], &ports) {
             let name = port["name"].as_str().ok_or_else(|| malformed("names"))?;
             let of_port: Vec<&Value> = referred(&port["interfaces"], &interfaces).collect();
-            of_port.iter().for_each(|interface| wired.add(interface));
+            for interface in &of_port {
+                wired.add(interface);
+            }
             if let [interface] = of_port.as_slice()
                 && ["", "system"].contains(&interface["type"].as_str().unwrap_or_default())
             {

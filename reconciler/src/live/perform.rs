@@ -45,9 +45,11 @@ impl<D: Datagrams> LiveKernel<D> {
             Request::MakeBridge { name } => self.route.make_bridge(name).map_err(wire::request_error),
             Request::DeleteBridge { name } => self.delete_bridge(name),
             Request::AddPort { name, bridge, vlans, .. } => {
-                self.switch.add_port(name, bridge, vlans).map_err(ovs::refused)
+                self.switch.add_port(name, bridge, vlans).map_err(|error| ovs::refused(&error))
             }
-            Request::RemovePort { name, .. } => self.switch.remove_port(name).map_err(ovs::refused),
+            Request::RemovePort { name, .. } => {
+                self.switch.remove_port(name).map_err(|error| ovs::refused(&error))
+            }
             Request::Set { subject, setting } => self.set(subject, setting),
             Request::Reload { subject } => {
                 let instance = self.find_instance(subject)?;

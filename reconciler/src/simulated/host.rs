@@ -298,7 +298,7 @@ impl SimulatedHost {
             .chain(self.sample_parents())
             .map(|(handle, mut parent)| {
                 parent.functions.iter_mut().for_each(|function| self.keep_told(function));
-                self.take_ports_up(&ovs, &mut parent.functions);
+                Self::take_ports_up(&ovs, &mut parent.functions);
                 (handle, parent)
             });
         State {

@@ -102,7 +102,7 @@ impl SimulatedHost {
     }
 
     /// Makes the representors of functions the ports that have their names.
-    pub(super) fn take_ports_up(&self, ovs: &Ovs, functions: &mut [Function]) {
+    pub(super) fn take_ports_up(ovs: &Ovs, functions: &mut [Function]) {
         if ovs.bridges.is_empty() {
             return;
         }

@@ -137,8 +137,8 @@ impl Conversation {
             if now.any(|now| now >= cfg) {
                 return Ok(());
             }
-            let mut update = self.next()?;
-            tables = if update["method"] == "update" { update["params"][1].take() } else { Value::Null };
+            let update = self.next()?;
+            tables = if update["method"] == "update" { update["params"][1].clone() } else { Value::Null };
         }
     }
 
@@ -146,13 +146,11 @@ impl Conversation {
         self.send(&json!({ "method": method, "params": parameters, "id": method }))?;
         loop {
             let mut message = self.next()?;
-            if message["id"] != method || message.get("result").is_none() {
+            let is_answer = message["id"] == method;
+            let Some(result) = message.get_mut("result").filter(|_| is_answer).map(Value::take) else {
                 continue;
-            }
-            return match refusal(&message) {
-                Some(error) => Err(error),
-                None => Ok(message["result"].take()),
             };
+            return refusal(&message).map_or(Ok(result), Err);
         }
     }
 
