@@ -1,11 +1,15 @@
 //! The command line.
 
+mod import;
+
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 use subdevcfg_reconciler::apply;
 use subdevcfg_reconciler::guard::{Allowance, Permissions};
 use subdevcfg_reconciler::plan::Selection;
+
+pub use import::ImportOptions;
 
 /// Where `apply` looks for the host file when none is named, and nowhere else.
 pub const DEFAULT_FILE: &str = "/etc/subdevcfg/host.kdl";
@@ -215,6 +219,10 @@ pub enum Command {
         #[command(flatten)]
         output: Output,
     },
+    /// Write the host file that describes what is there.
+    #[command(after_help = "Examples: subdevcfg import --out host.kdl\n          \
+        mdevctl list --dumpjson | subdevcfg import --mdevctl /dev/stdin")]
+    Import(ImportOptions),
     /// Show what is on this host now.
     #[command(after_help = "Example: subdevcfg state --format json > host.state.json")]
     State {

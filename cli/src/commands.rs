@@ -5,6 +5,7 @@ mod check;
 mod diff;
 mod explain;
 mod format;
+mod import;
 mod look;
 mod manual;
 mod past;
@@ -63,6 +64,7 @@ pub fn run(cli: &Cli) -> Result<Exit, CliError> {
         Command::Forget { address, machine } => past::forget(address, machine),
         Command::UndoUnlessConfirmed { number, until, machine } => timer::run(*number, *until, machine),
         Command::Diff { before, after, output } => diff::diff(before, after, *output),
+        Command::Import(options) => import::import(options),
         Command::State { machine, output } => look::state(machine, *output),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man { command: _, into: Some(folder) } => manual::pages(folder),

@@ -200,11 +200,14 @@ pub fn check_host(model: &HostModel, file: &Utf8Path, options: &args::Machine) -
     if wanted.value == "*" || (otherwise && model.hostname.is_none()) {
         return Ok(());
     }
-    let found = nix::unistd::gethostname()
-        .map_err(|errno| CliError::Output(errno.into()))?
-        .to_string_lossy()
-        .into_owned();
+    let found = host_name()?;
     if found == wanted.value { Ok(()) } else { other(&wanted.value, found) }
+}
+
+/// The name of this machine.
+pub fn host_name() -> Result<String, CliError> {
+    let name = nix::unistd::gethostname().map_err(|errno| CliError::Output(errno.into()))?;
+    Ok(name.to_string_lossy().into_owned())
 }
 
 /// Which machine it is, for the first line of a plan.

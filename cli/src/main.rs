@@ -10,6 +10,7 @@ mod error;
 mod exit;
 mod findings;
 mod hosts;
+mod import;
 mod machine;
 mod progress;
 mod saved;

@@ -9,6 +9,7 @@ pub mod described;
 pub mod desired;
 pub mod guard;
 pub mod history;
+pub mod import;
 pub mod kernel;
 pub mod live;
 pub mod plan;

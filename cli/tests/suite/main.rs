@@ -10,6 +10,7 @@ mod folding;
 mod found;
 mod gitops;
 mod history;
+mod import;
 mod in_use;
 mod lifecycle;
 mod manual;
