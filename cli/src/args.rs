@@ -16,7 +16,7 @@ pub const DEFAULT_FILE: &str = "/etc/subdevcfg/host.kdl";
 
 /// Partition network devices (devlink subfunctions, mediated devices) from one KDL file a host.
 #[derive(Debug, Parser)]
-#[command(name = "subdevcfg", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "subdevcfg", version, long_version = crate::version::long(), max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -17,6 +17,7 @@ mod saved;
 mod show;
 mod sources;
 mod timer;
+mod version;
 
 use std::process::ExitCode;
 
