@@ -231,6 +231,14 @@ pub enum Command {
         #[command(flatten)]
         output: Output,
     },
+    /// Look at this host: kernel, modules, privileges, drivers, other tools; what will not work, and why.
+    #[command(after_help = "Example: subdevcfg doctor host.kdl")]
+    Doctor {
+        /// Tell what this host file needs that is not there.
+        file: Option<Utf8PathBuf>,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Put host files into the one form: indentation, spaces and quotes. Comments and numbers stay as they are.
     #[command(after_help = "Example: subdevcfg fmt --check hosts/*.kdl")]
     Fmt {

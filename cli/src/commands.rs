@@ -3,6 +3,7 @@
 mod apply;
 mod check;
 mod diff;
+mod doctor;
 mod explain;
 mod format;
 mod import;
@@ -66,6 +67,7 @@ pub fn run(cli: &Cli) -> Result<Exit, CliError> {
         Command::Diff { before, after, output } => diff::diff(before, after, *output),
         Command::Import(options) => import::import(options),
         Command::State { machine, output } => look::state(machine, *output),
+        Command::Doctor { file, output } => doctor::doctor(file.as_deref(), *output),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man { command: _, into: Some(folder) } => manual::pages(folder),
         Command::Man { command, into: None } => manual::page(command.as_deref()),

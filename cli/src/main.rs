@@ -6,6 +6,7 @@ mod args;
 mod clock;
 mod commands;
 mod confirm;
+mod doctor;
 mod error;
 mod exit;
 mod findings;

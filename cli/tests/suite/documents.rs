@@ -1,6 +1,7 @@
 //! The documentation shows what the program says: the commands of each page are run, in order, in a directory of its own,
 //! and its host files are compiled. `INSTA_UPDATE=always` writes the pages, as it does the snapshots.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -29,20 +30,15 @@ impl Folder {
             text.push('\n');
             let Some(form) = line.strip_prefix("```").filter(|form| !form.is_empty()) else { continue };
             let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
-            match form {
-                "console" => {
-                    for command in block.iter().filter_map(|line| line.strip_prefix("$ ")) {
-                        text += &format!("$ {command}\n{}", self.said(command));
-                    }
+            if form == "console" {
+                for command in block.iter().filter_map(|line| line.strip_prefix("$ ")) {
+                    let _ = write!(text, "$ {command}\n{}", self.said(command));
                 }
-                _ => {
-                    if let Some(name) = block.first().and_then(|line| line.strip_prefix("// "))
-                        && name.ends_with(".kdl")
-                    {
-                        fs::write(self.0.path().join(name), block[1..].join("\n") + "\n").unwrap();
-                    }
-                    block.iter().for_each(|line| text += &format!("{line}\n"));
+            } else {
+                if let Some(name) = host_file(&block) {
+                    fs::write(self.0.path().join(name), block[1..].join("\n") + "\n").unwrap();
                 }
+                text.extend(block.iter().flat_map(|line| [*line, "\n"]));
             }
             text += "```\n";
         }
@@ -62,6 +58,12 @@ impl Folder {
             .unwrap();
         String::from_utf8(output.stdout).unwrap()
     }
+}
+
+/// The name that a block gives itself in its first line, if it is a host file that has one.
+fn host_file<'b>(block: &[&'b str]) -> Option<&'b str> {
+    let name = block.first()?.strip_prefix("// ")?;
+    (Path::new(name).extension()? == "kdl").then_some(name)
 }
 
 /// All pages but those of codes, by their paths from the root of the repository.
