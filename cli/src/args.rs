@@ -253,11 +253,15 @@ pub enum Command {
     #[command(after_help = "Examples: subdevcfg explain E0207, subdevcfg explain device.subdevice.netdev")]
     Explain {
         /// A code, names with dots between them, DRIVER or DRIVER.PARAM.
-        #[arg(value_name = "CODE|PATH", required_unless_present = "schema")]
-        subject: Option<String>,
-        /// Print the whole language as JSON instead, for editors that complete words.
-        #[arg(long, conflicts_with = "subject")]
-        schema: bool,
+        #[arg(value_name = "CODE|PATH")]
+        subject: String,
+    },
+    /// Print the schema of what programs read: JSON Schema of states and plans, the words of the language.
+    #[command(after_help = "Example: subdevcfg schema plan > plan.schema.json")]
+    Schema {
+        /// Of what.
+        #[arg(value_enum)]
+        subject: SchemaSubject,
     },
     /// Draw what a host file describes and what must be there before what.
     #[command(after_help = "Example: subdevcfg graph host.kdl --format dot | dot -Tsvg > host.svg")]
@@ -417,6 +421,17 @@ impl From<OnError> for apply::OnError {
             OnError::Continue => Self::Continue,
         }
     }
+}
+
+/// What there are schemas of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaSubject {
+    /// What `state --format json` writes.
+    State,
+    /// What `plan --format json` writes.
+    Plan,
+    /// Host files: nodes, properties, types and their documentation, for editors that complete words.
+    Language,
 }
 
 /// How results are written.

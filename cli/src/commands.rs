@@ -72,7 +72,8 @@ pub fn run(cli: &Cli) -> Result<Exit, CliError> {
         Command::Man { command: _, into: Some(folder) } => manual::pages(folder),
         Command::Man { command, into: None } => manual::page(command.as_deref()),
         Command::Fmt { files, check } => format::format(files, *check),
-        Command::Explain { subject, .. } => explain::explain(subject.as_deref()),
+        Command::Explain { subject } => explain::explain(subject),
+        Command::Schema { subject } => explain::schema(*subject),
         Command::Graph { file, format } => look::graph(file, *format),
     }
 }

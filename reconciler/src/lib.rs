@@ -17,6 +17,7 @@ pub mod reason;
 pub mod record;
 pub mod resource;
 pub mod rules;
+pub mod schemas;
 pub mod simulated;
 pub mod state;
 pub mod store;

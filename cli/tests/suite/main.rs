@@ -20,6 +20,7 @@ mod plans;
 mod run;
 mod samples;
 mod saved;
+mod schemas;
 mod scope;
 mod uplink;
 mod vfs;
