@@ -64,7 +64,9 @@ impl<D: Datagrams> Ears<D> {
     pub fn heard(&mut self) -> Result<usize, NetlinkError> {
         let count = |datagram: &[u8]| messages(datagram).count();
         let concerns = |datagram: &[u8]| usize::from(concerns(datagram));
-        Ok(take(&mut self.devlink, count)? + take(&mut self.route, count)? + take(&mut self.uevents, concerns)?)
+        Ok(take(&mut self.devlink, count)?
+            + take(&mut self.route, count)?
+            + take(&mut self.uevents, concerns)?)
     }
 }
 

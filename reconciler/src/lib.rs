@@ -19,3 +19,4 @@ pub mod rules;
 pub mod simulated;
 pub mod state;
 pub mod store;
+pub mod watch;
