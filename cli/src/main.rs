@@ -16,6 +16,7 @@ mod saved;
 mod show;
 mod sources;
 mod timer;
+mod watch;
 
 use std::process::ExitCode;
 

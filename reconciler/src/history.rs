@@ -8,7 +8,7 @@ use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::catalogue::Impact;
 
-use crate::apply::KeepError;
+use crate::apply::{Failure, KeepError, Outcome};
 use crate::plan::{Action, Plan};
 use crate::record::Record;
 use crate::state::State;
@@ -133,6 +133,32 @@ impl Ending {
             Self::Partial => "partial",
             Self::Incomplete => "incomplete",
         }
+    }
+}
+
+impl Ending {
+    /// The way in which an apply with this outcome has ended.
+    #[must_use]
+    pub const fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Converged(_) => Self::Converged,
+            Outcome::Undone(_) => Self::Undone,
+            Outcome::Partial { .. } => Self::Partial,
+            Outcome::Incomplete { .. } => Self::Incomplete,
+        }
+    }
+}
+
+impl End {
+    /// The end of an apply with this outcome.
+    #[must_use]
+    pub fn of(outcome: &Outcome, at: String) -> Self {
+        let after = match outcome {
+            Outcome::Converged(after) => Some((**after).clone()),
+            _ => None,
+        };
+        let failures = outcome.failures().iter().map(Failure::sentence).collect();
+        Self { at, ending: Ending::of(outcome), failures, after }
     }
 }
 

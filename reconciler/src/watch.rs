@@ -76,7 +76,11 @@ impl Watcher {
         let mut findings = Finding::all_of(&plan.clone().narrowed(&self.policy.selection));
         let part = self.policy.repairs().then(|| part::allowed(plan, &self.policy, &self.restraint));
         if let Some(part) = &part {
-            let left = part.left.iter().filter(|(address, _)| has_work(plan, address));
+            // A refusal says itself that it is in the way.
+            let is_told = |(address, why): &(&String, &Why)| {
+                **why == Why::Refused && plan.refusals.iter().any(|refusal| refusal.address == **address)
+            };
+            let left = part.left.iter().filter(|left| has_work(plan, left.0) && !is_told(left));
             findings.extend(left.map(|(address, why)| Finding::left(address, why.clone())));
         }
         let news = findings.difference(&self.known).cloned().collect();
@@ -90,11 +94,7 @@ impl Watcher {
 
     /// Takes note of how a repair ended. What was repaired is found no more, without a word.
     pub fn repaired(&mut self, part: &Part, outcome: &Outcome, now: Duration) {
-        let failures: &[Failure] = match outcome {
-            Outcome::Converged(_) => &[],
-            Outcome::Partial { failures, .. } => failures,
-            Outcome::Undone(failure) | Outcome::Incomplete { failure, .. } => std::slice::from_ref(failure),
-        };
+        let failures = outcome.failures();
         let repaired = part.repaired();
         let failed = failed(failures, &repaired);
         self.restraint.put_back(&part.plan, &failed, now);
@@ -102,7 +102,9 @@ impl Watcher {
             self.restraint.failed(address, now);
         }
         if failures.is_empty() {
-            repaired.iter().for_each(|address| self.restraint.succeeded(address));
+            for address in &repaired {
+                self.restraint.succeeded(address);
+            }
             let is_done = |finding: &Finding| {
                 repaired.iter().any(|address| is_within(finding.address(), address))
                     && !part.left.keys().any(|left| is_within(finding.address(), left))

@@ -22,4 +22,5 @@ mod saved;
 mod scope;
 mod uplink;
 mod vfs;
+mod watch;
 mod wrong_use;

@@ -144,7 +144,7 @@ impl Finding {
         let unread = plan
             .unread
             .iter()
-            .map(|unread| Self::Unread { address: unread.what.to_string(), text: unread.why.to_string() });
+            .map(|unread| Self::Unread { address: unread.what.to_string(), text: unread.why.clone() });
         resets.chain(drift).chain(changes).chain(refusals).chain(notes).chain(unread).collect()
     }
 
@@ -175,11 +175,9 @@ fn lost<'p>(plan: &'p Plan, device: &'p str) -> impl Iterator<Item = &'p Drift> 
 /// Whether a change has nothing that is told as drift or as lost by a reset already.
 fn is_news(plan: &Plan, change: &ResourceChange) -> bool {
     let is_below = |drift: &Drift| is_within(&drift.address, &change.address);
-    let is_told = match change.subject.is_parent() {
-        // What lies on a device is told of by itself.
-        true => plan.drift.iter().any(|drift| is_below(drift) && !drift.address.contains('#')),
-        false => plan.drift.iter().any(is_below),
-    };
+    // What lies on a device is told of by itself.
+    let is_own = |drift: &Drift| !change.subject.is_parent() || !drift.address.contains('#');
+    let is_told = plan.drift.iter().any(|drift| is_below(drift) && is_own(drift));
     let by_reset = plan.resets.iter().any(|reset| is_within(&change.address, &reset.address));
     is_change(&change.actions) && !change.operations.is_empty() && !is_told && !by_reset
 }
