@@ -140,18 +140,13 @@ impl Watch<'_> {
     /// What is done after a look: how long to sleep. Why one was not possible is told once.
     fn after(&mut self, looked: Result<Seen, CliError>) -> Duration {
         let every = duration(self.options.every);
-        let error = match looked {
-            Ok(_) => {
-                if let Hindrance::Failed(text, _) = std::mem::replace(&mut self.hindrance, Hindrance::None) {
-                    self.tell(&Event::Over { text: &text });
-                }
-                let now = self.started.elapsed();
-                return self
-                    .watcher
-                    .tries_again(now)
-                    .map_or(every, |then| every.min(then.saturating_sub(now)));
+        let Err(error) = looked else {
+            if let Hindrance::Failed(text, _) = std::mem::replace(&mut self.hindrance, Hindrance::None) {
+                self.tell(&Event::Over { text: &text });
             }
-            Err(error) => error,
+            let now = self.started.elapsed();
+            let again = self.watcher.tries_again(now);
+            return again.map_or(every, |then| every.min(then.saturating_sub(now)));
         };
         let text = show::sentence(&error);
         if matches!(error, CliError::Lock(LockError::Held { .. })) {

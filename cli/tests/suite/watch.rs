@@ -67,7 +67,7 @@ struct Watching {
 impl Watching {
     /// The next line that it says, however long that takes.
     fn next(&mut self) -> String {
-        self.lines.next().expect("it has ended").unwrap()
+        self.lines.next().unwrap().unwrap()
     }
 
     fn tell(&self, signal: Signal) {
@@ -103,8 +103,9 @@ fn what_was_never_made_is_no_drift_and_only_some_of_many_are_told_to_people() {
     let host = Host::new();
     host.write("host.kdl", &host_with(TWO));
     snapshot("cli", "watch-nothing-there", &host.look_once(&[]).all());
-    let many: String = (10..40).map(|n| format!("subdevice m{n} {{ sf {n}; }};")).collect();
-    host.write("host.kdl", &host_with(&many).replace("max-subdevices=4", "max-subdevices=64"));
+    let many: Vec<String> = (10..40).map(|n| format!("subdevice m{n} {{ sf {n}; }}")).collect();
+    let many = host_with(&many.join("; ")).replace("max-subdevices=4", "max-subdevices=64");
+    host.write("host.kdl", &many);
     let run = host.look_once(&[]);
     assert_eq!(run.stdout.lines().count(), 21);
     assert!(run.stdout.ends_with("           ... and 11 more (subdevcfg plan shows all)\n"), "{}", run.all());
