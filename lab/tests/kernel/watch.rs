@@ -7,7 +7,7 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::guest::{apply, config, destroy, fresh, host_file, sh, subdevcfg_as_nobody};
+use crate::guest::{apply, config, destroy, fresh, host_file, sh, subdevcfg, subdevcfg_as_nobody};
 
 const METRICS: &str = "/tmp/metrics.prom";
 
@@ -21,7 +21,7 @@ fn nic0(create: &str, body: &str) -> String {
 
 const TWO: &str =
     "subdevice a { sf 88; function mac=\"02:00:00:00:00:58\"; netdev a0 up=#true; representor a_r up=#true; }
-    subdevice b { sf 89; representor b_r up=#true; }";
+    subdevice b { sf 89; function mac=\"02:00:00:00:00:59\"; representor b_r up=#true; }";
 
 /// A host that is as its file says, and the file.
 fn applied() -> &'static str {
@@ -174,7 +174,7 @@ fn a_device_that_comes_late_is_set_up_when_it_comes() {
     // It may be seen while it is half there: what counts is the end.
     while !watching.says("").starts_with("REPAIRED   ") {}
     watching.end();
-    assert_eq!(sh("cat /sys/class/net/a_r/operstate"), "up");
+    subdevcfg(&["plan", file, "--detailed-exitcode"]).expect(0);
     destroy();
 }
 
