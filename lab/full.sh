@@ -63,15 +63,15 @@ full_configure() {
 	rm -rf "$tree"/var/cache/apt/* "$tree"/var/lib/apt/lists/*
 }
 
-# full_disk KERNEL KERNEL-DIR PERSIST: prints the path of the disk image, or of the copy that is called so.
+# full_disk KERNEL KERNEL-DIR PERSIST: prints the path of the disk image.
 full_disk() {
 	local tree disk
 	tree=$(full_tree "$2") || return
 	disk=${tree%/*}/disk
 	[[ -e $disk ]] || with_lock full full_disk_make "$tree" "$disk" >&2 || return
-	if [[ -n $3 ]]; then
-		[[ -e $disk.$3 ]] || cp --sparse=always "$disk" "$disk.$3" || return
-		disk+=.$3
+	if [[ $3 -eq 1 ]]; then
+		[[ -e ${tree%/*}/disk.persist ]] || cp --sparse=always "$disk" "${tree%/*}/disk.persist" || return
+		disk+=.persist
 	fi
 	printf '%s\n' "$disk"
 }
