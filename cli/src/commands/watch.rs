@@ -104,7 +104,7 @@ impl Watch<'_> {
             self.listen()?;
             let seen = self.look(LOCK_PATIENCE)?;
             failed |= seen.exit == Exit::Incomplete && seen.repaired;
-            if seen.repaired {
+            if seen.repaired && !self.sleep.is_to_end() {
                 continue;
             }
             let left = wait.saturating_sub(self.started.elapsed());

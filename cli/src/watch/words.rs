@@ -180,7 +180,7 @@ fn left(address: &str, why: &Why) -> String {
             format!("{attribute} was put back {times} times in {minutes} minutes, and is not any more")
         }
         Why::Reset => {
-            format!("{address}: a reset is not repaired, or not while somebody uses the device (--restore)")
+            format!("{address}: what a reset took is not made again without --restore")
         }
         Why::Above { flags } => format!("{address}: {} would allow it", flags.join(" ")),
         Why::InUse { users } => format!("{address}: in use: {}", users.join(", ")),

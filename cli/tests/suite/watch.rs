@@ -157,6 +157,17 @@ fn a_reset_is_told_from_drift_and_repaired_with_restore() {
         nic0["restarts"]["recoveries"] = json!(1);
     });
     snapshot("cli", "watch-reset", &host.look_once(&["--allow", "parent-wide"]).all());
+    // Whoever has got an address on it in the meantime goes first.
+    let used_by = |users: Value| {
+        host.edit(|host| {
+            let uplink = &mut host["parents"]["nic0"]["uplink"];
+            uplink["up"] = json!(users != json!([]));
+            uplink["users"] = users;
+        });
+    };
+    used_by(json!([{ "addresses": ["10.0.0.1/24"] }]));
+    snapshot("cli", "watch-reset-in-use", &host.look_once(&["--restore"]).all());
+    used_by(json!([]));
     snapshot("cli", "watch-reset-restored", &host.look_once(&["--restore"]).all());
     assert_eq!(host.plan(&host_with(TWO)).code, 0);
 }

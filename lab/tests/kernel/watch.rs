@@ -150,7 +150,7 @@ fn a_reset_is_told_from_drift_and_made_good_with_restore_only() {
     let mut watching = Watching::new(file, &["--allow", "parent-wide"]);
     sh("echo 1 > /sys/kernel/debug/subdev/nic0/reset");
     watching.says("RESET      subdev/nic0: its health was recovered once since the last apply");
-    watching.says("LEFT       subdev/nic0: a reset is not repaired");
+    watching.says("LEFT       subdev/nic0: what a reset took");
     watching.end();
     assert_ne!(config(), before);
     let mut watching = Watching::new(file, &["--restore"]);

@@ -80,7 +80,7 @@ pub enum Why {
         /// How often.
         times: usize,
     },
-    /// Its device was reset, and resets are not repaired, or not while somebody uses the device.
+    /// Its device was reset, and what a reset took is not made again.
     Reset,
     /// Its impact is above what is allowed.
     Above {

@@ -93,28 +93,34 @@ fn in_the_way(plan: &Plan, whole: &Plan, policy: &Policy) -> BTreeMap<String, Wh
             found.insert(address.clone(), Why::Sweep { functions: swept.functions, of: swept.of });
         }
     }
-    let restored = |address: &str| is_restored(plan, policy, address);
-    let above: Vec<&Operation> = plan
-        .operations
+    let resets: BTreeMap<&str, Option<Why>> = plan
+        .resets
         .iter()
-        .filter(|operation| !policy.allow.iter().any(|allowance| allowance.permits(operation)))
-        .filter(|operation| !restored(&operation.address))
+        .map(|reset| (reset.address.as_str(), not_restored(whole, policy, &reset.address)))
         .collect();
-    for operation in &above {
-        let of_it: Vec<&Operation> =
-            above.iter().filter(|other| other.address == operation.address).copied().collect();
-        found.insert(operation.address.clone(), Why::Above { flags: guard::flags_for(&of_it) });
-    }
-    for in_use in &plan.in_use {
-        for id in &in_use.operations {
-            let Some(operation) = plan.operations.get(id - 1) else { continue };
-            found.insert(operation.address.clone(), used(in_use));
+    let reset = |operation: &Operation| {
+        resets
+            .iter()
+            .find(|(device, _)| is_within(&operation.address, device))
+            .map(|(device, why)| (*device, why))
+    };
+    let mut above: BTreeMap<&str, Vec<&Operation>> = BTreeMap::new();
+    for operation in &plan.operations {
+        match reset(operation) {
+            Some((_, None)) => {}
+            Some((device, Some(why))) => _ = found.insert(device.to_owned(), why.clone()),
+            None if policy.allow.iter().any(|allowance| allowance.permits(operation)) => {}
+            None => above.entry(&operation.address).or_default().push(operation),
         }
     }
-    for reset in &plan.resets {
-        let has_work = plan.operations.iter().any(|operation| is_within(&operation.address, &reset.address));
-        if has_work && !restored(&reset.address) {
-            found.insert(reset.address.clone(), Why::Reset);
+    for (address, operations) in above {
+        found.insert(address.to_owned(), Why::Above { flags: guard::flags_for(&operations) });
+    }
+    for in_use in &plan.in_use {
+        for operation in in_use.operations.iter().filter_map(|id| plan.operations.get(id - 1)) {
+            if reset(operation).is_none_or(|(_, why)| why.is_none()) {
+                found.insert(operation.address.clone(), used(in_use));
+            }
         }
     }
     found
@@ -127,11 +133,12 @@ fn used(in_use: &InUse) -> Why {
     }
 }
 
-/// Whether this lies on a device that was reset and may be made again as it was: nobody uses anything on it.
-fn is_restored(plan: &Plan, policy: &Policy, address: &str) -> bool {
-    let mut resets = plan.resets.iter().filter(|reset| is_within(address, &reset.address));
-    let is_used = |device: &str| plan.in_use.iter().any(|in_use| is_within(&in_use.address, device));
-    policy.restore && resets.any(|reset| !is_used(&reset.address))
+/// Why a device that was reset is not made again as it was, if it is not: nobody may use anything on it.
+fn not_restored(whole: &Plan, policy: &Policy, device: &str) -> Option<Why> {
+    if !policy.restore {
+        return Some(Why::Reset);
+    }
+    whole.in_use.iter().find(|in_use| is_within(&in_use.address, device)).map(used)
 }
 
 /// The address of the device that an address lies on.
