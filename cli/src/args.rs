@@ -1,6 +1,7 @@
 //! The command line.
 
 mod import;
+mod watch;
 
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -10,6 +11,7 @@ use subdevcfg_reconciler::guard::{Allowance, Permissions};
 use subdevcfg_reconciler::plan::Selection;
 
 pub use import::ImportOptions;
+pub use watch::WatchOptions;
 
 /// Where `apply` looks for the host file when none is named, and nowhere else.
 pub const DEFAULT_FILE: &str = "/etc/subdevcfg/host.kdl";
@@ -223,6 +225,11 @@ pub enum Command {
     #[command(after_help = "Examples: subdevcfg import --out host.kdl\n          \
         mdevctl list --dumpjson | subdevcfg import --mdevctl /dev/stdin")]
     Import(ImportOptions),
+    /// Look at the host again whenever something changes on it: report what is not as its file says, and repair it where
+    /// that is allowed.
+    #[command(after_help = "Examples: subdevcfg watch\n          \
+        subdevcfg watch --allow none --metrics /run/subdevcfg/metrics.prom")]
+    Watch(WatchOptions),
     /// Show what is on this host now.
     #[command(after_help = "Example: subdevcfg state --format json > host.state.json")]
     State {

@@ -11,6 +11,7 @@ mod look;
 mod manual;
 mod past;
 mod report;
+mod watch;
 
 pub use apply::undo_past;
 
@@ -64,6 +65,7 @@ pub fn run(cli: &Cli) -> Result<Exit, CliError> {
         Command::Show { plan, all, output } => past::show_saved(plan, *all, *output),
         Command::Forget { address, machine } => past::forget(address, machine),
         Command::UndoUnlessConfirmed { number, until, machine } => timer::run(*number, *until, machine),
+        Command::Watch(options) => watch::watch(options),
         Command::Diff { before, after, output } => diff::diff(before, after, *output),
         Command::Import(options) => import::import(options),
         Command::State { machine, output } => look::state(machine, *output),

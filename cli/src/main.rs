@@ -19,6 +19,7 @@ mod show;
 mod sources;
 mod timer;
 mod version;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
 //! The netlink socket: the one place of `unsafe` in the project.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -27,6 +27,8 @@ pub enum Protocol {
     Generic,
     /// `NETLINK_ROUTE`: links.
     Route,
+    /// `NETLINK_KOBJECT_UEVENT`: what comes and goes in sysfs.
+    Uevent,
 }
 
 /// A netlink socket with extended ACKs, capped ACKs and strict checking switched on.
@@ -45,6 +47,7 @@ impl Socket {
         let protocol = match protocol {
             Protocol::Generic => SockProtocol::NetlinkGeneric,
             Protocol::Route => SockProtocol::NetlinkRoute,
+            Protocol::Uevent => SockProtocol::NetlinkKObjectUEvent,
         };
         let fd = socket::socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol)
             .map_err(|errno| failed("opening", errno))?;
@@ -76,6 +79,12 @@ impl Socket {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(failed("waiting", errno)),
         }
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }
 

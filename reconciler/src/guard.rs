@@ -105,7 +105,9 @@ impl FromStr for Allowance {
 }
 
 impl Allowance {
-    fn permits(&self, operation: &Operation) -> bool {
+    /// Whether it covers this operation.
+    #[must_use]
+    pub fn permits(&self, operation: &Operation) -> bool {
         let in_scope = self.address.as_deref().is_none_or(|scope| is_within(&operation.address, scope));
         let permitted = match self.level {
             Level::Impact(ceiling) => operation.impact <= ceiling,
@@ -179,11 +181,17 @@ pub fn unnamed(plan: &Plan, permissions: Permissions<'_>) -> Vec<String> {
     }
     let too_many = |swept: &&Swept| match permissions.max_destroy {
         Some(most) => swept.functions > most,
-        None => swept.functions > MAX_DESTROY || 2 * swept.functions > swept.of,
+        None => is_too_much(**swept),
     };
     let most = plan.swept.values().filter(too_many).map(|swept| swept.functions).max();
     flags.extend(most.map(|most| format!("--max-destroy {most}")));
     flags
+}
+
+/// Whether an `exclusive` takes away more than it may without a word.
+#[must_use]
+pub const fn is_too_much(swept: Swept) -> bool {
+    swept.functions > MAX_DESTROY || 2 * swept.functions > swept.of
 }
 
 /// An address as a shell takes it for one word. What shells leave alone in the middle of a word stays as it is.

@@ -21,3 +21,4 @@ pub mod schemas;
 pub mod simulated;
 pub mod state;
 pub mod store;
+pub mod watch;

@@ -24,4 +24,5 @@ mod schemas;
 mod scope;
 mod uplink;
 mod vfs;
+mod watch;
 mod wrong_use;
