@@ -9,7 +9,7 @@ pub enum Exit {
     Done = 0,
     /// Failed: bad input, no permission, a kernel error. If an apply had begun, everything was undone.
     Failed = 1,
-    /// There are differences (`plan --detailed-exitcode`, `fmt --check`).
+    /// There are differences (`plan --detailed-exitcode`, `fmt --check`, `watch --once`).
     Differs = 2,
     /// Refused before anything was changed.
     Refused = 3,

@@ -16,7 +16,7 @@ use subdevcfg_reconciler::plan::attributes_to_tell;
 use subdevcfg_reconciler::record::Record;
 use subdevcfg_reconciler::simulated::SimulatedHost;
 use subdevcfg_reconciler::state::State;
-use subdevcfg_reconciler::store::{FileHistory, FileKeeper, Lock};
+use subdevcfg_reconciler::store::{FileHistory, FileKeeper, Lock, LockError};
 
 use crate::args;
 use crate::error::CliError;
@@ -28,7 +28,7 @@ const RUN: &str = "/run/subdevcfg";
 const LASTING: &str = "/var/lib/subdevcfg";
 
 /// How long a second run waits for the first.
-const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+pub const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 
 /// An opened machine.
 pub struct Machine {
@@ -57,6 +57,10 @@ pub enum Access {
     Undo,
     /// It undoes the last change, and waits so long for the lock.
     UndoAfter(Duration),
+    /// It looks while nobody else changes things, as far as its privileges let it know that, and waits so long for that.
+    Glance(Duration),
+    /// It changes things as [`Self::Change`] does, and waits so long.
+    Repair(Duration),
 }
 
 impl Access {
@@ -65,7 +69,7 @@ impl Access {
         match self {
             Self::Look => None,
             Self::Change | Self::Undo => Some(LOCK_PATIENCE),
-            Self::UndoAfter(patience) => Some(patience),
+            Self::UndoAfter(patience) | Self::Glance(patience) | Self::Repair(patience) => Some(patience),
         }
     }
 }
@@ -84,7 +88,7 @@ pub fn open(machine: &args::Machine, access: Access) -> Result<Machine, CliError
         None => open_live(access)?,
     };
     opened.look_for(&Desired::default());
-    if access == Access::Change {
+    if matches!(access, Access::Change | Access::Repair(_)) {
         refuse_while_unconfirmed(&opened)?;
     }
     Ok(opened)
@@ -102,12 +106,26 @@ fn refuse_while_unconfirmed(machine: &Machine) -> Result<(), CliError> {
     }
 }
 
+/// What was done on the machine that the command line names. It lies in files: a kernel without devlink has it too.
+pub fn history(machine: &args::Machine) -> Result<Box<dyn HistoryKeeper>, CliError> {
+    match &machine.simulate {
+        Some(path) => Ok(simulated::open(path)?.history),
+        None => Ok(Box::new(live_history())),
+    }
+}
+
+fn live_history() -> FileHistory {
+    FileHistory::new(format!("{LASTING}/history"), format!("{RUN}/history"))
+}
+
 fn open_live(access: Access) -> Result<Machine, CliError> {
     // Before anything is read: what is read without the lock may be half of somebody else's change.
-    let lock = access
-        .patience()
-        .map(|patience| Lock::take(Utf8Path::new(RUN), &command_line(), patience))
-        .transpose()?;
+    let lock = access.patience().map(|patience| Lock::take(Utf8Path::new(RUN), &command_line(), patience));
+    let lock = match (lock.transpose(), access) {
+        // Who may not take the lock may look all the same.
+        (Err(LockError::File { .. }), Access::Glance(_)) => None,
+        (lock, _) => lock?,
+    };
     let mut kernel = LiveKernel::open().map_err(ObserveError::from)?;
     if let Some(peer) = session_peer() {
         kernel.keep_reachable(peer);
@@ -115,12 +133,11 @@ fn open_live(access: Access) -> Result<Machine, CliError> {
     let boot_id = kernel.boot_id()?;
     let mut keeper = FileKeeper::new(RUN, &boot_id).lasting_in(LASTING);
     let record = keeper.load()?;
-    let history = FileHistory::new(format!("{LASTING}/history"), format!("{RUN}/history"));
     Ok(Machine {
         kernel: Box::new(kernel),
         record,
         keeper: Box::new(keeper),
-        history: Box::new(history),
+        history: Box::new(live_history()),
         boot_id,
         _lock: lock,
     })
@@ -200,11 +217,14 @@ pub fn check_host(model: &HostModel, file: &Utf8Path, options: &args::Machine) -
     if wanted.value == "*" || (otherwise && model.hostname.is_none()) {
         return Ok(());
     }
-    let found = nix::unistd::gethostname()
-        .map_err(|errno| CliError::Output(errno.into()))?
-        .to_string_lossy()
-        .into_owned();
+    let found = host_name()?;
     if found == wanted.value { Ok(()) } else { other(&wanted.value, found) }
+}
+
+/// The name of this machine.
+pub fn host_name() -> Result<String, CliError> {
+    let name = nix::unistd::gethostname().map_err(|errno| CliError::Output(errno.into()))?;
+    Ok(name.to_string_lossy().into_owned())
 }
 
 /// Which machine it is, for the first line of a plan.

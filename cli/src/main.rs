@@ -6,16 +6,20 @@ mod args;
 mod clock;
 mod commands;
 mod confirm;
+mod doctor;
 mod error;
 mod exit;
 mod findings;
 mod hosts;
+mod import;
 mod machine;
 mod progress;
 mod saved;
 mod show;
 mod sources;
 mod timer;
+mod version;
+mod watch;
 
 use std::process::ExitCode;
 

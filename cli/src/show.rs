@@ -64,6 +64,13 @@ pub fn error(error: &CliError) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
+/// An error with its causes and what to do next, in one line.
+pub fn sentence(error: &CliError) -> String {
+    let parts: Vec<String> = std::iter::once(error.to_string()).chain(causes(error)).collect();
+    let help = miette::Diagnostic::help(error).map(|help| format!(" ({help})")).unwrap_or_default();
+    format!("{}{help}", parts.join(": "))
+}
+
 /// Writes what is worth knowing beside the answer to standard error.
 pub fn note(text: &str) {
     // Nothing better can be done about a closed standard error.

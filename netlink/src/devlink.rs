@@ -115,10 +115,15 @@ impl Devlink<Socket> {
     /// # Errors
     /// As [`Self::open`].
     pub fn subscribe(&self) -> Result<Events, NetlinkError> {
+        Ok(Events::new(self.listen()?))
+    }
+
+    /// A socket that has joined the `config` group.
+    pub(crate) fn listen(&self) -> Result<Socket, NetlinkError> {
         let group = self.family.group.ok_or(NetlinkError::NoFamily("devlink"))?;
         let mut socket = Socket::open(Protocol::Generic)?;
         socket.join(group)?;
-        Ok(Events::new(socket))
+        Ok(socket)
     }
 }
 

@@ -2,7 +2,8 @@
 //! route messages over it.
 //!
 //! Layers, lowest first: [`socket`] moves datagrams; [`conversation`] turns requests and datagrams into replies and
-//! errors, extended ACK included; [`devlink`], [`ethtool`] and [`route`] know messages. The seam for tests is the datagram:
+//! errors, extended ACK included; [`devlink`], [`ethtool`] and [`route`] know messages; [`ears`] hears that something
+//! changed. The seam for tests is the datagram:
 //! everything above [`conversation::Datagrams`] runs on recorded or invented bytes.
 //!
 //! No async runtime: the kernel runs a request's handler inside `send()`, so a slow request blocks its own socket
@@ -10,6 +11,7 @@
 
 pub mod conversation;
 pub mod devlink;
+pub mod ears;
 pub mod error;
 pub mod ethtool;
 mod generic;

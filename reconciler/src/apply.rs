@@ -112,6 +112,27 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// What failed, the first first.
+    #[must_use]
+    pub const fn failures(&self) -> &[Failure] {
+        match self {
+            Self::Converged(_) => &[],
+            Self::Partial { failures, .. } => failures.as_slice(),
+            Self::Undone(failure) | Self::Incomplete { failure, .. } => std::slice::from_ref(failure),
+        }
+    }
+
+    /// What is not as it should be at the end, one sentence each.
+    #[must_use]
+    pub const fn left(&self) -> &[String] {
+        match self {
+            Self::Converged(_) | Self::Undone(_) => &[],
+            Self::Partial { left, .. } | Self::Incomplete { left, .. } => left.as_slice(),
+        }
+    }
+}
+
 /// What failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -145,6 +166,18 @@ pub enum Failure {
     /// The record could not be written.
     #[error(transparent)]
     Record(#[from] KeepError),
+}
+
+impl Failure {
+    /// One sentence with the kernel's answer in it.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let Self::Operation { source, .. } = self else { return self.to_string() };
+        match source.kernel_message() {
+            Some(words) => format!("{self}: {source}: {words}"),
+            None => format!("{self}: {source}"),
+        }
+    }
 }
 
 /// Carries a plan out.

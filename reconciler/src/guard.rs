@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use subdevcfg_compiler::catalogue::Impact;
 
@@ -13,7 +14,7 @@ use crate::resource::Attribute;
 pub const DEFAULT_CEILING: Impact = Impact::Traffic;
 
 /// The cause of a parent-wide impact; it is shown in its place, and `--allow CAUSE` lifts the ceiling for it alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// The eswitch changes its mode.
@@ -104,7 +105,9 @@ impl FromStr for Allowance {
 }
 
 impl Allowance {
-    fn permits(&self, operation: &Operation) -> bool {
+    /// Whether it covers this operation.
+    #[must_use]
+    pub fn permits(&self, operation: &Operation) -> bool {
         let in_scope = self.address.as_deref().is_none_or(|scope| is_within(&operation.address, scope));
         let permitted = match self.level {
             Level::Impact(ceiling) => operation.impact <= ceiling,
@@ -178,11 +181,17 @@ pub fn unnamed(plan: &Plan, permissions: Permissions<'_>) -> Vec<String> {
     }
     let too_many = |swept: &&Swept| match permissions.max_destroy {
         Some(most) => swept.functions > most,
-        None => swept.functions > MAX_DESTROY || 2 * swept.functions > swept.of,
+        None => is_too_much(**swept),
     };
     let most = plan.swept.values().filter(too_many).map(|swept| swept.functions).max();
     flags.extend(most.map(|most| format!("--max-destroy {most}")));
     flags
+}
+
+/// Whether an `exclusive` takes away more than it may without a word.
+#[must_use]
+pub const fn is_too_much(swept: Swept) -> bool {
+    swept.functions > MAX_DESTROY || 2 * swept.functions > swept.of
 }
 
 /// An address as a shell takes it for one word. What shells leave alone in the middle of a word stays as it is.

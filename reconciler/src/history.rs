@@ -1,13 +1,14 @@
 //! The history: what each apply found, what it did, and how it ended. The last one can be undone, as a plan, because the
 //! state that it found is kept whole.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::catalogue::Impact;
 
-use crate::apply::KeepError;
+use crate::apply::{Failure, KeepError, Outcome};
 use crate::plan::{Action, Plan};
 use crate::record::Record;
 use crate::state::State;
@@ -135,7 +136,51 @@ impl Ending {
     }
 }
 
+impl Ending {
+    /// The way in which an apply with this outcome has ended.
+    #[must_use]
+    pub const fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Converged(_) => Self::Converged,
+            Outcome::Undone(_) => Self::Undone,
+            Outcome::Partial { .. } => Self::Partial,
+            Outcome::Incomplete { .. } => Self::Incomplete,
+        }
+    }
+}
+
+impl End {
+    /// The end of an apply with this outcome.
+    #[must_use]
+    pub fn of(outcome: &Outcome, at: String) -> Self {
+        let after = match outcome {
+            Outcome::Converged(after) => Some((**after).clone()),
+            _ => None,
+        };
+        let failures = outcome.failures().iter().map(Failure::sentence).collect();
+        Self { at, ending: Ending::of(outcome), failures, after }
+    }
+}
+
 impl Past {
+    /// One that begins now, of a host in this state and with this record.
+    #[must_use]
+    pub fn begun(command: &str, number: u64, began: String, planned: Planned, host: (State, Record)) -> Self {
+        let (before, record) = host;
+        Self {
+            format_version: FORMAT_VERSION.to_owned(),
+            number,
+            began,
+            command: command.to_owned(),
+            file: None,
+            planned,
+            confirmation: None,
+            end: None,
+            record,
+            before,
+        }
+    }
+
     /// The boot it was on: what it did died with that kernel.
     #[must_use]
     pub fn boot_id(&self) -> &str {
@@ -219,5 +264,47 @@ pub trait HistoryKeeper {
     fn remember(&mut self, past: &Past) -> Result<(), KeepError>;
 }
 
+/// After so many boots in a row that did not finish an apply, nothing is changed by itself any more.
+pub const UNFINISHED_BOOTS: usize = 3;
+
+/// Whether the last boots before this one all ended in the middle of an apply: most likely it is what ended them. An
+/// apply that ends, however it ends, takes that back; so one by hand does.
+#[must_use]
+pub fn boots_did_not_finish(history: &[Past], boot_id: &str) -> bool {
+    let unfinished = history.iter().rev().take_while(|past| past.end.is_none());
+    let boots: BTreeSet<&str> = unfinished.map(Past::boot_id).filter(|boot| *boot != boot_id).collect();
+    boots.len() >= UNFINISHED_BOOTS
+}
+
 /// How many are remembered.
 pub const REMEMBERED: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn past(boot: &str, ended: bool) -> Past {
+        let mut before = State::empty();
+        before.volatile.0.boot_id = boot.to_owned();
+        let end = End { at: String::new(), ending: Ending::Partial, failures: Vec::new(), after: None };
+        let begun = Past::begun("watch", 1, String::new(), Planned::default(), (before, Record::default()));
+        Past { end: ended.then_some(end), ..begun }
+    }
+
+    #[test]
+    fn three_boots_in_a_row_without_an_end_are_too_many() {
+        let boots = |all: &[(&str, bool)]| -> Vec<Past> {
+            all.iter().map(|(boot, ended)| past(boot, *ended)).collect()
+        };
+        let judged = |all: &[(&str, bool)]| boots_did_not_finish(&boots(all), "now");
+        assert!(judged(&[("a", false), ("b", false), ("c", false)]));
+        assert!(judged(&[("a", false), ("b", false), ("c", false), ("now", false)]));
+        assert!(!judged(&[("b", false), ("c", false)]));
+        // Killed thrice in one boot is no boot that hangs; and the one that runs is not over.
+        assert!(!judged(&[("c", false), ("c", false), ("c", false)]));
+        assert!(!judged(&[("b", false), ("c", false), ("now", false)]));
+        // An apply by hand that ends takes it back.
+        assert!(!judged(&[("a", false), ("b", false), ("c", false), ("now", true)]));
+        assert!(!judged(&[("a", false), ("b", true), ("c", false), ("d", false)]));
+    }
+}

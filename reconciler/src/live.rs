@@ -30,6 +30,8 @@ use subdevcfg_netlink::ethtool::Ethtool;
 use subdevcfg_netlink::route::{Link, Route};
 use subdevcfg_netlink::socket::Socket;
 
+pub use subdevcfg_netlink::ears::Ears;
+
 use crate::kernel::{DeviceAttributes, Effect, Kernel, ObserveError, Request, RequestError};
 use crate::resource::{Setting, Side, Subject};
 use crate::state::State;

@@ -10,7 +10,7 @@ use signal_hook::flag;
 use subdevcfg_reconciler::apply::{self, Apply, Outcome};
 use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::guard::Permissions;
-use subdevcfg_reconciler::history::{self, Confirmation, End, Past, Planned};
+use subdevcfg_reconciler::history::{Confirmation, End, Past, Planned};
 use subdevcfg_reconciler::plan::{self, Input, Plan, Scope, Selection};
 use subdevcfg_reconciler::record::Record;
 use subdevcfg_reconciler::state::State;
@@ -221,15 +221,7 @@ impl Job<'_> {
         let outcome = self.apply(plan, &past.before)?;
         let until = past.confirmation.as_ref().map(|confirmation| confirmation.until.clone());
         let report = Report::of(plan, &outcome, until);
-        past.end = Some(End {
-            at: clock::now().to_string(),
-            ending: report.ending(),
-            failures: report.failures(),
-            after: match outcome {
-                Outcome::Converged(ref after) => Some((**after).clone()),
-                _ => None,
-            },
-        });
+        past.end = Some(End::of(&outcome, clock::now().to_string()));
         if let Err(error) = self.machine.history.remember(&past) {
             // What was done is done; only an undo knows less of it.
             show::error(&error.into());
@@ -244,18 +236,10 @@ impl Job<'_> {
             confirmed: false,
             timer: None,
         });
-        Ok(Past {
-            format_version: history::FORMAT_VERSION.to_owned(),
-            number: self.machine.history.next_number()?,
-            began: now.to_string(),
-            command: self.heading.command.to_owned(),
-            file: self.heading.file.map(ToString::to_string),
-            planned: Planned::of(plan),
-            confirmation,
-            end: None,
-            record: self.machine.record.clone(),
-            before,
-        })
+        let number = self.machine.history.next_number()?;
+        let host = (before, self.machine.record.clone());
+        let begun = Past::begun(self.heading.command, number, now.to_string(), Planned::of(plan), host);
+        Ok(Past { file: self.heading.file.map(ToString::to_string), confirmation, ..begun })
     }
 
     fn apply(&mut self, plan: &Plan, before: &State) -> Result<Outcome, CliError> {

@@ -60,33 +60,9 @@ impl<'a> Report<'a> {
 
     /// An apply has ended; its failures are shown.
     pub fn of(plan: &'a Plan, outcome: &'a Outcome, confirm_until: Option<String>) -> Self {
-        match outcome {
-            Outcome::Converged(_) => Self { confirm_until, ..Self::new(plan, Ending::Converged) },
-            Outcome::Undone(failure) => Self::new(plan, Ending::Undone).failed(failure),
-            Outcome::Partial { failures, left } => {
-                let report = Report { left, confirm_until, ..Self::new(plan, Ending::Partial) };
-                failures.iter().fold(report, Report::failed)
-            }
-            Outcome::Incomplete { failure, left } => {
-                let report = Report { left, confirm_until, ..Self::new(plan, Ending::Incomplete) };
-                report.failed(failure)
-            }
-        }
-    }
-
-    /// How it ended.
-    pub const fn ending(&self) -> Ending {
-        self.ending
-    }
-
-    /// What failed, one sentence each.
-    pub fn failures(&self) -> Vec<String> {
-        let sentence = |failed: &Failed| match (&failed.answer, &failed.kernel_message) {
-            (Some(answer), Some(words)) => format!("{}: {answer}: {words}", failed.message),
-            (Some(answer), None) => format!("{}: {answer}", failed.message),
-            (None, _) => failed.message.clone(),
-        };
-        self.failures.iter().map(sentence).collect()
+        let confirm_until = confirm_until.filter(|_| !matches!(outcome, Outcome::Undone(_)));
+        let report = Report { left: outcome.left(), confirm_until, ..Self::new(plan, Ending::of(outcome)) };
+        outcome.failures().iter().fold(report, Report::failed)
     }
 
     /// The exit code of the run.

@@ -97,6 +97,28 @@ fn a_port_comes_with_its_vlans_and_goes_before_its_function() {
 }
 
 #[test]
+fn a_port_is_imported_as_a_file_has_it() {
+    let host = with_both();
+    let port = |name: &str, number: u8, port: &str| {
+        format!("subdevice {name} {{ sf {number}; representor {name}_r {{ {port} }}; }};")
+    };
+    let functions = [
+        port("a", 1, "bridge br-int tag=7"),
+        port("b", 2, "bridge br-int tag=7 trunks=\"200..299\""),
+        port("c", 3, "bridge br-ex"),
+    ];
+    let bridges = "bridge br-int kind=ovs\nbridge br-ex kind=ovs\n";
+    host.apply(&format!("{}{bridges}", host_with(&functions.concat())));
+    host.edit(|host| {
+        host["ovs"]["bridges"]["br-ex"]["ports"]["c_r"] = json!({ "mode": "dot1q-tunnel", "tag": 9 })
+    });
+    let imported = host.run(&["import"]);
+    assert_eq!(imported.code, 0, "{}", imported.all());
+    snapshot("cli", "ovs-import", &imported.stdout);
+    assert_eq!(host.plan(&imported.stdout).code, 0, "{}", host.plan(&imported.stdout).all());
+}
+
+#[test]
 fn a_subdevice_that_goes_takes_its_port_along() {
     let host = with_both();
     host.apply(&text("a_r", ACCESS));

@@ -14,4 +14,5 @@ mod others;
 mod promises;
 mod reasons;
 mod uplink;
+mod watch;
 mod wire;

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::{InterfaceName, NumberRange};
 
 use super::port::Vlans;
 
 /// The bridge that something is a port of.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum BridgeName {
     /// One of the kernel's own.
@@ -38,7 +39,7 @@ impl fmt::Display for BridgeName {
 }
 
 /// The VLANs of a port, as the kind of its bridge has them.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum PortVlans {
     /// Of the kernel's own bridge.
@@ -57,7 +58,7 @@ impl fmt::Display for PortVlans {
 }
 
 /// What a port of Open vSwitch does with tags (`vlan_mode` of the table `Port`, ovs-vswitchd.conf.db(5)).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum VlanMode {
     /// Frames have no tag, and belong to one VLAN.
@@ -91,7 +92,7 @@ impl VlanMode {
 }
 
 /// The VLANs of a port of Open vSwitch. Two that do the same are equal, however the database says it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct OvsVlans {
     mode: VlanMode,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -127,6 +128,21 @@ impl OvsVlans {
             (Some(_), Some(range)) => Some(Self::of(Some(VlanMode::NativeUntagged), tag, range.collect())),
             (tag, range) => Some(Self::of(None, tag, range.into_iter().flatten().collect())),
         }
+    }
+
+    /// What a host file says for it, as [`Self::wanted`] reads it; `None` where it has no words.
+    #[must_use]
+    pub fn words(&self) -> Option<(Option<u32>, Option<NumberRange>)> {
+        let ends = self.trunks.first().zip(self.trunks.last());
+        let range = ends.map(|(&from, &to)| NumberRange { from: from.into(), to: to.into() });
+        let (tag, trunks) = match self.mode {
+            _ if *self == Self::of_new_port() => return Some((None, None)),
+            VlanMode::Trunk => (None, range),
+            _ => (self.tag.map(u32::from), range),
+        };
+        let can_be_said = |tag: u32| (1..=4094).contains(&tag);
+        let is_same = Self::wanted(tag, trunks).as_ref() == Some(self) && tag.is_none_or(can_be_said);
+        is_same.then_some((tag, trunks))
     }
 
     /// The columns `vlan_mode`, `tag` and `trunks`; a mode that goes without saying is not said, as `ovs-vsctl add-port`
@@ -229,6 +245,18 @@ mod tests {
         assert_eq!(OvsVlans::wanted(None, None), None);
         assert_eq!(OvsVlans::wanted(Some(7), None), Some(vlans(None, Some(7), &[])));
         assert_eq!(OvsVlans::wanted(None, range(8, 9)), Some(vlans(None, None, &[8, 9])));
+        for (tag, trunks) in [(Some(7), None), (None, range(8, 9)), (Some(7), range(8, 9))] {
+            assert_eq!(OvsVlans::wanted(tag, trunks).unwrap().words(), Some((tag, trunks)));
+        }
+        assert_eq!(OvsVlans::of_new_port().words(), Some((None, None)));
+        for other in [
+            vlans(None, Some(0), &[]),
+            vlans(None, None, &[1, 3]),
+            vlans(Some(VlanMode::NativeTagged), Some(7), &[8]),
+            vlans(Some(VlanMode::NativeUntagged), Some(7), &[]),
+        ] {
+            assert_eq!(other.words(), None, "{other}");
+        }
         let both = OvsVlans::wanted(Some(7), range(8, 9)).unwrap();
         assert_eq!(both.to_string(), "tag 7 native-untagged, trunks 8-9");
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::InterfaceName;
 
@@ -10,7 +11,7 @@ use crate::resource::{OvsVlans, PortVlans};
 
 /// Open vSwitch. It is others' but for the ports that host files name, and they change it all the time: it counts in no
 /// comparison of states.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ovs {
     /// Its daemon runs: what is written into the database is done.
     pub running: bool,
@@ -20,7 +21,7 @@ pub struct Ovs {
 }
 
 /// A bridge of Open vSwitch.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OvsBridge {
     /// Its ports by name. They are there whether or not an interface of that name is: the database keeps them over a boot.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -28,7 +29,7 @@ pub struct OvsBridge {
 }
 
 /// A port of Open vSwitch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OvsPort {
     /// Its VLANs.
     pub vlans: OvsVlans,

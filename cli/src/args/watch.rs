@@ -1,0 +1,54 @@
+//! The command line of `watch`.
+
+use camino::Utf8PathBuf;
+use clap::Args;
+use jiff::SignedDuration;
+use subdevcfg_reconciler::guard::Allowance;
+use subdevcfg_reconciler::watch::Policy;
+
+use super::{DEFAULT_FILE, LogFormat, Machine, Part, duration};
+
+/// The options of `watch`.
+#[derive(Debug, Args)]
+pub struct WatchOptions {
+    /// The host file. It is read again on SIGHUP.
+    #[arg(default_value = DEFAULT_FILE)]
+    pub file: Utf8PathBuf,
+    #[command(flatten)]
+    pub machine: Machine,
+    #[command(flatten)]
+    pub part: Part,
+    /// Only report. That is so without `--allow` and `--restore` anyway.
+    #[arg(long, conflicts_with_all = ["allow", "restore"])]
+    report: bool,
+    /// Repair what has at most this impact: a level, or a cause, as with `apply`, but nothing is allowed by itself. With
+    /// `none` only that is done which nobody feels, such as what a device wants that comes late. What is in use and what
+    /// the host is reached over is never disturbed.
+    #[arg(long, value_name = "LEVEL[@ADDRESS]")]
+    allow: Vec<Allowance>,
+    /// Make again what a device lost by a reset, whatever the impact, as long as nobody uses anything on that device.
+    #[arg(long)]
+    restore: bool,
+    /// Look after this time even when nothing was heard: of some changes the kernel does not tell.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s")]
+    pub every: SignedDuration,
+    /// Look once, and exit with 2 when something is not as the file says.
+    #[arg(long)]
+    pub once: bool,
+    /// With `--once`: wait so long for devices that are not there yet.
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "once")]
+    pub wait: Option<SignedDuration>,
+    /// Write what was found and done into this file, for the textfile collector of Prometheus.
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Option<Utf8PathBuf>,
+    /// The form of what is reported on standard output.
+    #[arg(long, default_value = "human")]
+    pub log_format: LogFormat,
+}
+
+impl WatchOptions {
+    /// What may be done.
+    pub fn policy(&self) -> Policy {
+        Policy { allow: self.allow.clone(), restore: self.restore, selection: self.part.selection() }
+    }
+}
