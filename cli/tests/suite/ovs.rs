@@ -110,7 +110,7 @@ fn a_port_is_imported_as_a_file_has_it() {
     let bridges = "bridge br-int kind=ovs\nbridge br-ex kind=ovs\n";
     host.apply(&format!("{}{bridges}", host_with(&functions.concat())));
     host.edit(|host| {
-        host["ovs"]["bridges"]["br-ex"]["ports"]["c_r"] = json!({ "mode": "dot1q-tunnel", "tag": 9 })
+        host["ovs"]["bridges"]["br-ex"]["ports"]["c_r"] = json!({ "mode": "dot1q-tunnel", "tag": 9 });
     });
     let imported = host.run(&["import"]);
     assert_eq!(imported.code, 0, "{}", imported.all());
