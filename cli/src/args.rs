@@ -1,5 +1,6 @@
 //! The command line.
 
+mod import;
 mod watch;
 
 use camino::Utf8PathBuf;
@@ -9,6 +10,7 @@ use subdevcfg_reconciler::apply;
 use subdevcfg_reconciler::guard::{Allowance, Permissions};
 use subdevcfg_reconciler::plan::Selection;
 
+pub use import::ImportOptions;
 pub use watch::WatchOptions;
 
 /// Where `apply` looks for the host file when none is named, and nowhere else.
@@ -16,7 +18,7 @@ pub const DEFAULT_FILE: &str = "/etc/subdevcfg/host.kdl";
 
 /// Partition network devices (devlink subfunctions, mediated devices) from one KDL file a host.
 #[derive(Debug, Parser)]
-#[command(name = "subdevcfg", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "subdevcfg", version, long_version = crate::version::long(), max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -219,6 +221,10 @@ pub enum Command {
         #[command(flatten)]
         output: Output,
     },
+    /// Write the host file that describes what is there.
+    #[command(after_help = "Examples: subdevcfg import --out host.kdl\n          \
+        mdevctl list --dumpjson | subdevcfg import --mdevctl /dev/stdin")]
+    Import(ImportOptions),
     /// Look at the host again whenever something changes on it: report what is not as its file says, and repair it where
     /// that is allowed.
     #[command(after_help = "Examples: subdevcfg watch\n          \
@@ -229,6 +235,14 @@ pub enum Command {
     State {
         #[command(flatten)]
         machine: Machine,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Look at this host: kernel, modules, privileges, drivers, other tools; what will not work, and why.
+    #[command(after_help = "Example: subdevcfg doctor host.kdl")]
+    Doctor {
+        /// Tell what this host file needs that is not there.
+        file: Option<Utf8PathBuf>,
         #[command(flatten)]
         output: Output,
     },
@@ -246,11 +260,15 @@ pub enum Command {
     #[command(after_help = "Examples: subdevcfg explain E0207, subdevcfg explain device.subdevice.netdev")]
     Explain {
         /// A code, names with dots between them, DRIVER or DRIVER.PARAM.
-        #[arg(value_name = "CODE|PATH", required_unless_present = "schema")]
-        subject: Option<String>,
-        /// Print the whole language as JSON instead, for editors that complete words.
-        #[arg(long, conflicts_with = "subject")]
-        schema: bool,
+        #[arg(value_name = "CODE|PATH")]
+        subject: String,
+    },
+    /// Print the schema of what programs read: JSON Schema of states and plans, the words of the language.
+    #[command(after_help = "Example: subdevcfg schema plan > plan.schema.json")]
+    Schema {
+        /// Of what.
+        #[arg(value_enum)]
+        subject: SchemaSubject,
     },
     /// Draw what a host file describes and what must be there before what.
     #[command(after_help = "Example: subdevcfg graph host.kdl --format dot | dot -Tsvg > host.svg")]
@@ -410,6 +428,17 @@ impl From<OnError> for apply::OnError {
             OnError::Continue => Self::Continue,
         }
     }
+}
+
+/// What there are schemas of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaSubject {
+    /// What `state --format json` writes.
+    State,
+    /// What `plan --format json` writes.
+    Plan,
+    /// Host files: nodes, properties, types and their documentation, for editors that complete words.
+    Language,
 }
 
 /// How results are written.

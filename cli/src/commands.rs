@@ -3,8 +3,10 @@
 mod apply;
 mod check;
 mod diff;
+mod doctor;
 mod explain;
 mod format;
+mod import;
 mod look;
 mod manual;
 mod past;
@@ -65,12 +67,15 @@ pub fn run(cli: &Cli) -> Result<Exit, CliError> {
         Command::UndoUnlessConfirmed { number, until, machine } => timer::run(*number, *until, machine),
         Command::Watch(options) => watch::watch(options),
         Command::Diff { before, after, output } => diff::diff(before, after, *output),
+        Command::Import(options) => import::import(options),
         Command::State { machine, output } => look::state(machine, *output),
+        Command::Doctor { file, output } => doctor::doctor(file.as_deref(), *output),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man { command: _, into: Some(folder) } => manual::pages(folder),
         Command::Man { command, into: None } => manual::page(command.as_deref()),
         Command::Fmt { files, check } => format::format(files, *check),
-        Command::Explain { subject, .. } => explain::explain(subject.as_deref()),
+        Command::Explain { subject } => explain::explain(subject),
+        Command::Schema { subject } => explain::schema(*subject),
         Command::Graph { file, format } => look::graph(file, *format),
     }
 }

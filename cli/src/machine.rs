@@ -106,6 +106,18 @@ fn refuse_while_unconfirmed(machine: &Machine) -> Result<(), CliError> {
     }
 }
 
+/// What was done on the machine that the command line names. It lies in files: a kernel without devlink has it too.
+pub fn history(machine: &args::Machine) -> Result<Box<dyn HistoryKeeper>, CliError> {
+    match &machine.simulate {
+        Some(path) => Ok(simulated::open(path)?.history),
+        None => Ok(Box::new(live_history())),
+    }
+}
+
+fn live_history() -> FileHistory {
+    FileHistory::new(format!("{LASTING}/history"), format!("{RUN}/history"))
+}
+
 fn open_live(access: Access) -> Result<Machine, CliError> {
     // Before anything is read: what is read without the lock may be half of somebody else's change.
     let lock = access.patience().map(|patience| Lock::take(Utf8Path::new(RUN), &command_line(), patience));
@@ -121,12 +133,11 @@ fn open_live(access: Access) -> Result<Machine, CliError> {
     let boot_id = kernel.boot_id()?;
     let mut keeper = FileKeeper::new(RUN, &boot_id).lasting_in(LASTING);
     let record = keeper.load()?;
-    let history = FileHistory::new(format!("{LASTING}/history"), format!("{RUN}/history"));
     Ok(Machine {
         kernel: Box::new(kernel),
         record,
         keeper: Box::new(keeper),
-        history: Box::new(history),
+        history: Box::new(live_history()),
         boot_id,
         _lock: lock,
     })
@@ -206,11 +217,14 @@ pub fn check_host(model: &HostModel, file: &Utf8Path, options: &args::Machine) -
     if wanted.value == "*" || (otherwise && model.hostname.is_none()) {
         return Ok(());
     }
-    let found = nix::unistd::gethostname()
-        .map_err(|errno| CliError::Output(errno.into()))?
-        .to_string_lossy()
-        .into_owned();
+    let found = host_name()?;
     if found == wanted.value { Ok(()) } else { other(&wanted.value, found) }
+}
+
+/// The name of this machine.
+pub fn host_name() -> Result<String, CliError> {
+    let name = nix::unistd::gethostname().map_err(|errno| CliError::Output(errno.into()))?;
+    Ok(name.to_string_lossy().into_owned())
 }
 
 /// Which machine it is, for the first line of a plan.

@@ -63,12 +63,10 @@ impl Lines {
             Some(total) => format!("[{id}/{total}] {request}"),
             None => format!("undo of [{id}] {request}"),
         };
-        let mut out = io::stderr();
-        // Progress that cannot be written is no reason to stop an apply.
-        let _ = match self.to {
-            To::Nobody => Ok(()),
-            To::Person => writeln!(out, "{words}"),
-            To::Terminal => write!(out, "\r\x1b[K{words}   {} s", elapsed.as_secs()),
+        let line = match self.to {
+            To::Nobody => return,
+            To::Person => words + "\n",
+            To::Terminal => format!("\r\x1b[K{words}   {} s", elapsed.as_secs()),
             To::Program => {
                 let told = Told {
                     event: if total.is_some() { "operation" } else { "undo" },
@@ -79,10 +77,12 @@ impl Lines {
                     request,
                     elapsed_ms: elapsed.as_millis(),
                 };
-                serde_json::to_string(&told).map_err(io::Error::from).and_then(|line| writeln!(out, "{line}"))
+                // What is in a plan can be written as JSON.
+                serde_json::to_string(&told).unwrap_or_default() + "\n"
             }
         };
-        let _ = out.flush();
+        // In one piece, for standard error has no buffer. Progress that cannot be written is no reason to stop an apply.
+        let _ = io::stderr().write_all(line.as_bytes());
     }
 
     /// Ends the line that stands on the terminal.

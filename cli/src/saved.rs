@@ -70,7 +70,8 @@ impl SourceLoader for Texts<'_> {
     }
 }
 
-const HELP: &str = "name a file that `subdevcfg plan --out` wrote, or a host file";
+const SAVED: &str = "name a file that `subdevcfg plan --out` wrote";
+const SAVED_OR_HOST: &str = "name a file that `subdevcfg plan --out` wrote, or a host file";
 
 impl Saved {
     /// A plan with all that it was made from.
@@ -107,23 +108,25 @@ impl Saved {
     /// file, and with one that cannot be read, is told when it is compiled.
     pub fn read_if_it_is_one(path: &Utf8Path) -> Result<Option<Self>, CliError> {
         match std::fs::read_to_string(path) {
-            Ok(text) if text.trim_start().starts_with('{') => Self::parse(path, &text).map(Some),
+            Ok(text) if text.trim_start().starts_with('{') => {
+                Self::parse(path, &text, SAVED_OR_HOST).map(Some)
+            }
             _ => Ok(None),
         }
     }
 
     /// Reads a saved plan.
     pub fn read(path: &Utf8Path) -> Result<Self, CliError> {
-        let unreadable = |source| CliError::Unreadable { path: path.to_owned(), help: HELP, source };
-        Self::parse(path, &std::fs::read_to_string(path).map_err(unreadable)?)
+        let unreadable = |source| CliError::Unreadable { path: path.to_owned(), help: SAVED, source };
+        Self::parse(path, &std::fs::read_to_string(path).map_err(unreadable)?, SAVED)
     }
 
-    fn parse(path: &Utf8Path, text: &str) -> Result<Self, CliError> {
+    fn parse(path: &Utf8Path, text: &str, help: &'static str) -> Result<Self, CliError> {
         serde_json::from_str(text).map_err(|error| CliError::Malformed {
             path: path.to_owned(),
             what: "saved plan",
             why: error.to_string(),
-            help: HELP,
+            help,
         })
     }
 

@@ -2,9 +2,11 @@
 
 mod constraints;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 pub use constraints::{NumberRange, Version, VersionSet};
@@ -14,9 +16,9 @@ pub use constraints::{NumberRange, Version, VersionSet};
 #[error("{0}")]
 pub struct ValueError(pub String);
 
-/// Gives a type that has `Display` and `FromStr` the same spelling in JSON.
+/// Gives a type that has `Display` and `FromStr` the same spelling in JSON, with the schema of that text.
 macro_rules! serde_as_text {
-    ($type:ty) => {
+    ($type:ty, $schema:tt) => {
         impl Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -27,6 +29,16 @@ macro_rules! serde_as_text {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = String::deserialize(deserializer)?;
                 text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
             }
         }
     };
@@ -88,7 +100,7 @@ impl FromStr for MacAddr {
     }
 }
 
-serde_as_text!(MacAddr);
+serde_as_text!(MacAddr, { "type": "string", "pattern": "^([0-9a-f]{2}:){5}[0-9a-f]{2}$" });
 
 /// The name of a devlink instance as the kernel writes it: `BUS/DEVICE`, for example `pci/0000:08:00.0` or `subdev/nic0`
 /// (`DEVLINK_ATTR_BUS_NAME`, `DEVLINK_ATTR_DEV_NAME`).
@@ -140,7 +152,7 @@ impl FromStr for DevlinkHandle {
     }
 }
 
-serde_as_text!(DevlinkHandle);
+serde_as_text!(DevlinkHandle, { "type": "string", "pattern": "^[^/]+/.+$" });
 
 /// The name of a network interface: 1 to 15 bytes (`IFNAMSIZ` less the final NUL), without `/`, `:` and white space,
 /// and neither `.` nor `..` (the kernel's `dev_valid_name`).
@@ -182,7 +194,7 @@ impl FromStr for InterfaceName {
     }
 }
 
-serde_as_text!(InterfaceName);
+serde_as_text!(InterfaceName, { "type": "string", "minLength": 1, "maxLength": 15 });
 
 /// A transmit rate in bytes per second, devlink's unit (`DEVLINK_ATTR_RATE_TX_MAX`); 0 is no limit, or no share.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -253,7 +265,7 @@ impl FromStr for Rate {
     }
 }
 
-serde_as_text!(Rate);
+serde_as_text!(Rate, { "type": "string", "pattern": "^(none|[0-9]+(\\.[0-9]+)?([TGMk]?bit|[TGMk]?Bps))$" });
 
 /// Declares an enum whose variants are words of the language and of the kernel at the same time.
 macro_rules! words {
@@ -292,7 +304,7 @@ macro_rules! words {
             }
         }
 
-        serde_as_text!($name);
+        serde_as_text!($name, { "type": "string", "enum": [$($word),+] });
     };
 }
 
@@ -431,7 +443,7 @@ impl ParamType {
 }
 
 /// The value of an attribute or parameter as files, plans and states write it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Scalar {
     /// A boolean.

@@ -69,6 +69,17 @@ impl Socket {
         set_netlink_option(&self.fd, libc::NETLINK_ADD_MEMBERSHIP, group)
             .map_err(|errno| failed("joining a group", errno))
     }
+
+    /// Waits until there may be a datagram, or the deadline may be past.
+    fn wait(&self, deadline: Instant) -> Result<(), NetlinkError> {
+        // Rounded up: a poll of 0 ms for the last fraction of a millisecond would spin.
+        let patience = deadline.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+        let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
+        match nix::poll::poll(&mut [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)], timeout) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(failed("waiting", errno)),
+        }
+    }
 }
 
 impl AsFd for Socket {
@@ -89,26 +100,17 @@ impl Datagrams for Socket {
     }
 
     fn receive(&mut self, deadline: Instant) -> Result<Option<&[u8]>, NetlinkError> {
+        let flags = MsgFlags::MSG_TRUNC | MsgFlags::MSG_DONTWAIT;
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            // Rounded up: a poll of 0 ms for the last fraction of a millisecond would spin. A deadline that is past
-            // asks what is there already, and waits for nothing.
-            let patience = if left.is_zero() { left } else { left + Duration::from_millis(1) };
-            let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
-            let mut fds = [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)];
-            match nix::poll::poll(&mut fds, timeout) {
-                Ok(0) if Instant::now() >= deadline => return Ok(None),
-                Ok(0) | Err(Errno::EINTR) => continue,
-                Ok(_) => {}
-                Err(errno) => return Err(failed("waiting", errno)),
-            }
-            let flags = MsgFlags::MSG_TRUNC | MsgFlags::MSG_DONTWAIT;
+            // The kernel answers most requests before `send` returns: there is nothing to wait for.
             match socket::recv(self.fd.as_raw_fd(), &mut self.buffer, flags) {
                 Ok(length) if length > self.buffer.len() => {
                     return Err(failed("receiving a datagram larger than the buffer", Errno::EMSGSIZE));
                 }
                 Ok(length) => return Ok(Some(&self.buffer[..length])),
-                Err(Errno::EINTR | Errno::EAGAIN) => {}
+                Err(Errno::EAGAIN) if Instant::now() >= deadline => return Ok(None),
+                Err(Errno::EAGAIN) => self.wait(deadline)?,
+                Err(Errno::EINTR) => {}
                 Err(Errno::ENOBUFS) => return Err(NetlinkError::Overrun),
                 Err(errno) => return Err(failed("receiving", errno)),
             }

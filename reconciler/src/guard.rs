@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use subdevcfg_compiler::catalogue::Impact;
 
@@ -13,7 +14,7 @@ use crate::resource::Attribute;
 pub const DEFAULT_CEILING: Impact = Impact::Traffic;
 
 /// The cause of a parent-wide impact; it is shown in its place, and `--allow CAUSE` lifts the ceiling for it alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// The eswitch changes its mode.

@@ -6,6 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::DevlinkHandle;
 use subdevcfg_netlink::errno_words;
@@ -15,7 +16,7 @@ use crate::resource::{FunctionId, Setting, Subject};
 use crate::state::{SoftSpec, State};
 
 /// One request to the kernel: one message, or one write to a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Request {
     /// Make a soft parent.
@@ -144,7 +145,7 @@ impl fmt::Display for Request {
 }
 
 /// Something that is so some time after a request was accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// The function's own devlink instance is there.

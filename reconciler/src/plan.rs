@@ -29,6 +29,7 @@ mod vfs;
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use subdevcfg_compiler::catalogue::Impact;
 use subdevcfg_compiler::values::{DevlinkHandle, Scalar};
@@ -53,7 +54,7 @@ pub use selection::{Selection, UnknownAddress};
 pub const FORMAT_VERSION: &str = "1.0";
 
 /// What has to be done, and everything a person should know before it is.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Plan {
     /// [`FORMAT_VERSION`].
     pub format_version: &'static str,
@@ -114,7 +115,7 @@ pub struct Bookkeeping {
 }
 
 /// What happens to one resource.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ResourceChange {
     /// Its address.
     pub address: String,
@@ -137,7 +138,7 @@ pub struct ResourceChange {
 }
 
 /// What happens to a resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// Nothing.
@@ -153,7 +154,7 @@ pub enum Action {
 }
 
 /// One request to the kernel with all that is known about it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Operation {
     /// Its number in the plan, from 1.
     pub id: usize,
@@ -186,7 +187,7 @@ pub struct Operation {
 }
 
 /// Whether an operation can be undone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reversible {
     /// Afterwards nothing tells that it was done.
@@ -205,7 +206,7 @@ pub struct Undo {
 }
 
 /// A value that somebody else changed since the last apply.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Drift {
     /// The attribute's address.
     pub address: String,
@@ -219,7 +220,7 @@ pub struct Drift {
 }
 
 /// A device that was reset since the last apply, and lost something by that.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Reset {
     /// The device's address.
     pub address: String,
@@ -228,7 +229,7 @@ pub struct Reset {
 }
 
 /// What an `exclusive` takes away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Swept {
     /// How many functions go.
     pub functions: usize,
@@ -237,7 +238,7 @@ pub struct Swept {
 }
 
 /// Something worth knowing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Note {
     /// What kind of note.
     pub kind: NoteKind,
@@ -248,7 +249,7 @@ pub struct Note {
 }
 
 /// The kinds of notes; each is a word of its own in the rendered plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum NoteKind {
     /// It exists, nobody recorded it, the file names it: from now on it is managed.
@@ -274,7 +275,7 @@ pub enum NoteKind {
 }
 
 /// Something in the way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Refusal {
     /// The address it is about.
     pub address: String,

@@ -1,9 +1,10 @@
 //! Reasons: everything that is done can say why.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Why something is done: who asks for it, or which rule forces it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Reason {
     /// The rule or circumstance, in words.
     #[serde(skip_serializing_if = "Option::is_none")]

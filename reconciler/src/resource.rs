@@ -8,6 +8,7 @@ mod uplink;
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::model::Lifecycle;
 use subdevcfg_compiler::values::DevlinkHandle;
@@ -19,7 +20,7 @@ pub use port::{VlanFlags, Vlans};
 pub use uplink::{UplinkAttribute, UplinkSetting};
 
 /// The identity of a function below its parent. It never changes; another identity is another function.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FunctionId {
     /// A devlink subfunction.
@@ -109,7 +110,7 @@ impl fmt::Display for FunctionId {
 }
 
 /// What has attributes: a parent device, a function on it, or a node of its tree of rates.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Subject {
     /// The parent's devlink instance.
     pub parent: DevlinkHandle,
@@ -119,7 +120,7 @@ pub struct Subject {
 }
 
 /// What can be on a parent.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Child {
     /// A function.

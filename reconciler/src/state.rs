@@ -10,6 +10,7 @@ mod uplink;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::{
     Cmode, DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr, Rate, Scalar,
@@ -27,8 +28,9 @@ pub use uplink::Uplink;
 pub const FORMAT_VERSION: &str = "1.0";
 
 /// Something that changes by itself, and so never counts in a comparison.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(inline)]
 pub struct Volatile<T>(pub T);
 
 impl<T> PartialEq for Volatile<T> {
@@ -40,7 +42,7 @@ impl<T> PartialEq for Volatile<T> {
 impl<T> Eq for Volatile<T> {}
 
 /// A snapshot of a host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct State {
     /// [`FORMAT_VERSION`] of the writer.
     pub format_version: String,
@@ -59,7 +61,7 @@ pub struct State {
 }
 
 /// Facts about the host that are no configuration.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct HostVolatile {
     /// `uname -r`.
     pub kernel_release: String,
@@ -77,7 +79,7 @@ pub struct HostVolatile {
 }
 
 /// An interface that the host is reached over, itself or by what is above it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Lifeline {
     /// Its name.
     pub interface: String,
@@ -86,7 +88,7 @@ pub struct Lifeline {
 }
 
 /// Somebody who uses a network interface.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum User {
     /// A device above it: a bridge, a bond, a VLAN, ...
@@ -120,7 +122,7 @@ impl fmt::Display for User {
 }
 
 /// Somebody who uses a function or one of its interfaces.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FunctionUser {
     /// Which interface; absent where the function itself is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -144,7 +146,7 @@ impl fmt::Display for FunctionUser {
 }
 
 /// Something that could not be read, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unread {
     /// What.
     pub what: Unreadable,
@@ -153,7 +155,7 @@ pub struct Unread {
 }
 
 /// The parts of an observation that can fail alone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Unreadable {
     /// Anything: it changed while it was read, again and again.
@@ -178,7 +180,7 @@ impl fmt::Display for Unreadable {
 }
 
 /// A parent device.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Parent {
     /// The driver, as devlink info or sysfs reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -213,7 +215,7 @@ pub struct Parent {
 }
 
 /// Facts about a parent that are no configuration.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ParentVolatile {
     /// mdev types by directory name; `None` where nobody looked.
     #[serde(default)]
@@ -239,7 +241,7 @@ pub struct ParentVolatile {
 }
 
 /// How often a device has started anew since its driver was loaded. What it loses by that nobody took away.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Restarts {
     /// Reloads, by this host or another one (`DEVLINK_ATTR_DEV_STATS`).
     #[serde(default)]
@@ -250,7 +252,7 @@ pub struct Restarts {
 }
 
 /// A type of mediated devices that a parent takes.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MdevType {
     /// What it is called, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -260,7 +262,7 @@ pub struct MdevType {
 }
 
 /// The words that made a soft parent.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SoftSpec {
     /// Size of the pool of functions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -274,7 +276,7 @@ pub struct SoftSpec {
 }
 
 /// Eswitch attributes. Words newer than this code read as absent (mlx5 has reported a mode `none`).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Eswitch {
     /// Mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -288,7 +290,7 @@ pub struct Eswitch {
 }
 
 /// A function of a parent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Function {
     /// Its identity.
     pub id: FunctionId,
@@ -330,7 +332,7 @@ pub struct Function {
 }
 
 /// What a rate leaf or a rate node lets through, and where it is in the tree.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rates {
     /// What it lets through whatever its siblings do; 0 is nothing.
     pub tx_share: Rate,
@@ -348,7 +350,7 @@ pub struct Rates {
 }
 
 /// Facts about a function that are no configuration.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct FunctionVolatile {
     /// Index of its port on the parent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -368,7 +370,7 @@ pub struct FunctionVolatile {
 }
 
 /// A network interface of a function.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Interface {
     /// Its name, if somebody chose it; absent while it has the kernel's (`eth%d`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -386,7 +388,7 @@ pub struct Interface {
 }
 
 /// Facts about an interface that are no configuration.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct InterfaceVolatile {
     /// The name it has now, whoever chose it.
     #[serde(default)]

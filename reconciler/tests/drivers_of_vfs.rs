@@ -14,7 +14,7 @@ use subdevcfg_reconciler::apply::Outcome;
 use subdevcfg_reconciler::kernel::{Kernel as _, Request};
 use subdevcfg_reconciler::plan::NoteKind;
 use subdevcfg_reconciler::resource::{FunctionId, Setting, Subject};
-use support::properties::{is_undone_as_a_plan, is_undone_at};
+use support::properties::{is_imported, is_undone_as_a_plan, is_undone_at};
 use support::{Host, Kill, desired};
 
 const ADDRESS: &str = "0000:01:00.1";
@@ -150,6 +150,13 @@ proptest! {
         apply_all(&mut before, &[first]);
         let host = is_undone_as_a_plan(&before, &desired(&second))?;
         prop_assert_eq!(before.state(), host.state());
+    }
+
+    #[test]
+    fn a_host_can_be_imported(by_hand in by_hand(), first in hosts(), second in hosts()) {
+        let mut host = start(by_hand);
+        apply_all(&mut host, &[first, second]);
+        is_imported(&host)?;
     }
 
     #[test]

@@ -15,7 +15,7 @@ use subdevcfg_reconciler::kernel::{Kernel as _, Request};
 use subdevcfg_reconciler::plan::{Input, Operation, Plan, Selection, plan};
 use subdevcfg_reconciler::resource::Setting;
 use subdevcfg_reconciler::state::State;
-use support::properties::{is_undone_as_a_plan, is_undone_at};
+use support::properties::{is_imported, is_undone_as_a_plan, is_undone_at};
 use support::{Host, Kill, desired};
 
 #[derive(Debug, Clone)]
@@ -467,6 +467,11 @@ proptest! {
             let refused = requests.map(|operation| kernel.perform(&operation.request)).any(|answer| answer.is_err());
             prop_assert!(refused || kernel.state() != all, "{} is redundant", left_out.request);
         }
+    }
+
+    #[test]
+    fn a_host_can_be_imported(release in release(), first in hosts(), second in hosts()) {
+        is_imported(&host_after(release, &[first, second]))?;
     }
 
     #[test]

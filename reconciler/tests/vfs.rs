@@ -16,7 +16,7 @@ use subdevcfg_reconciler::kernel::{Kernel as _, Request};
 use subdevcfg_reconciler::plan::NoteKind;
 use subdevcfg_reconciler::resource::{FunctionId, LegacySetting, Setting, Subject};
 use subdevcfg_reconciler::state::State;
-use support::properties::{is_undone_as_a_plan, is_undone_at};
+use support::properties::{is_imported, is_undone_as_a_plan, is_undone_at};
 use support::{Host, Kill, desired};
 
 #[derive(Debug, Clone)]
@@ -320,6 +320,15 @@ proptest! {
         // Of a name that the kernel chose nothing is written down.
         left.retain(|left| !left.contains("representor name is"));
         prop_assert_eq!(left, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_host_can_be_imported(
+        release in release(), by_hand in by_hand(), first in hosts(), second in hosts(),
+    ) {
+        let mut host = start(release, by_hand);
+        apply_all(&mut host, &[first, second]);
+        is_imported(&host)?;
     }
 
     #[test]

@@ -54,3 +54,28 @@ fn program() -> clap::Command {
     program.build();
     program
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// The page of commands in the documentation is made from the same definitions. `INSTA_UPDATE=always` writes it.
+    #[test]
+    fn the_page_of_commands_is_as_it_is_made() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/commands.md");
+        let options = clap_markdown::MarkdownOptions::new()
+            .title("Commands".to_owned())
+            .show_footer(false)
+            .show_table_of_contents(false);
+        // The text of `--version` names a commit.
+        let made = clap_markdown::help_markdown_command_custom(&Cli::command().long_version(None), &options);
+        let made = made.trim_end().to_owned() + "\n";
+        if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+            std::fs::write(&path, &made).unwrap();
+            return;
+        }
+        assert!(std::fs::read_to_string(&path).unwrap() == made, "docs/commands.md is out of date");
+    }
+}

@@ -21,8 +21,7 @@ use crate::timer;
 
 /// Shows what was applied, or one apply with all that is known of it.
 pub fn history(number: Option<u64>, options: &args::Machine, output: Output) -> Result<Exit, CliError> {
-    let machine = machine::open(options, Access::Look)?;
-    let mut all = machine.history.history()?;
+    let mut all = machine::history(options)?.history()?;
     if let Some(number) = number {
         all.retain(|past| past.number == number);
         if all.is_empty() {

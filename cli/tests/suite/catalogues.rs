@@ -44,8 +44,7 @@ fn a_catalogue_that_is_none_is_shown_at_its_place() {
 #[test]
 fn the_language_as_data() {
     let host = Host::new();
-    let schema: serde_json::Value =
-        serde_json::from_str(&on(&host, &["explain", "--schema"]).stdout).unwrap();
+    let schema: serde_json::Value = serde_json::from_str(&on(&host, &["schema", "language"]).stdout).unwrap();
     let node = |name| schema["nodes"].as_array().unwrap().iter().find(|node| node["name"] == name).unwrap();
     let netdev = node("netdev");
     assert_eq!(netdev["parents"][0], "subdevice");

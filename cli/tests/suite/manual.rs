@@ -36,3 +36,15 @@ fn every_command_has_a_page() {
     let unknown = run(&root(), &["man", "aply"]);
     assert!(unknown.code == 1 && unknown.stderr.contains("apply"), "{}", unknown.all());
 }
+
+#[test]
+fn the_version_says_which_program_it_is() {
+    let run = run(&root(), &["--version"]);
+    assert_eq!(run.code, 0);
+    let commit =
+        Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).current_dir(root()).output().unwrap();
+    let commit = String::from_utf8(commit.stdout).unwrap();
+    for word in ["subdevcfg 0.", "commit ", commit.trim(), "mlx5_core", "state 1."] {
+        assert!(run.stdout.contains(word), "{word}: {}", run.stdout);
+    }
+}

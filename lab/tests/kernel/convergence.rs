@@ -61,9 +61,21 @@ fn every_example_converges_and_goes_away_again() {
     let before = config();
     for name in ["quickstart.kdl", "legacy.kdl", "two-parents.kdl", "rates.kdl"] {
         apply(host_file(&example(name)));
+        is_imported();
         destroy();
         assert_eq!(config(), before, "{name}");
     }
+}
+
+/// Planning what `import` writes of this host is an empty plan, with the record and without.
+#[track_caller]
+fn is_imported() {
+    const IMPORTED: &str = "/tmp/imported.kdl";
+    sh(&format!(
+        "rm -f {IMPORTED}; subdevcfg import --out {IMPORTED}; subdevcfg state --format json > /tmp/state.json"
+    ));
+    subdevcfg(&["plan", IMPORTED, "--detailed-exitcode"]).expect(0);
+    subdevcfg(&["plan", IMPORTED, "--detailed-exitcode", "--state", "/tmp/state.json"]).expect(0);
 }
 
 #[test]

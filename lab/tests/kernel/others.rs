@@ -1,6 +1,8 @@
 //! A host is not subdevcfg's alone: what others made, moved or may not see.
 
-use crate::guest::{apply, config, destroy, fresh, host_file, json, sh, subdevcfg, subdevcfg_as_nobody};
+use crate::guest::{
+    QUICKSTART, apply, config, destroy, fresh, host_file, json, sh, subdevcfg, subdevcfg_as_nobody,
+};
 
 fn nic0(body: &str) -> String {
     format!(
@@ -153,4 +155,17 @@ fn without_the_module_the_plan_says_what_to_load() {
     let refused = subdevcfg(&["apply", host_file(&nic0(A)), "--yes"]).expect(3);
     sh("modprobe subdev");
     assert!(refused.stdout.contains("load its module (modprobe subdev)"), "{}", refused.all());
+}
+
+#[test]
+fn the_doctor_says_what_is_in_the_way() {
+    fresh();
+    let well = subdevcfg(&["doctor", QUICKSTART]).expect(0);
+    assert!(well.stdout.contains("Nothing is in the way."), "{}", well.all());
+    let nobody = subdevcfg_as_nobody(&["doctor", QUICKSTART]).expect(4);
+    assert!(nobody.stdout.contains("no CAP_NET_ADMIN"), "{}", nobody.all());
+    let of_vfs = "subdevcfg version=1\nhost \"*\"\ndevice \"netdevsim/netdevsim1\" { vfs 1; \
+                  subdevice a { vf 0; bind vfio-pci; }; }";
+    let lacks = subdevcfg(&["doctor", host_file(of_vfs)]).expect(4);
+    assert!(lacks.stdout.contains("vfio-pci") && lacks.stdout.contains("IOMMU"), "{}", lacks.all());
 }

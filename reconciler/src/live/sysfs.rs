@@ -283,15 +283,19 @@ fn device_folder(root: &Utf8Path, bus: &str, device: &str) -> Option<String> {
     Some(if !root.join(&on_bus).exists() && root.join(&in_class).exists() { in_class } else { on_bus })
 }
 
-/// The device that a device is on: the folder above it.
+/// The device that a device is on: the folder above it. The kernel finds `..` from where the link leads, so two calls do
+/// what resolving both paths would take twenty for, and this is asked of every function.
 fn parent_device(link: &Utf8Path) -> Option<DevlinkHandle> {
-    own_name(link.canonicalize_utf8().ok()?.parent()?)
+    let device = link.read_link_utf8().ok()?;
+    let bus = link.join("../subsystem").read_link_utf8().ok()?;
+    Some(DevlinkHandle::new(bus.file_name()?, device.parent()?.file_name()?))
 }
 
 /// What a device is called: by its bus or class (`subsystem`) and its own name.
 fn own_name(link: &Utf8Path) -> Option<DevlinkHandle> {
-    let device = link.canonicalize_utf8().ok()?;
-    let bus = device.join("subsystem").read_link_utf8().ok()?;
+    let device = link.read_link_utf8();
+    let device = device.as_deref().unwrap_or(link);
+    let bus = link.join("subsystem").read_link_utf8().ok()?;
     Some(DevlinkHandle::new(bus.file_name()?, device.file_name()?))
 }
 

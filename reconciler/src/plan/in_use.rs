@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use subdevcfg_compiler::catalogue::Impact;
 
@@ -13,7 +14,7 @@ use crate::resource::{Side, Subject};
 use crate::state::{Function, FunctionUser, Lifeline, Parent, State, User};
 
 /// Something that is in use, or that the host is reached over, and that operations disturb.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct InUse {
     /// Its address; of what is not subdevcfg's, the kernel's words for it.
     pub address: String,

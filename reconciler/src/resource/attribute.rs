@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::address::Part;
 use subdevcfg_compiler::model::Rates;
@@ -16,7 +17,7 @@ use super::port::Vlans;
 use super::uplink::{UplinkAttribute, UplinkSetting};
 
 /// Which of a function's two network interfaces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     /// The function's own netdev.
@@ -40,7 +41,7 @@ impl Side {
 }
 
 /// Something that a port function can do or not (`DEVLINK_PORT_FN_ATTR_CAPS`, since Linux 6.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Capability {
     /// RoCE.
@@ -70,7 +71,7 @@ impl Capability {
 }
 
 /// The name of an attribute of a subject. The order is that in which plans list them.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Attribute {
     /// Eswitch mode of a parent.
@@ -235,7 +236,7 @@ impl fmt::Display for Attribute {
 const NO_DRIVER: &str = "by the kernel";
 
 /// An attribute with a value: what is, or what is to be.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Setting {
     /// See [`Attribute::EswitchMode`].

@@ -1,10 +1,11 @@
 //! What a PF sets for a VF in legacy mode (`ip link set ... vf N`), as attributes of the VF.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::{LinkState, MacAddr, Rate, Scalar, VlanProtocol};
 
 /// The name of one of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Legacy {
     /// MAC address.
@@ -46,7 +47,7 @@ impl Legacy {
 }
 
 /// One of them with its value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LegacySetting {
     /// See [`Legacy::Mac`]; zero is none.

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a port does with the frames of a VLAN.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct VlanFlags {
     /// Untagged frames that come in belong to it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -17,12 +18,12 @@ pub struct VlanFlags {
 }
 
 /// All VLANs of a port, by their numbers.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "Vec<Entry>", into = "Vec<Entry>")]
 pub struct Vlans(pub BTreeMap<u16, VlanFlags>);
 
 /// Keys of JSON objects are text, and what is read as a part of something else keeps them so: a list has numbers.
-#[derive(Clone, Copy, Serialize, Deserialize)]
+#[derive(Clone, Copy, Serialize, Deserialize, JsonSchema)]
 struct Entry {
     id: u16,
     #[serde(flatten)]

@@ -1,5 +1,6 @@
 //! Linux bridges and their ports.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::InterfaceName;
 
@@ -7,7 +8,7 @@ use super::Volatile;
 use crate::resource::{Setting, Settings, Vlans};
 
 /// A Linux bridge.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Bridge {
     /// It looks at VLANs.
     pub vlan_filtering: bool,
@@ -17,7 +18,7 @@ pub struct Bridge {
 }
 
 /// Facts about a bridge that are no configuration of its own.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct BridgeVolatile {
     /// The names of the interfaces that are ports of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -25,7 +26,7 @@ pub struct BridgeVolatile {
 }
 
 /// A port of a Linux bridge.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Port {
     /// The bridge.
     pub bridge: InterfaceName,

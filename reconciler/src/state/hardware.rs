@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::MacAddr;
 
 /// Facts about the device below a parent, as far as its driver and its bus tell them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Hardware {
     /// The serial number of the board (`DEVLINK_ATTR_INFO_BOARD_SERIAL_NUMBER`).
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Volatile;
 use crate::resource::{Legacy, LegacySetting, Setting};
 
 /// A device that can have VFs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Sriov {
     /// How many it has.
     pub vfs: u32,
@@ -22,7 +23,7 @@ pub struct Sriov {
 }
 
 /// What a VF has beside what other functions have.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Vf {
     /// What the PF sets for it, where the PF has a netdev that tells; nothing in switchdev mode, which has other means.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -33,7 +34,7 @@ pub struct Vf {
 }
 
 /// The PCI device that a VF is.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VfDevice {
     /// The driver that it is bound to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,7 +65,7 @@ impl VfDevice {
 }
 
 /// Who has a VFIO device open.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VfioUser {
     /// A process, by its name and number.

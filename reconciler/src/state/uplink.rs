@@ -1,12 +1,13 @@
 //! The uplink of a parent: the network interface of its physical port.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::resource::{Setting, UplinkSetting};
 use crate::rules::NEW_INTERFACE_MTU;
 
 /// The configuration of an uplink that is in this network namespace.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Uplink {
     /// MTU in bytes.
     pub mtu: u32,

@@ -1,11 +1,16 @@
 //! What holds of any host file, whatever kind of device it is about.
 
+use camino::Utf8Path;
 use proptest::prelude::*;
 use proptest::sample::Index;
+use subdevcfg_compiler::format::format;
 use subdevcfg_reconciler::apply::{Outcome, differences};
 use subdevcfg_reconciler::desired::Desired;
+use subdevcfg_reconciler::import::{Import, host_file};
+use subdevcfg_reconciler::plan::{Input, plan};
+use subdevcfg_reconciler::record::Record;
 
-use super::Host;
+use super::{Host, desired};
 
 /// A failure at an operation leaves the host as it was before; that host.
 pub fn is_undone_at(host: &mut Host, wanted: &Desired, at: Index) -> Result<Host, TestCaseError> {
@@ -31,4 +36,18 @@ pub fn is_undone_as_a_plan(before: &Host, wanted: &Desired) -> Result<Host, Test
     prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
     prop_assert_eq!(&host.record, &before.record);
     Ok(host)
+}
+
+/// The host file that describes a host has no errors, and to plan it there is an empty plan, whether subdevcfg made what is
+/// there or not.
+pub fn is_imported(host: &Host) -> Result<(), TestCaseError> {
+    let state = host.state();
+    for record in [&host.record, &Record::default()] {
+        let import = Import { host: "lab", state: &state, record, catalogues: &[] };
+        let text = format(Utf8Path::new("host.kdl"), &host_file(&import)).unwrap();
+        let plan = plan(Input { desired: &desired(&text), state: &state, record });
+        prop_assert!(plan.is_empty() && plan.refusals.is_empty(), "{plan:#?}\n{text}");
+        prop_assert_eq!(&plan.drift, &vec![], "{}", text);
+    }
+    Ok(())
 }

@@ -1,0 +1,39 @@
+//! `doctor`: what of this host is in the way.
+
+use camino::Utf8Path;
+use subdevcfg_reconciler::kernel::Kernel as _;
+use subdevcfg_reconciler::live::LiveKernel;
+
+use crate::args::{self, Format, Output};
+use crate::doctor::{Needs, System, Verdict, examine, text};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::watch::suspects;
+use crate::{machine, show, sources};
+
+/// Looks at this host, for a host file if one is named.
+pub fn doctor(file: Option<&Utf8Path>, output: Output) -> Result<Exit, CliError> {
+    let release = machine::kernel_release(&args::Machine::default());
+    let needs = match file {
+        Some(file) => {
+            let (host, sources) = sources::compile_host(file, &release)?;
+            Needs::of(&sources::desired(file, &host, &sources)?)
+        }
+        None => Needs::default(),
+    };
+    let observed = LiveKernel::open().map_err(Into::into).and_then(|mut kernel| kernel.observe());
+    let observed = observed.as_ref().map_err(|error: &subdevcfg_reconciler::kernel::ObserveError| {
+        let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+        std::iter::once(error.to_string())
+            .chain(causes.map(ToString::to_string))
+            .collect::<Vec<_>>()
+            .join(": ")
+    });
+    let findings = examine(&System::new("/", release, suspects::running()), observed, &needs);
+    match output.format {
+        Format::Json => show::print_json(&findings)?,
+        Format::Human => show::print(&text(&findings))?,
+    }
+    let lacks = findings.iter().any(|finding| finding.verdict == Verdict::Lacks);
+    Ok(if lacks { Exit::Incomplete } else { Exit::Done })
+}

@@ -1,0 +1,4 @@
+//! Host files from what other tools keep.
+
+pub mod mdevctl;
+pub mod mlnx_sf;

@@ -1,0 +1,175 @@
+//! Functions as `subdevice` nodes.
+
+use subdevcfg_compiler::catalogue::ParamOwner;
+use subdevcfg_compiler::values::{Cmode, InterfaceName, Scalar};
+
+use super::settings::{Sorted, write_vlans};
+use super::writer::{Node, Writer};
+use super::{Device, fresh_rates};
+use crate::plan::{default_attributes, default_params};
+use crate::resource::{FunctionId, Setting, Settings, Side, Subject, Vlans};
+use crate::rules::NEW_INTERFACE_MTU;
+use crate::state::{Function, Interface};
+
+/// Whether a host file has words for it: it runs, and it is of this host.
+pub(super) const fn is_described(function: &Function) -> bool {
+    let is_of_another_host = matches!(function.id, FunctionId::Vf { controller: 1.., .. });
+    function.active && !is_of_another_host
+}
+
+/// All functions of a device.
+pub(super) fn write_all(device: &Device<'_>, out: &mut Writer) {
+    let described = |function: &&Function| is_described(function);
+    let functions: Vec<&Function> = device.parent.functions.iter().collect();
+    let names = device.names(&functions);
+    let mut plain = Vec::new();
+    for (function, name) in functions.iter().zip(&names) {
+        let sorted = sorted(device, function);
+        if function.id.is_vf() && (sorted.chosen.is_empty() || !described(function)) {
+            plain.push(function.id.to_string());
+            continue;
+        }
+        let subject = Subject::function(device.handle.clone(), function.id.clone());
+        let protect = device.import.record.protected.contains_key(&subject).then_some(true);
+        let mut node = Node::new("subdevice").argument(name.clone()).property_if("protect", protect);
+        out.blank();
+        if !described(function) {
+            // Without it the file would take away what subdevcfg made.
+            if device.import.record.address(&subject).is_some() {
+                out.comment("It does not run: an apply of this file starts it.");
+            } else {
+                out.comment("It does not run: an apply would start it, were it not for the `/-`.");
+                node = node.off();
+            }
+        }
+        out.block(&node, |out| write(function, device, &sorted, out));
+    }
+    out.list("nothing is set of", plain);
+}
+
+/// What a function may be called, best first. The last is unique.
+pub(super) fn candidates(device: &Device<'_>, function: &Function) -> Vec<String> {
+    let subject = Subject::function(device.handle.clone(), function.id.clone());
+    let recorded = device.import.record.address(&subject).and_then(|address| address.split('#').nth(1));
+    let name = |side| function.interface(side)?.name.as_ref().map(InterfaceName::as_str);
+    let identity = match &function.id {
+        FunctionId::Sf { number, .. } => vec![format!("sf{number}")],
+        FunctionId::Mdev { uuid } => vec![format!("mdev-{:.8}", uuid.to_string())],
+        FunctionId::Vf { index, .. } => vec![format!("vf{index}")],
+    };
+    let unique = match &function.id {
+        FunctionId::Sf { controller, pf, number } => format!("sf-{controller}-{pf}-{number}"),
+        FunctionId::Mdev { uuid } => format!("mdev-{uuid}"),
+        FunctionId::Vf { controller, pf, index } => format!("vf-{controller}-{pf}-{index}"),
+    };
+    let interfaces = [name(Side::Netdev), name(Side::Representor)];
+    let named = recorded.into_iter().chain(interfaces.into_iter().flatten());
+    named.map(str::to_owned).filter(|name| is_name(name)).chain(identity).chain([unique]).collect()
+}
+
+/// Whether it can be the name of a subdevice.
+fn is_name(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+}
+
+/// The settings of a function, told apart, without what its nodes imply.
+fn sorted<'a>(device: &'a Device<'_>, function: &Function) -> Sorted<'a> {
+    let catalogue = device.catalogue.as_deref();
+    let mut found = function.settings();
+    // An interface that has the kernel's name has no node.
+    let has_node = |side| function.interface(side).is_some_and(|interface| interface.name.is_some());
+    found.retain(|attribute| attribute.side().is_none_or(has_node));
+    let subject = Subject::function(device.handle.clone(), function.id.clone());
+    let is_written = |setting: &Setting| device.import.has_written(&subject, setting);
+    let fresh = fresh(device, function);
+    let mut sorted = Sorted::of(&found, &fresh, is_written, ParamOwner::Function, catalogue);
+    let needs = catalogue.map(|catalogue| catalogue.netdev_needs.as_slice()).unwrap_or_default();
+    sorted.without(|setting| match setting {
+        Setting::Param { name, cmode: Cmode::Driverinit, value } => {
+            has_node(Side::Netdev) && needs.contains(name) && *value == Scalar::Bool(true)
+        }
+        _ => false,
+    });
+    sorted
+}
+
+/// What a new function of that kind has.
+fn fresh(device: &Device<'_>, function: &Function) -> Settings {
+    let catalogue = device.catalogue.as_deref();
+    let interfaces = Side::ALL
+        .into_iter()
+        .flat_map(|side| [Setting::Mtu(side, NEW_INTERFACE_MTU), Setting::Up(side, false)]);
+    default_attributes(catalogue)
+        .chain(default_params(catalogue, ParamOwner::Function, function.mdev_type.as_deref()))
+        .chain(fresh_rates())
+        .chain(interfaces)
+        .chain([Setting::Bridge(None), Setting::Vlans(Vlans::of_new_port())])
+        .collect()
+}
+
+fn write(function: &Function, device: &Device<'_>, sorted: &Sorted<'_>, out: &mut Writer) {
+    write_lifecycle(function, device, out);
+    sorted.write(out);
+    for side in Side::ALL {
+        if let Some(interface) = function.interface(side) {
+            write_interface(side, interface, sorted, out);
+        }
+    }
+    sorted.write_rest(out);
+}
+
+fn write_lifecycle(function: &Function, device: &Device<'_>, out: &mut Writer) {
+    let not_zero = |number: u32| (number != 0).then_some(number);
+    match &function.id {
+        FunctionId::Sf { controller, pf, number } => out.node(
+            &Node::new("sf")
+                .argument(*number)
+                .property_if("pf", not_zero(*pf))
+                .property_if("controller", not_zero(*controller)),
+        ),
+        FunctionId::Vf { controller, pf, index } => out.node(
+            &Node::new("vf")
+                .argument(*index)
+                .property_if("pf", not_zero(*pf))
+                .property_if("controller", not_zero(*controller)),
+        ),
+        FunctionId::Mdev { uuid } => {
+            let directory = function.mdev_type.clone().unwrap_or_default();
+            let driver = device.catalogue.as_ref().map(|catalogue| format!("{}-", catalogue.driver));
+            let short = driver.and_then(|driver| directory.strip_prefix(&driver).map(str::to_owned));
+            let mdev = Node::new("mdev")
+                .property("type", short.unwrap_or(directory))
+                .property("uuid", uuid.to_string());
+            out.block(&mdev, |out| {
+                for (name, value) in &function.attrs {
+                    out.node(&Node::new("attr").argument(name.clone()).argument(value.clone()));
+                }
+            });
+        }
+    }
+}
+
+fn write_interface(side: Side, interface: &Interface, sorted: &Sorted<'_>, out: &mut Writer) {
+    let Some(name) = &interface.name else {
+        let name = &interface.volatile.0.name;
+        out.comment(&format!("its {} has the name that the kernel chose: {name}", side.as_str()));
+        return;
+    };
+    let mut node = Node::new(side.as_str()).argument(name.to_string());
+    for setting in sorted.chosen.iter().filter(|setting| setting.attribute().side() == Some(side)) {
+        match setting {
+            Setting::Mtu(_, mtu) => node.add("mtu", *mtu),
+            Setting::Up(_, up) => node.add("up", *up),
+            _ => {}
+        }
+    }
+    out.block(&node, |out| {
+        let Some(port) = interface.port.as_ref().filter(|_| side == Side::Representor) else { return };
+        let bridge = Node::new("bridge").argument(port.bridge.to_string());
+        out.block(&bridge, |out| {
+            if port.vlans != Vlans::of_new_port() {
+                write_vlans(&port.vlans, out);
+            }
+        });
+    });
+}
