@@ -4,5 +4,5 @@ pub mod metrics;
 pub mod repair;
 pub mod service;
 pub mod sleep;
-mod suspects;
+pub mod suspects;
 pub mod words;

@@ -159,10 +159,11 @@ fn waits(plan: &Plan) -> impl Iterator<Item = &str> {
     deferred.map(|note| note.about.as_str())
 }
 
-/// Whether devices of the file are not there yet. Bridges are others' to make, and nothing of a device waits for them.
+/// Whether devices of the file are not there yet. Bridges are others' to make, and of a device only what becomes a port of
+/// one waits for them.
 #[must_use]
 pub fn lacks_devices(plan: &Plan) -> bool {
-    waits(plan).any(|address| !address.starts_with("bridge/"))
+    waits(plan).any(|address| !address.starts_with("bridge/") && !address.contains('#'))
 }
 
 /// Whether a change is more than steps that pass over a resource.

@@ -8,6 +8,7 @@ use crate::args::{self, Format, Output};
 use crate::doctor::{Needs, System, Verdict, examine, text};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::watch::suspects;
 use crate::{machine, show, sources};
 
 /// Looks at this host, for a host file if one is named.
@@ -28,7 +29,7 @@ pub fn doctor(file: Option<&Utf8Path>, output: Output) -> Result<Exit, CliError>
             .collect::<Vec<_>>()
             .join(": ")
     });
-    let findings = examine(&System::new("/", release), observed, &needs);
+    let findings = examine(&System::new("/", release, suspects::running()), observed, &needs);
     match output.format {
         Format::Json => show::print_json(&findings)?,
         Format::Human => show::print(&text(&findings))?,

@@ -9,7 +9,12 @@ const NETPLAN: [&str; 2] = ["virtual-function-count", "embedded-switch-mode"];
 
 /// Those that have something to do with devices that can be partitioned.
 pub(super) fn examine(system: &System) -> Vec<Finding> {
-    [mlnx_sf(system), mdevctl(system), netplan(system), off(system)].into_iter().flatten().collect()
+    let found = [mlnx_sf(system), mdevctl(system), netplan(system), off(system)].into_iter().flatten();
+    let running = system.running.iter().map(|program| {
+        Finding::new("other tools", Verdict::Note, format!("{program} may configure the same interfaces"))
+            .help("`hand-over` and `ignore` leave attributes to others; the package's rules keep it off representors")
+    });
+    running.chain(found).collect()
 }
 
 fn mlnx_sf(system: &System) -> Option<Finding> {

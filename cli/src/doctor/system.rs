@@ -21,12 +21,14 @@ pub struct System {
     root: Utf8PathBuf,
     /// `uname -r`.
     release: String,
+    /// Programs that configure network devices, and run.
+    pub(super) running: Vec<String>,
 }
 
 impl System {
-    /// The host whose files are below `root`.
-    pub fn new(root: impl Into<Utf8PathBuf>, release: impl Into<String>) -> Self {
-        Self { root: root.into(), release: release.into() }
+    /// The host whose files are below `root`, and on which these programs run that configure network devices.
+    pub fn new(root: impl Into<Utf8PathBuf>, release: impl Into<String>, running: Vec<String>) -> Self {
+        Self { root: root.into(), release: release.into(), running }
     }
 
     /// The text of a file; empty where there is none.

@@ -132,8 +132,11 @@ fn drift_is_reported_and_repaired_where_that_is_allowed() {
     let all = host.look_once(&["--allow", "subdevice-restart"]);
     assert_eq!(all.code, 0, "{}", all.all());
     assert_eq!(host.plan(&host_with(TWO)).code, 0);
-    let history = host.run(&["history"]);
-    assert!(history.stdout.contains("watch"), "{}", history.all());
+    // It is remembered as any apply, and undone as one.
+    let undone = host.run(&["undo", "--yes", "--allow", "subdevice-restart"]);
+    assert_eq!(undone.code, 0, "{}", undone.all());
+    assert!(undone.stdout.contains("undo   watch 3 of"), "{}", undone.all());
+    assert_eq!(function(&mut host.simulated(), 1)["params"]["in_force"]["enable_eth"], json!(false));
 }
 
 #[test]
