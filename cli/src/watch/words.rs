@@ -107,7 +107,7 @@ impl<'a> Event<'a> {
     fn words(&self) -> String {
         match self {
             Self::Watching { file, machine, repairs } => {
-                let does = if *repairs { "what may be repaired is" } else { "it only reports" };
+                let does = if *repairs { "it repairs what it may" } else { "it only reports" };
                 format!("WATCHING   {file} ({machine}): {does}")
             }
             Self::Found { finding, suspects } => found(finding, suspects),
