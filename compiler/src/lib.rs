@@ -124,11 +124,7 @@ fn compile_for(
         let validated = validate::validate(document, Schema::language(), &mut diagnostics);
         let model = lower::lower(&validated.document, loader.catalogues(), &mut diagnostics);
         check::check(&model, &mut diagnostics);
-        let mut unplanned = validated.unplanned;
-        // Of the words of one property the schema marks none.
-        for bridge in model.bridges.iter().filter(|bridge| bridge.kind.value == values::BridgeKind::Ovs) {
-            unplanned.entry("kind=ovs".to_owned()).or_default().push(bridge.kind.span);
-        }
+        let unplanned = validated.unplanned;
         let words: Vec<String> = unplanned.keys().cloned().collect();
         if !any_error(&diagnostics) {
             diagnostics.extend(check::unplanned(unplanned));

@@ -2,12 +2,14 @@
 //! where the host cannot be asked, as in continuous integration.
 
 use subdevcfg_compiler::catalogue::{Catalogue, ParamOwner};
-use subdevcfg_compiler::values::EswitchMode;
+use subdevcfg_compiler::values::{BridgeKind, EswitchMode};
 
 use crate::desired::{Desired, DesiredFunction, DesiredParent};
 use crate::plan::{default_attributes, default_params, netdev_is_off, type_without_host};
 use crate::record::{Record, Written};
-use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject, Vlans};
+use crate::resource::{
+    Attribute, BridgeName, FunctionId, OvsVlans, PortVlans, Setting, Settings, Side, Subject, Vlans,
+};
 use crate::rules::NEW_INTERFACE_MTU;
 use crate::state::{
     Bridge, Eswitch, Function, FunctionVolatile, HostVolatile, Interface, InterfaceVolatile, Parent,
@@ -35,7 +37,8 @@ pub fn described(desired: &Desired, kernel_release: impl Into<String>) -> (State
         }
         state.parents.insert(parent.subject.parent.clone(), parent_of(parent));
     }
-    for bridge in &desired.bridges {
+    // Of Open vSwitch nobody knows anything but what is a port of it.
+    for bridge in desired.bridges.iter().filter(|bridge| bridge.kind == BridgeKind::Linux) {
         record.made.insert(bridge.subject.clone(), bridge.address.clone());
         note(&mut record, &bridge.subject, &bridge.address, &bridge.wanted.settings);
         let on = Setting::VlanFiltering(true);
@@ -212,11 +215,12 @@ fn rates_of(wanted: &Settings) -> Rates {
 
 fn port_of(wanted: &Settings) -> Option<Port> {
     let Some(Setting::Bridge(Some(bridge))) = wanted.get(&Attribute::Bridge) else { return None };
-    let vlans = match wanted.get(&Attribute::Vlans) {
-        Some(Setting::Vlans(vlans)) => vlans.clone(),
-        _ => Vlans::of_new_port(),
+    let vlans = match (wanted.get(&Attribute::Vlans), bridge) {
+        (Some(Setting::Vlans(vlans)), _) => vlans.clone(),
+        (_, BridgeName::Linux(_)) => PortVlans::Linux(Vlans::of_new_port()),
+        (_, BridgeName::Ovs { .. }) => PortVlans::Ovs(OvsVlans::of_new_port()),
     };
-    Some(Port { bridge: bridge.clone(), vlans })
+    Some(Port { bridge: bridge.name().clone(), vlans })
 }
 
 fn interface_of(wanted: &Settings, side: Side) -> Interface {

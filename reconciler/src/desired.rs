@@ -1,6 +1,6 @@
 //! What is to be: the compiler's model in the reconciler's vocabulary, each attribute with the place that asks for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use subdevcfg_compiler::model::{
     RateNode, Rates, Sourced, Subdevice, Uplink,
 };
 use subdevcfg_compiler::source::{SourceMap, Span};
-use subdevcfg_compiler::values::{DevlinkHandle, InterfaceName, MacAddr, Owner, VersionSet};
+use subdevcfg_compiler::values::{BridgeKind, DevlinkHandle, InterfaceName, MacAddr, Owner, VersionSet};
 
 use crate::reason::Reason;
 use crate::resource::{
-    Attribute, Capability, FunctionId, LegacySetting, Setting, Settings, Side, Subject, UplinkSetting,
-    VlanFlags, Vlans,
+    Attribute, BridgeName, Capability, FunctionId, LegacySetting, OvsVlans, PortVlans, Setting, Settings,
+    Side, Subject, UplinkSetting, VlanFlags, Vlans,
 };
 use crate::state::SoftSpec;
 
@@ -34,7 +34,7 @@ pub struct Unplanned {
 pub struct Desired {
     /// Its parents, by address.
     pub parents: Vec<DesiredParent>,
-    /// The Linux bridges of the host.
+    /// The bridges of the host.
     pub bridges: Vec<DesiredBridge>,
     /// The places of the file that are for hosts with another kernel.
     pub for_other_kernels: Vec<String>,
@@ -153,13 +153,15 @@ pub struct Required {
     pub firmware: Option<VersionSet>,
 }
 
-/// A Linux bridge as it is to be.
+/// A bridge as it is to be. One of Open vSwitch is others': nothing makes it, and it has no attributes.
 #[derive(Debug, Clone)]
 pub struct DesiredBridge {
     /// The bridge.
     pub subject: Subject,
     /// Its name.
     pub name: InterfaceName,
+    /// What it is made of.
+    pub kind: BridgeKind,
     /// Its address.
     pub address: String,
     /// Its attributes.
@@ -213,7 +215,9 @@ impl LeftToOthers {
     pub fn owner(&self, path: &str) -> Option<&str> {
         let holds =
             |held: &str| path.strip_prefix(held).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        self.0.iter().find(|(held, _)| holds(held)).map(|(_, owner)| owner.as_str())
+        let owner = self.0.iter().find(|(held, _)| holds(held)).map(|(_, owner)| owner.as_str());
+        // The VLANs are those of the bridge.
+        owner.or_else(|| (path == "representor.vlans").then(|| self.owner("representor.bridge")).flatten())
     }
 
     /// The settings of a subject without those that others have.
@@ -267,7 +271,8 @@ impl Desired {
         if !host.unplanned.is_empty() {
             return Err(Unplanned { words: host.unplanned.clone() });
         }
-        let places = Places(sources);
+        let ovs = host.model.bridges.iter().filter(|bridge| bridge.kind.value == BridgeKind::Ovs);
+        let places = Places(sources, ovs.map(|bridge| bridge.name.value.clone()).collect());
         let devices = host.model.devices.iter();
         Ok(Self {
             parents: devices.map(|device| places.parent(device)).collect(),
@@ -303,8 +308,8 @@ fn left_to_others(ignored: &[Sourced<String>], owner: Option<&Sourced<Owner>>) -
     LeftToOthers(managed.chain(ignored).collect())
 }
 
-/// Turns spans into citations.
-struct Places<'a>(&'a SourceMap);
+/// Turns spans into citations, and knows which bridges are of Open vSwitch.
+struct Places<'a>(&'a SourceMap, BTreeSet<InterfaceName>);
 
 impl Places<'_> {
     fn asked(&self, span: Span) -> Reason {
@@ -377,13 +382,25 @@ impl Places<'_> {
             subject: Subject::bridge(name.as_str()),
             address: Address::bridge(name.as_str()).to_string(),
             name,
+            kind: bridge.kind.value,
             wanted,
         }
     }
 
     /// The VLANs that are written are all that the port has; without any they are left alone.
     fn port(&self, wanted: &mut Wanted, port: &BridgePort) {
-        wanted.add(Setting::Bridge(Some(port.bridge.value.clone())), self.of(&port.bridge));
+        let name = port.bridge.value.clone();
+        if self.1.contains(&name) {
+            wanted.add(Setting::Bridge(Some(BridgeName::Ovs { ovs: name })), self.of(&port.bridge));
+            let (tag, trunks) = (port.tag.as_ref(), port.trunks.as_ref());
+            let vlans = OvsVlans::wanted(tag.map(|tag| tag.value), trunks.map(|trunks| trunks.value));
+            let reason = tag.map(|tag| self.of(tag)).or(trunks.map(|trunks| self.of(trunks)));
+            if let (Some(vlans), Some(reason)) = (vlans, reason) {
+                wanted.add(Setting::Vlans(PortVlans::Ovs(vlans)), reason);
+            }
+            return;
+        }
+        wanted.add(Setting::Bridge(Some(BridgeName::Linux(name))), self.of(&port.bridge));
         let Some(first) = port.vlans.first() else { return };
         let mut vlans = Vlans::default();
         for vlan in &port.vlans {
@@ -392,7 +409,7 @@ impl Places<'_> {
             let range = vlan.vlans.value;
             vlans.0.extend((range.from..=range.to).filter_map(|id| Some((u16::try_from(id).ok()?, flags))));
         }
-        wanted.add(Setting::Vlans(vlans), self.of(&first.vlans));
+        wanted.add(Setting::Vlans(PortVlans::Linux(vlans)), self.of(&first.vlans));
     }
 
     fn uplink(&self, wanted: &mut Wanted, uplink: &Uplink) {

@@ -11,12 +11,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use subdevcfg_compiler::catalogue::{Catalogue, ParamOwner};
-use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, InlineMode, InterfaceName, Rate};
+use subdevcfg_compiler::values::{BridgeKind, DevlinkHandle, EncapMode, InlineMode, Rate};
 
 use crate::plan::default_params;
 use crate::record::Record;
-use crate::resource::{Setting, Settings, Subject};
-use crate::state::{Function, Parent, Rates, State, Uplink};
+use crate::resource::{BridgeName, Setting, Settings, Subject};
+use crate::state::{Function, Parent, Port, Rates, State, Uplink};
 use settings::Sorted;
 use writer::{Node, Writer};
 
@@ -50,7 +50,7 @@ pub fn host_file(import: &Import<'_>) -> String {
         out.comment(&format!("{} could not be read and is not described: {}", unread.what, unread.why));
     }
     for bridge in bridges_in_use(import) {
-        write_bridge(import, bridge, &mut out);
+        write_bridge(import, &bridge, &mut out);
     }
     let (configured, bare): (Vec<_>, Vec<_>) =
         import.state.parents.iter().partition(|(_, parent)| is_configured(parent));
@@ -76,7 +76,7 @@ fn is_configured(parent: &Parent) -> bool {
 }
 
 /// The bridges that described representors are ports of, and those of subdevcfg; others are other people's.
-fn bridges_in_use<'a>(import: &Import<'a>) -> BTreeSet<&'a InterfaceName> {
+fn bridges_in_use(import: &Import<'_>) -> BTreeSet<BridgeName> {
     let functions = import.state.parents.values().flat_map(|parent| &parent.functions);
     let ports = functions.filter(|function| function::is_described(function)).filter_map(|function| {
         let representor = function.representor.as_ref().filter(|representor| representor.name.is_some())?;
@@ -84,12 +84,17 @@ fn bridges_in_use<'a>(import: &Import<'a>) -> BTreeSet<&'a InterfaceName> {
     });
     let bridges = import.state.bridges.keys();
     let recorded = bridges.filter(|name| import.record.address(&Subject::bridge(name.as_str())).is_some());
-    ports.map(|port| &port.bridge).chain(recorded).collect()
+    ports.map(Port::bridge_name).chain(recorded.cloned().map(BridgeName::Linux)).collect()
 }
 
-fn write_bridge(import: &Import<'_>, name: &InterfaceName, out: &mut Writer) {
-    let filtering = import.state.bridges.get(name).and_then(|bridge| bridge.vlan_filtering.then_some(true));
-    let node = Node::new("bridge").argument(name.to_string()).property("kind", "linux".to_owned());
+fn write_bridge(import: &Import<'_>, bridge: &BridgeName, out: &mut Writer) {
+    let kind = match bridge {
+        BridgeName::Linux(_) => BridgeKind::Linux,
+        BridgeName::Ovs { .. } => BridgeKind::Ovs,
+    };
+    let found = import.state.bridges.get(bridge.name()).filter(|_| kind == BridgeKind::Linux);
+    let filtering = found.and_then(|bridge| bridge.vlan_filtering.then_some(true));
+    let node = Node::new("bridge").argument(bridge.to_string()).property("kind", kind.to_string());
     out.blank();
     out.node(&node.property_if("vlan-filtering", filtering));
 }

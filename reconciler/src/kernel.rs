@@ -8,11 +8,11 @@ use std::time::Duration;
 use nix::errno::Errno;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use subdevcfg_compiler::values::DevlinkHandle;
+use subdevcfg_compiler::values::{DevlinkHandle, InterfaceName};
 use subdevcfg_netlink::errno_words;
 use uuid::Uuid;
 
-use crate::resource::{FunctionId, Setting, Subject};
+use crate::resource::{FunctionId, OvsVlans, Setting, Subject};
 use crate::state::{SoftSpec, State};
 
 /// One request to the kernel: one message, or one write to a file.
@@ -71,6 +71,29 @@ pub enum Request {
         /// Its name.
         name: String,
     },
+    /// Make a representor a port of an Open vSwitch bridge, with these VLANs: `ovs-vsctl add-port`. What is a port of Open
+    /// vSwitch already is moved there with all that others have written of it.
+    AddPort {
+        /// On which parent.
+        parent: DevlinkHandle,
+        /// The representor of which function.
+        id: FunctionId,
+        /// The representor's name: Open vSwitch knows its ports by nothing else.
+        name: InterfaceName,
+        /// The bridge.
+        bridge: InterfaceName,
+        /// The VLANs.
+        vlans: OvsVlans,
+    },
+    /// Take it out of Open vSwitch: `ovs-vsctl del-port`. No interface of the name need be there.
+    RemovePort {
+        /// On which parent.
+        parent: DevlinkHandle,
+        /// The representor of which function.
+        id: FunctionId,
+        /// The name of the port.
+        name: InterfaceName,
+    },
     /// `devlink port function set ... state`.
     SetActive {
         /// On which parent.
@@ -112,6 +135,8 @@ impl Request {
             Self::SetVfs { parent, .. } => Subject::parent(parent.clone()),
             Self::Create { parent, id, .. }
             | Self::Delete { parent, id }
+            | Self::AddPort { parent, id, .. }
+            | Self::RemovePort { parent, id, .. }
             | Self::SetActive { parent, id, .. } => Subject::function(parent.clone(), id.clone()),
             Self::MakeRateNode { parent, name } | Self::DeleteRateNode { parent, name } => {
                 Subject::rate_node(parent.clone(), name.clone())
@@ -133,6 +158,10 @@ impl fmt::Display for Request {
             Self::DeleteRateNode { parent, name } => write!(f, "delete rate node {name} of {parent}"),
             Self::MakeBridge { name } => write!(f, "create bridge {name}"),
             Self::DeleteBridge { name } => write!(f, "delete bridge {name}"),
+            Self::AddPort { name, bridge, vlans, .. } => {
+                write!(f, "make {name} a port of {bridge} ({vlans})")
+            }
+            Self::RemovePort { name, .. } => write!(f, "take the port {name} out of Open vSwitch"),
             Self::SetActive { parent, id, active: true } => write!(f, "activate {id} of {parent}"),
             Self::SetActive { parent, id, active: false } => write!(f, "deactivate {id} of {parent}"),
             Self::SetVfs { parent, count, .. } => write!(f, "set vfs of {parent} to {count}"),
@@ -160,6 +189,8 @@ pub enum Effect {
     Detached,
     /// The VFs of a parent are there.
     Vfs,
+    /// The daemon of Open vSwitch has done what the database says of the port.
+    Port,
     /// The subject is gone.
     Gone,
 }
@@ -173,6 +204,7 @@ impl fmt::Display for Effect {
             Self::Attached => "its driver to attach",
             Self::Vfs => "its VFs to appear",
             Self::Detached => "its driver to detach",
+            Self::Port => "ovs-vswitchd",
             Self::Gone => "it to be gone",
         })
     }
@@ -211,6 +243,9 @@ pub enum RequestError {
         /// How long.
         waited: Duration,
     },
+    /// Open vSwitch did not do it: its own words, or why it could not be asked.
+    #[error("Open vSwitch: {0}")]
+    Switch(String),
     /// The conversation with the kernel failed.
     #[error(transparent)]
     Conversation(#[from] subdevcfg_netlink::NetlinkError),

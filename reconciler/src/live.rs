@@ -1,14 +1,16 @@
-//! The live kernel: devlink and rtnetlink by netlink, mediated devices and soft parents by sysfs.
+//! The live kernel: devlink and rtnetlink by netlink, mediated devices and soft parents by sysfs, and Open vSwitch by its
+//! database.
 //!
 //! It keeps a mirror of the kernel's objects. [`Kernel::observe`] fills it with a constant number of dumps, however many
 //! functions there are; notifications keep it current, so that a request or a wait costs no dump. The socket that hears
 //! notifications has joined its group before the first dump: what happens meanwhile is heard.
 //!
-//! Architecture invariant: only `sysfs.rs` touches files here.
+//! Architecture invariant: only `sysfs.rs` touches files here, and only `ovs/ovsdb.rs` a socket.
 
 mod bridge;
 mod mirror;
 mod observe;
+mod ovs;
 mod perform;
 mod sysfs;
 mod uplink;
@@ -34,6 +36,7 @@ use crate::kernel::{DeviceAttributes, Effect, Kernel, ObserveError, Request, Req
 use crate::resource::{Setting, Side, Subject};
 use crate::state::State;
 use mirror::Mirror;
+use ovs::Switch;
 use sysfs::Sysfs;
 
 /// How often an effect is looked for without being told of it: drivers forget notifications (going to legacy mode
@@ -48,6 +51,7 @@ pub struct LiveKernel<D = Socket> {
     events: Events<D>,
     ethtool: Ethtool<D>,
     sysfs: Sysfs,
+    switch: Switch,
     mirror: Mirror,
     /// The mirror may lack something that no notification tells.
     stale: bool,
@@ -80,6 +84,8 @@ impl<D: Datagrams> LiveKernel<D> {
         ethtool: Ethtool<D>,
         root: impl Into<Utf8PathBuf>,
     ) -> Self {
+        let root = root.into();
+        let switch = Switch::new(&root);
         let sysfs = Sysfs::new(root);
         Self {
             devlink,
@@ -87,6 +93,7 @@ impl<D: Datagrams> LiveKernel<D> {
             events,
             ethtool,
             sysfs,
+            switch,
             mirror: Mirror::default(),
             stale: true,
             pf_links: None,
@@ -191,6 +198,8 @@ impl<D: Datagrams> LiveKernel<D> {
             Effect::Instance => mirror.instance(subject).is_some(),
             Effect::Netdev => self.interface_index(subject, Side::Netdev).is_some(),
             Effect::Representor => self.interface_index(subject, Side::Representor).is_some(),
+            // Waited for by another way.
+            Effect::Port => true,
         })
     }
 
@@ -227,6 +236,9 @@ impl<D: Datagrams> Kernel for LiveKernel<D> {
     }
 
     fn wait(&mut self, subject: &Subject, effect: Effect, deadline: Duration) -> Result<(), RequestError> {
+        if effect == Effect::Port {
+            return self.switch.wait(deadline);
+        }
         let start = Instant::now();
         let mut looked = start;
         loop {
@@ -257,6 +269,8 @@ fn takes_others_along(request: &Request) -> bool {
         | Request::MakeBridge { .. }
         | Request::DeleteBridge { .. }
         | Request::DeleteRateNode { .. }
+        | Request::AddPort { .. }
+        | Request::RemovePort { .. }
         | Request::SetActive { .. } => false,
     }
 }

@@ -13,6 +13,7 @@ mod function;
 mod in_use;
 mod lane;
 mod mdev;
+mod ovs;
 mod parent;
 mod places;
 mod protection;
@@ -39,7 +40,7 @@ use crate::guard::Cause;
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
 use crate::record::{Record, RecordChange};
-use crate::resource::{Attribute, Subject};
+use crate::resource::{Attribute, Setting, Subject};
 use crate::state::{State, Unread};
 
 pub use back::undo;
@@ -181,6 +182,9 @@ pub struct Operation {
     /// What is seen when it is done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effect: Option<Effect>,
+    /// What it brings about beside what its request names, for the record.
+    #[serde(skip)]
+    pub writes: Vec<Setting>,
     /// How it is undone.
     #[serde(skip)]
     pub undo: Undo,

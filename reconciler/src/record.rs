@@ -90,6 +90,8 @@ pub enum RecordChange {
         /// The value written.
         applied: Setting,
     },
+    /// Several at once.
+    Several(Vec<RecordChange>),
     /// A parameter was put back, and waits for a reload of the instance.
     Pending(Subject),
     /// An instance was reloaded: what was written to it is in force.
@@ -110,6 +112,7 @@ impl Record {
                     self.pending.insert(subject.clone());
                 }
             }
+            RecordChange::Several(changes) => changes.iter().for_each(|change| self.note(change)),
             RecordChange::Pending(subject) => {
                 self.pending.insert(subject.clone());
             }

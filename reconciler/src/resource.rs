@@ -4,6 +4,7 @@
 mod attribute;
 mod legacy;
 mod port;
+mod switch;
 mod uplink;
 
 use std::fmt;
@@ -17,6 +18,7 @@ use uuid::Uuid;
 pub use attribute::{Attribute, Capability, Setting, Settings, Side};
 pub use legacy::{Legacy, LegacySetting};
 pub use port::{VlanFlags, Vlans};
+pub use switch::{BridgeName, OvsVlans, PortVlans, VlanMode};
 pub use uplink::{UplinkAttribute, UplinkSetting};
 
 /// The identity of a function below its parent. It never changes; another identity is another function.
@@ -127,7 +129,7 @@ pub enum Child {
     Function(FunctionId),
     /// A node of the tree of rates, by its name (`DEVLINK_ATTR_RATE_NODE_NAME`).
     RateNode(String),
-    /// A Linux bridge of the host, which is on no parent: `bridge/NAME` stands in the place of one.
+    /// A bridge of the host, which is on no parent: `bridge/NAME` stands in the place of one.
     Bridge,
 }
 
@@ -150,7 +152,7 @@ impl Subject {
         Self { parent, child: Some(Child::RateNode(name)) }
     }
 
-    /// A Linux bridge of the host.
+    /// A bridge of the host.
     #[must_use]
     pub fn bridge(name: &str) -> Self {
         Self { parent: DevlinkHandle::new("bridge", name), child: Some(Child::Bridge) }

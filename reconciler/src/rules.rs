@@ -15,6 +15,8 @@ use crate::resource::{Attribute, Setting, Subject};
 /// The places in the order of operations on one parent, first to last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
+    /// A representor leaves Open vSwitch, which knows its ports by their names: before the name changes or goes.
+    LeaveSwitch,
     /// Functions that go are stopped.
     StopRemoved,
     /// Functions that go are deleted: their numbers, names and places in the pool are free for what follows.
@@ -67,6 +69,8 @@ pub enum Stage {
     InterfaceAttribute,
     /// A representor becomes a port of a bridge, or of none.
     BridgePort,
+    /// It becomes a port of Open vSwitch, when it is one of nothing else.
+    SwitchPort,
     /// VLANs of the port: a new one begins with those that the bridge gives.
     PortVlans,
     /// An interface is set up, or down for good.

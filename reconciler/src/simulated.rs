@@ -8,6 +8,7 @@ mod bridges;
 mod device_attributes;
 mod host;
 mod netdevsim;
+mod ovs;
 mod params;
 mod pci;
 mod rates;
@@ -34,6 +35,9 @@ impl Kernel for SimulatedHost {
     }
 
     fn perform(&mut self, request: &Request) -> Result<(), RequestError> {
+        if let Some(answer) = ovs::perform(self, request) {
+            return answer;
+        }
         if netdevsim::is_one(&request.subject().parent) {
             return netdevsim::perform(self, request);
         }

@@ -4,6 +4,7 @@
 
 mod bridge;
 mod hardware;
+mod ovs;
 mod sriov;
 mod uplink;
 
@@ -18,6 +19,7 @@ use subdevcfg_compiler::values::{
 
 pub use bridge::{Bridge, BridgeVolatile, Port};
 pub use hardware::Hardware;
+pub use ovs::{Ovs, OvsBridge, OvsPort};
 
 use crate::resource::{Capability, Child, FunctionId, Setting, Settings, Side, Subject};
 
@@ -76,6 +78,9 @@ pub struct HostVolatile {
     /// The buses on which parents can be made in software; absent in states that were not asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soft_buses: Option<Vec<String>>,
+    /// Open vSwitch; absent where nobody looked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ovs: Option<Ovs>,
 }
 
 /// An interface that the host is reached over, itself or by what is above it.
@@ -166,6 +171,8 @@ pub enum Unreadable {
     Parent(DevlinkHandle),
     /// A parent's eswitch attributes.
     Eswitch(DevlinkHandle),
+    /// Open vSwitch: its bridges, and what is a port of them.
+    Ovs,
 }
 
 impl fmt::Display for Unreadable {
@@ -175,6 +182,7 @@ impl fmt::Display for Unreadable {
             Self::Drivers => f.write_str("the names of drivers"),
             Self::Parent(handle) => write!(f, "{handle}"),
             Self::Eswitch(handle) => write!(f, "{handle} eswitch"),
+            Self::Ovs => f.write_str("Open vSwitch"),
         }
     }
 }
@@ -379,7 +387,7 @@ pub struct Interface {
     pub mtu: u32,
     /// Administratively up.
     pub up: bool,
-    /// The Linux bridge that it is a port of, and its VLANs there.
+    /// The bridge that it is a port of, and its VLANs there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<Port>,
     /// See [`InterfaceVolatile`].
@@ -535,7 +543,7 @@ impl Function {
             }
         }
         if let Some(representor) = &self.representor {
-            settings.set(Setting::Bridge(representor.port.as_ref().map(|port| port.bridge.clone())));
+            settings.set(Setting::Bridge(representor.port.as_ref().map(Port::bridge_name)));
             settings.extend(representor.port.as_ref().map(|port| Setting::Vlans(port.vlans.clone())));
         }
         settings

@@ -41,7 +41,7 @@ struct Function {
     renamed: bool,
     netdev: Option<(Option<u32>, Option<bool>)>,
     representor: Option<(Option<u32>, Option<bool>)>,
-    /// One of the two bridges, and VLANs there.
+    /// One of the two Linux bridges or of the two of Open vSwitch, and VLANs there.
     port: Option<(u8, Option<u8>)>,
 }
 
@@ -75,7 +75,7 @@ fn function() -> impl Strategy<Value = Function> {
     let rate = of((of(5_u8..7), of(1_u8..3)));
     // Seldom, for kernels before 6.2 refuse it.
     let below = (of(0_u8..4), weighted(0.05, any::<bool>()));
-    let port = of((0_u8..2, of(0_u8..3)));
+    let port = of((0_u8..4, of(0_u8..3)));
     let representor = (interface(), port);
     (any::<bool>(), of(0_u8..2), of(1_u32..3), rate, below, any::<bool>(), interface(), representor).prop_map(
         |(mdev, mac, queues, rate, (below, roce), renamed, netdev, (representor, port))| Function {
@@ -225,6 +225,15 @@ fn sample_text(samples: &Samples, shift: usize) -> String {
 }
 
 fn port_text((bridge, vlans): (u8, Option<u8>)) -> String {
+    if let Some(switch) = bridge.checked_sub(2) {
+        let vlans = match vlans {
+            None => "",
+            Some(0) => " tag=10",
+            Some(1) => " trunks=\"20..29\"",
+            Some(_) => " tag=10 trunks=\"20..29\"",
+        };
+        return format!(" {{ bridge {}{vlans} }}", SWITCHES[usize::from(switch)]);
+    }
     let vlans = match vlans {
         None => "",
         Some(0) => "{ vlan 1 pvid=#true untagged=#true; }",
@@ -233,6 +242,9 @@ fn port_text((bridge, vlans): (u8, Option<u8>)) -> String {
     };
     format!(" {{ bridge br{bridge} {vlans} }}")
 }
+
+/// The bridges of Open vSwitch, which are there.
+const SWITCHES: [&str; 2] = ["br-int", "br-ex"];
 
 /// The bridges that a host has: those that it has ports of, and sometimes the others.
 #[expect(clippy::option_option, reason = "whether there is one, and what is said of it")]
@@ -244,7 +256,7 @@ fn bridge_text(parents: &[Option<Parent>], bridges: &[Option<Option<bool>>]) -> 
         let filtering = bridge.flatten().map(|on| format!(" vlan-filtering=#{on}")).unwrap_or_default();
         format!("bridge br{at} kind=linux{filtering}\n")
     });
-    lines.collect()
+    lines.chain(SWITCHES.iter().map(|name| format!("bridge {name} kind=ovs\n"))).collect()
 }
 
 fn hosts() -> impl Strategy<Value = String> {
@@ -266,6 +278,7 @@ fn is_refused(host: &Host, text: &str) -> bool {
 /// A host that came about by applying one file after the other, as far as they can be.
 fn host_after(release: &str, texts: &[String]) -> Host {
     let mut host = Host::with_kernel(release);
+    host.kernel.start_ovs(&SWITCHES);
     for text in texts {
         if is_refused(&host, text) {
             continue;
@@ -278,6 +291,12 @@ fn host_after(release: &str, texts: &[String]) -> Host {
 
 fn release() -> impl Strategy<Value = &'static str> {
     prop_oneof![Just("6.1.0"), Just("6.12.0")]
+}
+
+/// The ports that Open vSwitch has, by name.
+fn ports(host: &Host) -> Vec<String> {
+    let ovs = host.state().volatile.0.ovs.unwrap_or_default();
+    ovs.ports().map(|(bridge, name, port)| format!("{name} of {bridge}, {}", port.vlans)).collect()
 }
 
 /// What differs, but for names that were the kernel's before: an undo does not give them back.
@@ -299,6 +318,10 @@ proptest! {
         let outcome = host.apply(&wanted);
         prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
         prop_assert!(host.plan(&wanted).is_empty());
+        // No port stays behind that no representor has.
+        let state = host.state();
+        let there = |port: &String| state.volatile.0.interface_names.iter().any(|name| port.starts_with(&format!("{name} ")));
+        prop_assert!(ports(&host).iter().all(there), "{:?}", ports(&host));
         prop_assert!(host.plan(&wanted).notes.iter().all(|note| note.kind != subdevcfg_reconciler::plan::NoteKind::Adopted));
     }
 
@@ -309,7 +332,8 @@ proptest! {
         let mut host = host_after(release, &[first]);
         prop_assume!(!is_refused(&host, &second));
         let wanted = desired(&second);
-        is_undone_at(&mut host, &wanted, at)?;
+        let before = is_undone_at(&mut host, &wanted, at)?;
+        prop_assert_eq!(ports(&host), ports(&before));
         prop_assert!(matches!(host.apply(&wanted), Outcome::Converged(_)));
     }
 
@@ -318,7 +342,7 @@ proptest! {
         release in release(), first in hosts(), second in hosts(), at in any::<prop::sample::Index>(),
         fault in of(any::<prop::sample::Index>()), after in any::<bool>(),
     ) {
-        let empty = Host::with_kernel(release).state();
+        let empty = host_after(release, &[]).state();
         let mut host = host_after(release, &[first]);
         prop_assume!(!is_refused(&host, &second));
         let wanted = desired(&second);
@@ -333,6 +357,7 @@ proptest! {
         prop_assert!(matches!(host.apply(&wanted), Outcome::Converged(_)));
         prop_assert!(matches!(host.destroy(), Outcome::Converged(_)));
         prop_assert_eq!(differences(&empty, &host.state()), Vec::<String>::new());
+        prop_assert_eq!(ports(&host), Vec::<String>::new());
     }
 
     #[test]
@@ -394,6 +419,7 @@ proptest! {
         let unchanged = plan(Input { desired: &old, state: &state, record: &record });
         prop_assert!(unchanged.is_empty());
         let mut host = Host::with_kernel("6.12.0");
+        host.kernel.start_ovs(&SWITCHES);
         prop_assert!(matches!(host.apply(&old), Outcome::Converged(_)));
         let without = plan(Input { desired: &new, state: &state, record: &record });
         // An address that the kernel chose comes back with a function that is made again; without a host nobody knows it.
@@ -406,12 +432,13 @@ proptest! {
 
     #[test]
     fn destroy_returns_the_host_to_what_it_was(release in release(), first in hosts(), second in hosts()) {
-        let empty = Host::with_kernel(release).state();
+        let empty = host_after(release, &[]).state();
         let mut host = host_after(release, &[first, second]);
         // What a file leaves out is released, not deleted: the record still knows it.
         let outcome = host.destroy();
         prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
         prop_assert_eq!(differences(&empty, &host.state()), Vec::<String>::new());
+        prop_assert_eq!(ports(&host), Vec::<String>::new());
         prop_assert!(host.record.made.is_empty());
     }
 
@@ -420,6 +447,7 @@ proptest! {
         let before = host_after(release, &[first]);
         prop_assume!(!is_refused(&before, &second));
         let host = is_undone_as_a_plan(&before, &desired(&second))?;
+        prop_assert_eq!(ports(&host), ports(&before));
         prop_assert_eq!(but_for_names(&before.state(), &host.state()), Vec::<String>::new());
     }
 
@@ -458,7 +486,8 @@ proptest! {
             // What an attribute of a new mediated device is, nobody knows before, and some nobody can read at all.
             let is_attr = matches!(left_out.request, Request::Set { setting: Setting::Device { .. }, .. });
             // A port leaves its bridge before the bridge goes, so that an undo brings both back.
-            let leaves = matches!(left_out.request, Request::Set { setting: Setting::Bridge(None), .. });
+            // One of Open vSwitch leaves it before it goes, which is the same to a port that comes back.
+            let leaves = matches!(left_out.request, Request::Set { setting: Setting::Bridge(None), .. } | Request::RemovePort { .. });
             if stops || is_attr || leaves || matches!(left_out.request, Request::Reload { .. }) {
                 continue;
             }

@@ -198,6 +198,16 @@ fn steps(text: &mut String, operations: &[&Operation]) {
                 format!("{} {before} -> {}", setting.attribute(), setting.value())
             }
             (Request::Set { setting, .. }, _) => format!("{} {}", setting.attribute(), setting.value()),
+            (Request::AddPort { bridge, vlans, .. }, Some(before))
+                if before.to_string() != bridge.as_str() =>
+            {
+                format!("port {before} -> {bridge}, {vlans}")
+            }
+            (Request::AddPort { bridge, vlans, .. }, _) => format!("port of {bridge}, {vlans}"),
+            (Request::RemovePort { name, .. }, before) => {
+                let of = before.as_ref().map(|bridge| format!(" of {bridge}")).unwrap_or_default();
+                format!("take the port {name}{of} out")
+            }
             (Request::SetVfs { count, .. }, Some(before)) => format!("vfs {before} -> {count}"),
             (Request::SetVfs { count, .. }, None) => format!("vfs {count}"),
             (request, _) => verb(request).to_owned(),
@@ -218,6 +228,8 @@ const fn verb(request: &Request) -> &'static str {
         Request::MakeBridge { .. } => "make the bridge",
         Request::DeleteBridge { .. } => "delete the bridge",
         Request::DeleteRateNode { .. } => "delete the rate node",
+        Request::AddPort { .. } => "make it a port",
+        Request::RemovePort { .. } => "take the port out",
         Request::SetActive { active: true, .. } => "activate",
         Request::SetActive { active: false, .. } => "deactivate",
         Request::Reload { .. } => "reload",

@@ -1,4 +1,4 @@
-//! Linux bridges, and representors as their ports.
+//! Linux bridges, and representors as their ports. Those of Open vSwitch are in `ovs`.
 
 use serde_json::json;
 
@@ -78,12 +78,4 @@ fn a_bridge_of_subdevcfgs_is_no_other_user_and_one_of_others_is() {
     host.write("host.kdl", &with("03").replace("bridge br0 kind=linux", "").replace(PORT, ""));
     let refused = host.run(&["apply", "host.kdl", "--yes", "--allow", "subdevice-restart"]);
     assert!(refused.code == 3 && refused.stdout.contains("representor: bridge br0"), "{}", refused.all());
-}
-
-#[test]
-fn an_open_vswitch_bridge_is_not_planned_yet() {
-    let host = Host::new();
-    let refused = host.plan(&text("bridge ovs0 kind=ovs", "bridge ovs0"));
-    snapshot("cli", "bridge-ovs", &refused.all());
-    assert_eq!(refused.code, 1);
 }

@@ -13,6 +13,7 @@ pub(super) fn check(host: &HostModel, diagnostics: &mut Vec<Diagnostic>) {
             None => diagnostics.push(undeclared(host, port)),
         }
         vlans(port, diagnostics);
+        trunks(port, diagnostics);
     }
     for bridge in &host.bridges {
         if let (Some(filtering), BridgeKind::Ovs) = (&bridge.vlan_filtering, bridge.kind.value) {
@@ -57,6 +58,18 @@ fn other_kind(bridge: &Bridge, port: &BridgePort) -> Option<Diagnostic> {
             .and(bridge.kind.span, "its kind")
             .help(help),
     )
+}
+
+/// The numbers of VLANs are those of a `vlan` node, whatever else a range can be of.
+fn trunks(port: &BridgePort, diagnostics: &mut Vec<Diagnostic>) {
+    let Some(trunks) = &port.trunks else { return };
+    if trunks.value.from < 1 || trunks.value.to > 4094 {
+        let message = format!("VLANs have numbers from 1 to 4094, and `trunks=` is {}", trunks.value);
+        diagnostics.push(
+            Diagnostic::new(Code::OutOfRange, message, trunks.span, "out of range")
+                .help("write `trunks=\"1..4094\"` for all of them"),
+        );
+    }
 }
 
 fn vlans(port: &BridgePort, diagnostics: &mut Vec<Diagnostic>) {

@@ -12,6 +12,15 @@ use crate::resource::{Attribute, Setting};
 impl Apply<'_> {
     /// What is noted before the operation.
     pub(super) fn change_before(&self, operation: &Operation) -> Option<RecordChange> {
+        let named = self.named_change(operation);
+        if operation.writes.is_empty() {
+            return named;
+        }
+        Some(RecordChange::Several(named.into_iter().chain(self.written_beside(operation)).collect()))
+    }
+
+    /// What its request names.
+    fn named_change(&self, operation: &Operation) -> Option<RecordChange> {
         let subject = operation.request.subject();
         match &operation.request {
             Request::NewParent { .. }
@@ -42,9 +51,27 @@ impl Apply<'_> {
             | Request::Delete { .. }
             | Request::DeleteRateNode { .. }
             | Request::DeleteBridge { .. }
+            | Request::AddPort { .. }
+            | Request::RemovePort { .. }
             | Request::Reload { .. }
             | Request::SetActive { .. } => None,
         }
+    }
+
+    /// What it brings about beside that.
+    fn written_beside(&self, operation: &Operation) -> Vec<RecordChange> {
+        let subject = operation.request.subject();
+        let before = self.before.settings(&subject);
+        let written = operation.writes.iter().map(|setting| {
+            let attribute = setting.attribute();
+            RecordChange::Written {
+                subject: subject.clone(),
+                address: format!("{}.{}", operation.address, subject.attribute_path(&attribute)),
+                found: before.as_ref().and_then(|found| found.get(&attribute).cloned()),
+                applied: setting.clone(),
+            }
+        });
+        written.collect()
     }
 }
 
@@ -62,6 +89,8 @@ pub(super) fn change_after(operation: &Operation) -> Option<RecordChange> {
         | Request::MakeRateNode { .. }
         | Request::SetVfs { .. }
         | Request::MakeBridge { .. }
+        | Request::AddPort { .. }
+        | Request::RemovePort { .. }
         | Request::Set { .. }
         | Request::SetActive { .. } => None,
     }

@@ -7,7 +7,7 @@ use super::settings::{Sorted, write_vlans};
 use super::writer::{Node, Writer};
 use super::{Device, fresh_rates};
 use crate::plan::{default_attributes, default_params};
-use crate::resource::{FunctionId, Setting, Settings, Side, Subject, Vlans};
+use crate::resource::{FunctionId, OvsVlans, PortVlans, Setting, Settings, Side, Subject, Vlans};
 use crate::rules::NEW_INTERFACE_MTU;
 use crate::state::{Function, Interface};
 
@@ -103,7 +103,7 @@ fn fresh(device: &Device<'_>, function: &Function) -> Settings {
         .chain(default_params(catalogue, ParamOwner::Function, function.mdev_type.as_deref()))
         .chain(fresh_rates())
         .chain(interfaces)
-        .chain([Setting::Bridge(None), Setting::Vlans(Vlans::of_new_port())])
+        .chain([Setting::Bridge(None), Setting::Vlans(PortVlans::Linux(Vlans::of_new_port()))])
         .collect()
 }
 
@@ -166,10 +166,23 @@ fn write_interface(side: Side, interface: &Interface, sorted: &Sorted<'_>, out: 
     out.block(&node, |out| {
         let Some(port) = interface.port.as_ref().filter(|_| side == Side::Representor) else { return };
         let bridge = Node::new("bridge").argument(port.bridge.to_string());
-        out.block(&bridge, |out| {
-            if port.vlans != Vlans::of_new_port() {
-                write_vlans(&port.vlans, out);
-            }
-        });
+        match &port.vlans {
+            PortVlans::Linux(vlans) => out.block(&bridge, |out| {
+                if *vlans != Vlans::of_new_port() {
+                    write_vlans(vlans, out);
+                }
+            }),
+            PortVlans::Ovs(vlans) => write_ovs_port(bridge, vlans, out),
+        }
     });
+}
+
+fn write_ovs_port(bridge: Node, vlans: &OvsVlans, out: &mut Writer) {
+    let Some((tag, trunks)) = vlans.words() else {
+        out.comment(&format!("its VLANs have no words here and are left alone: {vlans}"));
+        out.node(&bridge);
+        return;
+    };
+    let trunks = trunks.map(|range| format!("{}..{}", range.from, range.to));
+    out.node(&bridge.property_if("tag", tag).property_if("trunks", trunks));
 }

@@ -6,11 +6,11 @@ use nix::errno::Errno;
 use subdevcfg_compiler::values::InterfaceName;
 use subdevcfg_netlink::NetlinkError;
 use subdevcfg_netlink::conversation::Datagrams;
-use subdevcfg_netlink::route::{Link, PortVlan, PortVlans};
+use subdevcfg_netlink::route::{self, Link, PortVlan};
 
 use super::{LiveKernel, wire};
 use crate::kernel::RequestError;
-use crate::resource::{Side, Subject, VlanFlags, Vlans};
+use crate::resource::{PortVlans, Side, Subject, VlanFlags, Vlans};
 use crate::state::{Bridge, BridgeVolatile, Port, Volatile};
 
 /// The bridges among these links.
@@ -33,19 +33,19 @@ fn is_bridge(link: &Link) -> bool {
 pub(super) fn port(
     link: &Link,
     links: &BTreeMap<u32, Link>,
-    vlans: &BTreeMap<u32, PortVlans>,
+    vlans: &BTreeMap<u32, route::PortVlans>,
 ) -> Option<Port> {
     let bridge = links.get(&link.upper?).filter(|upper| is_bridge(upper))?;
     let vlans = vlans.get(&link.index).map(from_wire).unwrap_or_default();
-    Some(Port { bridge: bridge.name.parse().ok()?, vlans })
+    Some(Port { bridge: bridge.name.parse().ok()?, vlans: PortVlans::Linux(vlans) })
 }
 
-fn from_wire(vlans: &PortVlans) -> Vlans {
+fn from_wire(vlans: &route::PortVlans) -> Vlans {
     let flags = |vlan: &PortVlan| VlanFlags { pvid: vlan.pvid, untagged: vlan.untagged };
     Vlans(vlans.iter().map(|(&id, vlan)| (id, flags(vlan))).collect())
 }
 
-fn to_wire(vlans: &Vlans) -> PortVlans {
+fn to_wire(vlans: &Vlans) -> route::PortVlans {
     let vlan = |flags: &VlanFlags| PortVlan { pvid: flags.pvid, untagged: flags.untagged };
     vlans.0.iter().map(|(&id, flags)| (id, vlan(flags))).collect()
 }
@@ -55,7 +55,7 @@ impl<D: Datagrams> LiveKernel<D> {
     pub(super) fn port_vlans(
         &mut self,
         links: &BTreeMap<u32, Link>,
-    ) -> Result<BTreeMap<u32, PortVlans>, NetlinkError> {
+    ) -> Result<BTreeMap<u32, route::PortVlans>, NetlinkError> {
         if links.values().any(is_bridge) { self.route.port_vlans() } else { Ok(BTreeMap::new()) }
     }
 
@@ -92,9 +92,10 @@ impl<D: Datagrams> LiveKernel<D> {
         let index = self.find_representor(subject)?;
         let mut found = self.route.port_vlans().map_err(wire::request_error)?;
         let (found, wanted) = (found.remove(&index).unwrap_or_default(), to_wire(vlans));
-        let gone: PortVlans =
+        let gone: route::PortVlans =
             found.iter().filter(|(id, _)| !wanted.contains_key(id)).map(|(&id, &vlan)| (id, vlan)).collect();
-        let new: PortVlans = wanted.into_iter().filter(|(id, vlan)| found.get(id) != Some(vlan)).collect();
+        let new: route::PortVlans =
+            wanted.into_iter().filter(|(id, vlan)| found.get(id) != Some(vlan)).collect();
         if !gone.is_empty() {
             self.route.delete_vlans(index, &gone).map_err(wire::request_error)?;
         }

@@ -363,6 +363,12 @@ impl Mirror {
         self.instances.contains(&handle).then_some(handle)
     }
 
+    /// The interfaces that stand for functions.
+    pub fn representors(&self) -> BTreeSet<u32> {
+        let of_functions = self.ports.values().filter(|port| self.function_of(port).is_some());
+        of_functions.filter_map(|port| port.netdev_ifindex).collect()
+    }
+
     /// The index of one of a function's interfaces, while it is in this network namespace.
     pub fn interface(&self, subject: &Subject, side: Side) -> Option<u32> {
         match side {

@@ -12,13 +12,13 @@ use uuid::Uuid;
 
 use super::mirror::type_key;
 use super::sysfs::OpenFiles;
-use super::{LiveKernel, bridge, usage, vfs, wire};
+use super::{LiveKernel, bridge, ovs, usage, vfs, wire};
 use crate::kernel::ObserveError;
 use crate::resource::{FunctionId, Side, Subject};
 use crate::state::{
-    Eswitch, FORMAT_VERSION, Function, FunctionUser, FunctionVolatile, Hardware, HostVolatile, Interface,
-    InterfaceVolatile, Parent, ParentVolatile, Rates, Restarts, State, Unread, Unreadable, Uplink, User,
-    Volatile,
+    self, Eswitch, FORMAT_VERSION, Function, FunctionUser, FunctionVolatile, Hardware, HostVolatile,
+    Interface, InterfaceVolatile, Parent, ParentVolatile, Rates, Restarts, State, Unread, Unreadable, Uplink,
+    User, Volatile,
 };
 
 /// How often everything is read again because something changed meanwhile. devlink dumps never say that they were
@@ -37,6 +37,8 @@ struct Dumps {
     open_files: Option<OpenFiles>,
     users: BTreeMap<u32, Vec<User>>,
     vlans: BTreeMap<u32, PortVlans>,
+    /// The ports of Open vSwitch, by name.
+    ports: BTreeMap<String, state::Port>,
     leafs: BTreeMap<(Handle, u32), Rates>,
     rate_nodes: BTreeMap<Handle, BTreeMap<String, Rates>>,
     unread: Vec<Unread>,
@@ -114,12 +116,20 @@ impl<D: Datagrams> LiveKernel<D> {
             interface_names: names(&links),
             lifelines: Vec::new(),
             soft_buses: Some(self.sysfs.soft_buses()),
+            ovs: None,
         };
         self.pf_links = Some(links.iter().filter(|link| vfs::tells_of_vfs(link)).cloned().collect());
         let links: BTreeMap<u32, Link> = links.into_iter().map(|link| (link.index, link)).collect();
-        let volatile = HostVolatile { lifelines: usage::lifelines(&links, &ways), ..volatile };
+        let switch = self.read_switch(&links).unwrap_or_else(|error| {
+            unread.push(Unread { what: Unreadable::Ovs, why: error.to_string() });
+            ovs::Found::default()
+        });
+        let representors = self.mirror.representors();
+        let lifelines = usage::lifelines(&links, &ways, &switch.wiring, &representors);
+        let volatile = HostVolatile { lifelines, ovs: Some(switch.state.clone()), ..volatile };
         let mut dumps = Dumps {
-            users: usage::users(&links, &addresses),
+            users: usage::users(&links, &addresses, &switch.wiring),
+            ports: switch.state.by_name().into_iter().map(|(name, port)| (name.to_owned(), port)).collect(),
             vlans: self.port_vlans(&links)?,
             open_files: self.open_files(),
             infos: infos.into_iter().map(|info| (info.handle.clone(), info)).collect(),
@@ -434,7 +444,8 @@ impl<D: Datagrams> LiveKernel<D> {
             name: chosen.then(|| link.name.parse().ok()).flatten(),
             mtu: link.mtu,
             up: link.up,
-            port: bridge::port(link, &dumps.links, &dumps.vlans),
+            port: bridge::port(link, &dumps.links, &dumps.vlans)
+                .or_else(|| dumps.ports.get(&link.name).cloned()),
             volatile: Volatile(InterfaceVolatile {
                 name: link.name.clone(),
                 index: link.index,

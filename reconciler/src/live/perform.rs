@@ -9,9 +9,9 @@ use subdevcfg_netlink::devlink::{EswitchChange, FunctionChange, Handle, RateChan
 use subdevcfg_netlink::route::LinkChange;
 
 use super::mirror::type_key;
-use super::{LiveKernel, wire};
+use super::{LiveKernel, ovs, wire};
 use crate::kernel::{Request, RequestError};
-use crate::resource::{FunctionId, Setting, Side, Subject};
+use crate::resource::{BridgeName, FunctionId, PortVlans, Setting, Side, Subject};
 
 /// How long the identity of a function that is gone may stay taken.
 const IDENTITY_DEADLINE: Duration = Duration::from_secs(10);
@@ -44,6 +44,12 @@ impl<D: Datagrams> LiveKernel<D> {
             }
             Request::MakeBridge { name } => self.route.make_bridge(name).map_err(wire::request_error),
             Request::DeleteBridge { name } => self.delete_bridge(name),
+            Request::AddPort { name, bridge, vlans, .. } => {
+                self.switch.add_port(name, bridge, vlans).map_err(|error| ovs::refused(&error))
+            }
+            Request::RemovePort { name, .. } => {
+                self.switch.remove_port(name).map_err(|error| ovs::refused(&error))
+            }
             Request::Set { subject, setting } => self.set(subject, setting),
             Request::Reload { subject } => {
                 let instance = self.find_instance(subject)?;
@@ -119,8 +125,12 @@ impl<D: Datagrams> LiveKernel<D> {
             Setting::Bind(driver) => self.set_bind(subject, driver.as_deref()),
             Setting::Legacy(setting) => self.set_legacy(subject, setting),
             Setting::VlanFiltering(on) => self.set_vlan_filtering(subject, *on),
-            Setting::Bridge(bridge) => self.set_bridge(subject, bridge.as_ref()),
-            Setting::Vlans(vlans) => self.set_vlans(subject, vlans),
+            Setting::Bridge(None) => self.set_bridge(subject, None),
+            Setting::Bridge(Some(BridgeName::Linux(bridge))) => self.set_bridge(subject, Some(bridge)),
+            Setting::Vlans(PortVlans::Linux(vlans)) => self.set_vlans(subject, vlans),
+            Setting::Bridge(Some(BridgeName::Ovs { .. })) | Setting::Vlans(PortVlans::Ovs(_)) => {
+                Err(wire::refused(Errno::EOPNOTSUPP, format!("no attribute of {subject} is Open vSwitch's")))
+            }
             Setting::Uplink(setting) => self.set_uplink(subject, *setting),
             Setting::Device { name, value, .. } => match subject.function_id() {
                 Some(FunctionId::Mdev { uuid }) => self.sysfs.set_mdev_attribute(*uuid, name, value),

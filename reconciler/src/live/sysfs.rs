@@ -66,6 +66,11 @@ impl Sysfs {
         self.required("proc/sys/kernel/osrelease")
     }
 
+    /// The number of the process that Open vSwitch's daemon says it is, while it runs and after it was killed.
+    pub fn ovs_daemon(&self) -> Option<String> {
+        text(&self.root.join("run/openvswitch/ovs-vswitchd.pid")).filter(|pid| is_name(pid))
+    }
+
     /// The index of a Linux bridge: a netdev with a folder `bridge` (`br_sysfs_addbr`).
     pub fn bridge_index(&self, name: &str) -> Option<u32> {
         let netdev = self.root.join("sys/class/net").join(name);

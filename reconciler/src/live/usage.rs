@@ -1,19 +1,31 @@
-//! Who uses the network interfaces of this network namespace, and which of them the host is reached over. Open vSwitch
-//! shows neither its internal ports nor what they are made of to rtnetlink: what it carries beyond its ports is not seen.
+//! Who uses the network interfaces of this network namespace, and which of them the host is reached over. Of Open vSwitch
+//! rtnetlink tells no more than that something is a port of some bridge: the rest is its database's to tell.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use subdevcfg_netlink::route::{Address, Link};
 
+use super::ovs::Wiring;
 use crate::state::{Lifeline, User};
 
 /// The users of links, by interface index.
-pub(super) fn users(links: &BTreeMap<u32, Link>, addresses: &[Address]) -> BTreeMap<u32, Vec<User>> {
+pub(super) fn users(
+    links: &BTreeMap<u32, Link>,
+    addresses: &[Address],
+    wiring: &Wiring,
+) -> BTreeMap<u32, Vec<User>> {
     let mut users: BTreeMap<u32, Vec<User>> = BTreeMap::new();
     let upper = |link: &Link| User::Upper { kind: link.kind.clone(), name: link.name.clone() };
     for link in links.values() {
         if let Some(above) = link.upper.and_then(|index| links.get(&index)) {
-            users.entry(link.index).or_default().push(upper(above));
+            // All bridges of Open vSwitch are one device to the kernel.
+            let bridge =
+                wiring.bridge_of(&link.name).filter(|_| above.kind.as_deref() == Some("openvswitch"));
+            let user = match bridge {
+                Some(name) => User::Upper { kind: above.kind.clone(), name: name.to_owned() },
+                None => upper(above),
+            };
+            users.entry(link.index).or_default().push(user);
         }
         // The two ends of a veth pair name each other.
         let lower = link.lower.filter(|&index| link.kind.as_deref() != Some("veth") && index != link.index);
@@ -32,8 +44,16 @@ pub(super) fn users(links: &BTreeMap<u32, Link>, addresses: &[Address]) -> BTree
     users
 }
 
-/// The interfaces that lie below those that packets of interest leave by, each with the reason.
-pub(super) fn lifelines(links: &BTreeMap<u32, Link>, ways: &[(u32, String)]) -> Vec<Lifeline> {
+/// The interfaces that lie below those that packets of interest leave by, each with the reason. Below an interface that
+/// Open vSwitch made for the host are the ports of its bridge, and of the bridges that patches lead to; of these those are
+/// left out that stand for functions, for nobody is reached over another one's function.
+pub(super) fn lifelines(
+    links: &BTreeMap<u32, Link>,
+    ways: &[(u32, String)],
+    wiring: &Wiring,
+    representors: &BTreeSet<u32>,
+) -> Vec<Lifeline> {
+    let index_of = |name: &str| links.values().find(|link| link.name == name).map(|link| link.index);
     let mut found = Vec::new();
     for (way, reason) in ways {
         let mut seen = BTreeSet::new();
@@ -45,6 +65,10 @@ pub(super) fn lifelines(links: &BTreeMap<u32, Link>, ways: &[(u32, String)]) -> 
             found.push(Lifeline { interface: link.name.clone(), reason });
             open.extend(link.lower);
             open.extend(links.values().filter(|other| other.upper == Some(index)).map(|other| other.index));
+            if let Some((ports, behind)) = wiring.below(&link.name) {
+                open.extend(ports.filter_map(index_of));
+                open.extend(behind.filter_map(index_of).filter(|index| !representors.contains(index)));
+            }
         }
     }
     found
@@ -80,7 +104,7 @@ mod tests {
     #[test]
     fn uppers_addresses_and_programs_are_users() {
         let (links, addresses) = host();
-        let users = users(&links, &addresses);
+        let users = users(&links, &addresses, &Wiring::default());
         let words = |index| -> Vec<String> { users[&index].iter().map(ToString::to_string).collect() };
         assert_eq!(words(1), ["bond bond0"]);
         assert_eq!(words(3), ["vlan bond0.10"]);
@@ -94,7 +118,8 @@ mod tests {
     #[test]
     fn a_route_makes_lifelines_of_all_that_is_below_it() {
         let (links, _) = host();
-        let found = lifelines(&links, &[(4, "the default route".to_owned())]);
+        let found =
+            lifelines(&links, &[(4, "the default route".to_owned())], &Wiring::default(), &BTreeSet::new());
         let found: BTreeMap<_, _> =
             found.iter().map(|found| (found.interface.as_str(), found.reason.as_str())).collect();
         assert_eq!(found.keys().copied().collect::<Vec<_>>(), ["bond0", "bond0.10", "eth0", "eth1"]);

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use subdevcfg_compiler::model::MdevType;
-use subdevcfg_compiler::values::DevlinkHandle;
+use subdevcfg_compiler::values::{BridgeKind, DevlinkHandle};
 
 use super::removal::catalogue;
 use super::{Input, NoteKind, Plan, bookkeeping, bridges, lane, mdev, parent, removal};
@@ -70,6 +70,7 @@ impl Way<'_> {
             DesiredBridge {
                 address: self.address(&subject),
                 name: name.clone(),
+                kind: BridgeKind::Linux,
                 wanted: self.wanted(changed(&before.settings(), after.as_ref())),
                 subject,
             }

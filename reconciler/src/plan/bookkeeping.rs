@@ -7,7 +7,7 @@ use subdevcfg_compiler::values::{EswitchMode, Scalar};
 use super::function::netdev_is_off;
 use super::lane::Draft;
 use super::mdev::is_told;
-use super::{Drift, Input, NoteKind, Reset, reset, vfs};
+use super::{Drift, Input, NoteKind, Reset, ovs, reset, vfs};
 use crate::desired::{DesiredParent, LeftToOthers};
 use crate::record::{Interrupted, Written};
 use crate::resource::{Attribute, Setting, Settings, Side, Subject};
@@ -128,6 +128,9 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
             draft.bookkeeping.release.push((subject.clone(), attribute.clone()));
             continue;
         };
+        if ovs::waits(state, settings, attribute) {
+            continue;
+        }
         let Some(found) = state.settings(subject) else { continue };
         if state.function(subject).is_some_and(|found| !is_told(found, settings, attribute)) {
             continue;

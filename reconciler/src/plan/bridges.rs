@@ -1,20 +1,21 @@
-//! Linux bridges of the host: made before their first port comes, deleted after the last one has gone.
+//! Linux bridges of the host: made before their first port comes, deleted after the last one has gone. Ports of Open
+//! vSwitch are `ovs`'s.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use subdevcfg_compiler::catalogue::Impact;
-use subdevcfg_compiler::values::DevlinkHandle;
+use subdevcfg_compiler::values::{BridgeKind, DevlinkHandle};
 
 use super::function::{Context, Now, Target};
 use super::lane::{Draft, Step};
 use super::parent::Planner;
 use super::places::Place;
 use super::removal::found_before;
-use super::{Input, NoteKind, bookkeeping, changes};
+use super::{Input, NoteKind, bookkeeping, changes, ovs};
 use crate::desired::DesiredBridge;
 use crate::kernel::Request;
 use crate::reason::Reason;
-use crate::resource::{Attribute, Setting, Settings, Side, Subject, Vlans};
+use crate::resource::{Attribute, BridgeName, PortVlans, Setting, Settings, Side, Subject, Vlans};
 use crate::rules::{self, Stage};
 use crate::state::{Bridge, Function, State};
 
@@ -22,6 +23,10 @@ use crate::state::{Bridge, Function, State};
 pub(super) fn plan(draft: &mut Draft<'_>) {
     let desired = draft.input.desired;
     for bridge in &desired.bridges {
+        if bridge.kind == BridgeKind::Ovs {
+            ovs::tell(draft, bridge);
+            continue;
+        }
         let steps = steps(draft, bridge);
         note(draft, bridge);
         draft.add_bridge(&bridge.subject, steps);
@@ -185,7 +190,7 @@ fn our_ports<'s>(state: &'s State, bridge: &str) -> BTreeMap<&'s str, Subject> {
         .flat_map(|(handle, parent)| parent.functions.iter().map(move |function| (handle, function)));
     let ports = functions.filter_map(|(handle, function): (&DevlinkHandle, _)| {
         let interface = function.interface(Side::Representor)?;
-        interface.port.as_ref().filter(|port| port.bridge.as_str() == bridge)?;
+        interface.port.as_ref().filter(|port| !port.is_ovs() && port.bridge.as_str() == bridge)?;
         Some((interface.volatile.0.name.as_str(), Subject::function(handle.clone(), function.id.clone())))
     });
     ports.collect()
@@ -198,12 +203,22 @@ pub(super) fn is_ours(input: &Input<'_>, name: &str) -> bool {
         || input.desired.bridges.iter().any(|bridge| bridge.subject == subject)
 }
 
-/// The bridge that a request makes something a port of.
+/// The Linux bridge that a request makes something a port of.
 pub(super) fn joins(request: &Request) -> Option<&str> {
     match request {
-        Request::Set { setting: Setting::Bridge(Some(bridge)), .. } => Some(bridge.as_str()),
+        Request::Set { setting: Setting::Bridge(Some(bridge)), .. } => Some(bridge.name().as_str()),
         _ => None,
     }
+}
+
+/// Whether a request takes a representor out of the bridge that it is a port of.
+pub(super) const fn takes_port(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::AddPort { .. }
+            | Request::RemovePort { .. }
+            | Request::Set { setting: Setting::Bridge(_), .. }
+    )
 }
 
 /// Whether a request takes a port out of this bridge: into another one, or into none.
@@ -211,10 +226,14 @@ pub(super) fn leaves(request: &Request, bridge: &str) -> bool {
     matches!(request, Request::Set { setting: Setting::Bridge(_), .. }) && joins(request) != Some(bridge)
 }
 
+fn fresh_vlans() -> Setting {
+    Setting::Vlans(PortVlans::Linux(Vlans::of_new_port()))
+}
+
 /// The VLANs that have to be written: a port that comes to another bridge begins with those that the bridge gives.
 pub(super) fn vlans_to_write<'t>(target: &'t Target, now: &Now, moves: bool) -> Option<&'t Setting> {
     let Some(Setting::Bridge(Some(_))) = target.settings.get(&Attribute::Bridge) else { return None };
-    let fresh = Setting::Vlans(Vlans::of_new_port());
+    let fresh = fresh_vlans();
     let differs = |vlans: &Setting| if moves { *vlans != fresh } else { !now.settings.has(vlans) };
     target.settings.get(&Attribute::Vlans).filter(|vlans| differs(vlans))
 }
@@ -228,8 +247,9 @@ impl Context<'_> {
             return;
         }
         let found = self.origin.map(Function::settings).unwrap_or_default();
-        let fresh = Setting::Vlans(Vlans::of_new_port());
-        let vlans = found.get(&Attribute::Vlans).filter(|vlans| **vlans != fresh).cloned();
+        let fresh = fresh_vlans();
+        let is_linux = |vlans: &&Setting| matches!(vlans, Setting::Vlans(PortVlans::Linux(_)));
+        let vlans = found.get(&Attribute::Vlans).filter(is_linux).filter(|vlans| **vlans != fresh).cloned();
         let subject = step.request.subject();
         step.undo.extend(vlans.map(|setting| (Request::Set { subject, setting }, None)));
     }
@@ -238,7 +258,10 @@ impl Context<'_> {
 impl Planner<'_, '_> {
     /// A port of a bridge that goes leaves it; one that goes elsewhere leaves its VLANs.
     pub(super) fn leave_bridge(&self, target: &mut Settings, wanted: &Settings) {
-        let Some(Setting::Bridge(Some(bridge))) = target.get(&Attribute::Bridge).cloned() else { return };
+        let Some(Setting::Bridge(Some(BridgeName::Linux(bridge)))) = target.get(&Attribute::Bridge).cloned()
+        else {
+            return;
+        };
         let input = &self.draft.input;
         let subject = Subject::bridge(bridge.as_str());
         let is_named = input.desired.bridges.iter().any(|bridge| bridge.subject == subject);

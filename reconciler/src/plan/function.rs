@@ -6,6 +6,7 @@ use subdevcfg_compiler::values::{Cmode, DevlinkHandle, Scalar};
 use super::Reversible;
 use super::bridges;
 use super::lane::Step;
+use super::ovs::{self, Ports};
 use super::places::{self, Place};
 use super::vfs;
 use crate::kernel::{Effect, Request};
@@ -46,6 +47,8 @@ pub(super) struct Context<'a> {
     pub origin: Option<&'a Function>,
     /// What was written to it and cannot be read back.
     pub granted: &'a Settings,
+    /// The ports of Open vSwitch that no function has; `None` where all that is there was found with the functions.
+    pub ports: Option<&'a Ports>,
     /// An earlier step of the plan takes the function away.
     pub made_again: bool,
     /// A parameter was written and its instance not reloaded since.
@@ -58,7 +61,7 @@ pub(super) struct Context<'a> {
 
 /// The steps that take a function away. Undone, it is made again as it was found.
 pub(super) fn delete_steps(context: &Context<'_>, origin: &Function, impact: Impact) -> Vec<Step> {
-    let mut steps = Vec::new();
+    let mut steps: Vec<Step> = context.comes_off(context.reason).into_iter().collect();
     let rebuilt = context.restore(None);
     let is_stopped = origin.active && context.has_state;
     let (later, first): (Vec<_>, Vec<_>) =
@@ -100,6 +103,7 @@ pub(super) struct Now {
 impl Now {
     fn of(found: Option<&Function>) -> Self {
         let mut settings = found.map(Function::settings).unwrap_or_default();
+        ovs::leave_out(&mut settings);
         // An interface that is not there is a new one when it comes.
         let absent = |side: &Side| found.is_some_and(|function| function.interface(*side).is_none());
         settings.extend(Side::ALL.into_iter().filter(absent).flat_map(new_interface));
@@ -113,6 +117,10 @@ pub(super) fn steps(context: &Context<'_>, found: Option<&Function>, target: &Ta
     if found.is_some() {
         now.settings.extend(context.granted.iter().cloned());
     }
+    let with_port = target;
+    let mut target = target.clone();
+    ovs::leave_out(&mut target.settings);
+    let target = &target;
     let mut steps = Vec::new();
     context.create(&mut now, target, &mut steps);
     context.stop_if_needed(&mut now, target, &mut steps);
@@ -128,11 +136,12 @@ pub(super) fn steps(context: &Context<'_>, found: Option<&Function>, target: &Ta
     for side in Side::ALL {
         context.interface(found, &now, target, side, &mut steps);
     }
+    context.switch_steps(with_port, &mut steps);
     steps
 }
 
 impl Context<'_> {
-    fn subject(&self) -> Subject {
+    pub(super) fn subject(&self) -> Subject {
         Subject::function(self.parent.clone(), self.id.clone())
     }
 
@@ -147,7 +156,7 @@ impl Context<'_> {
 
     /// The price of a change that somebody feels only if the function is there and running; of one that is made again
     /// the step that takes it away bears the price.
-    fn price(&self, impact: Impact) -> Impact {
+    pub(super) fn price(&self, impact: Impact) -> Impact {
         if !self.made_again && self.origin.is_some_and(|origin| origin.active) {
             impact
         } else {
@@ -172,8 +181,10 @@ impl Context<'_> {
     fn restore(&self, left: Option<&Function>) -> Vec<Step> {
         let Some(origin) = self.origin else { return Vec::new() };
         // Without an origin: the steps of an undo have no undo of their own.
-        let context = Context { origin: None, pending: false, ..*self };
+        let context = Context { origin: None, pending: false, ports: None, ..*self };
         let mut target = Target::as_observed(origin);
+        // A port of Open vSwitch is there until a step takes it out, which has an undo of its own.
+        ovs::leave_out(&mut target.settings);
         target.settings.extend(self.granted.iter().cloned());
         let mut steps = steps(&context, left, &target);
         steps.sort_by_key(|step| step.stage);

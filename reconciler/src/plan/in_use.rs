@@ -10,7 +10,7 @@ use super::{Input, Operation, ResourceChange, bridges};
 use crate::desired::Desired;
 use crate::kernel::Request;
 use crate::record::Record;
-use crate::resource::{Side, Subject};
+use crate::resource::{Attribute, Setting, Side, Subject};
 use crate::state::{Function, FunctionUser, Lifeline, Parent, State, User};
 
 /// Something that is in use, or that the host is reached over, and that operations disturb.
@@ -41,7 +41,7 @@ pub(super) fn disturbed(
     let mut found: BTreeMap<Subject, InUse> = BTreeMap::new();
     for operation in operations.iter().filter(|operation| operation.impact > Impact::None) {
         for subject in reach(operation, state) {
-            let users = if operation.impact > Impact::Traffic { users(&input, &subject) } else { Vec::new() };
+            let users = users_who_feel(&input, operation, &subject);
             let lifeline = lifeline(desired, state, &subject);
             if users.is_empty() && lifeline.is_none() {
                 continue;
@@ -74,12 +74,23 @@ fn reach(operation: &Operation, state: &State) -> Vec<Subject> {
     std::iter::once(Subject::parent(handle.clone())).chain(functions).collect()
 }
 
+fn users_who_feel(input: &Input<'_>, operation: &Operation, subject: &Subject) -> Vec<String> {
+    if operation.impact > Impact::Traffic {
+        return users(input, subject);
+    }
+    // Somebody's bridge loses its port, however short that is for the function.
+    let function = input.state.function(subject).filter(|_| bridges::takes_port(&operation.request));
+    let users = function.map(|function| function.volatile.0.users.as_slice()).unwrap_or_default();
+    let has_port = |user: &&FunctionUser| is_bridge(user) && !is_our_bridge(input, subject, user);
+    users.iter().filter(has_port).map(ToString::to_string).collect()
+}
+
 fn users(input: &Input<'_>, subject: &Subject) -> Vec<String> {
     let Some(parent) = input.state.parents.get(&subject.parent) else { return Vec::new() };
     match subject.function_id() {
         Some(id) => {
             let users = parent.function(id).map(|function| function.volatile.0.users.as_slice());
-            let words = users.unwrap_or_default().iter().filter(|user| !is_our_bridge(input, user));
+            let words = users.unwrap_or_default().iter().filter(|user| !is_our_bridge(input, subject, user));
             words.map(ToString::to_string).collect()
         }
         None if subject.is_parent() => {
@@ -94,10 +105,19 @@ fn blocks(state: &State, subject: &Subject) -> bool {
     users.unwrap_or_default().iter().any(FunctionUser::blocks)
 }
 
-/// A bridge of subdevcfg's is no other user.
-fn is_our_bridge(input: &Input<'_>, user: &FunctionUser) -> bool {
-    let User::Upper { kind: Some(kind), name } = &user.user else { return false };
-    user.side == Some(Side::Representor) && kind == "bridge" && bridges::is_ours(input, name)
+/// Whether it is a bridge that has the representor as a port.
+fn is_bridge(user: &FunctionUser) -> bool {
+    let User::Upper { kind: Some(kind), .. } = &user.user else { return false };
+    user.side == Some(Side::Representor) && ["bridge", "openvswitch"].contains(&kind.as_str())
+}
+
+/// A bridge of subdevcfg's is no other user, and neither is one that subdevcfg made the representor a port of.
+fn is_our_bridge(input: &Input<'_>, subject: &Subject, user: &FunctionUser) -> bool {
+    let User::Upper { name, .. } = &user.user else { return false };
+    let written = input.record.settings.get(&(subject.clone(), Attribute::Bridge));
+    let has_it = |setting: &Setting| matches!(setting, Setting::Bridge(Some(bridge)) if bridge.name().as_str() == name);
+    let is_written = written.is_some_and(|written| has_it(&written.applied));
+    is_bridge(user) && (is_written || bridges::is_ours(input, name))
 }
 
 /// Why the host is reached over a subject: by the host file's own word, or because a route leads over one of its

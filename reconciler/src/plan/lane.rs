@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use subdevcfg_compiler::catalogue::Impact;
 use subdevcfg_compiler::values::{DevlinkHandle, Scalar};
 
+use super::ovs::{self, Ports};
 use super::places::{self, Place};
 use super::selection::takes_others;
 use super::{
@@ -15,7 +16,7 @@ use super::{bridges, changes, in_use, protection};
 use crate::guard::Cause;
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
-use crate::resource::{Attribute, FunctionId, Subject};
+use crate::resource::{Attribute, FunctionId, Setting, Subject};
 use crate::rules::Stage;
 
 /// An operation before it has a number.
@@ -34,6 +35,8 @@ pub(super) struct Step {
     pub undone_after: Option<Stage>,
     /// The places that others may move into once it is done.
     pub frees: Vec<Place>,
+    /// What it brings about beside what its request names, for the record.
+    pub writes: Vec<Setting>,
 }
 
 impl Step {
@@ -51,6 +54,7 @@ impl Step {
             undo: Vec::new(),
             undone_after: None,
             frees: Vec::new(),
+            writes: Vec::new(),
         }
     }
 
@@ -80,6 +84,8 @@ pub(super) struct Draft<'a> {
     bridges: BTreeMap<String, usize>,
     pub resets: Vec<Reset>,
     pub bookkeeping: Bookkeeping,
+    /// The ports of Open vSwitch that no function has.
+    pub ports: Ports,
 }
 
 /// The steps on one parent, in five parts: what goes, the parent itself, its tree of rates, what comes and changes, and
@@ -107,6 +113,7 @@ impl<'a> Draft<'a> {
             bridges: BTreeMap::new(),
             resets: Vec::new(),
             bookkeeping: Bookkeeping::default(),
+            ports: Ports::of(input.state),
         }
     }
 
@@ -237,6 +244,7 @@ impl<'a> Draft<'a> {
                 reversible: step.reversible,
                 after: std::mem::replace(&mut after, vec![id]),
                 effect: step.effect,
+                writes: step.writes,
                 undo: Undo { requests: step.undo, after_undo_of },
             });
             last = Some(id);
@@ -247,6 +255,7 @@ impl<'a> Draft<'a> {
     pub fn finish(mut self) -> Plan {
         places::settle(&mut self.operations, &self.frees, self.input.state, &mut self.refusals);
         let operations = std::mem::take(&mut self.operations);
+        ovs::refuse_without_daemon(&mut self, &operations);
         protection::settle(&mut self, &operations);
         self.operations = operations;
         let impact = self.operations.iter().map(|operation| operation.impact).max().unwrap_or_default();

@@ -68,6 +68,7 @@ pub(super) fn steps(planner: &mut Planner<'_, '_>) {
     planner.parent_change();
     planner.rate_nodes();
     planner.functions();
+    planner.ports_that_go();
     planner.rate_nodes_that_go();
 }
 
@@ -260,13 +261,16 @@ impl Planner<'_, '_> {
             has_state: self.has_state(),
             origin: Some(function),
             granted: &granted,
+            ports: Some(&self.draft.ports),
             made_again: false,
             pending: false,
             why: &|_| Reason::default(),
             reason,
         };
         let impact = if function.active { impact } else { Impact::None };
-        self.lane.removal.push(function::delete_steps(&context, function, impact));
+        let steps = function::delete_steps(&context, function, impact);
+        self.draft.ports.note(&steps);
+        self.lane.removal.push(steps);
         if let Some(now) = &mut self.now {
             now.functions.retain(|other| other.id != function.id);
         }

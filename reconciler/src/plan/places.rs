@@ -1,4 +1,5 @@
-//! Places that only one can have at a time: interface names, UUIDs of mediated devices, SF numbers. Whoever moves into
+//! Places that only one can have at a time: interface names, UUIDs of mediated devices, SF numbers, ports of
+//! Open vSwitch. Whoever moves into
 //! a place waits for the one that moves out, on whatever parent that is; what never becomes free is a refusal.
 
 use std::cmp::Reverse;
@@ -8,7 +9,7 @@ use std::fmt;
 use subdevcfg_compiler::values::DevlinkHandle;
 use uuid::Uuid;
 
-use super::{Operation, Refusal};
+use super::{Operation, Refusal, ovs};
 use crate::kernel::Request;
 use crate::resource::{FunctionId, Setting, Side, Subject};
 use crate::state::{Function, State};
@@ -22,6 +23,8 @@ pub(super) enum Place {
     Uuid(Uuid),
     /// An SF number, unique on its parent; the ports of mediated devices have one too.
     Number(DevlinkHandle, u32),
+    /// A port of Open vSwitch, by its name.
+    Port(String),
 }
 
 impl fmt::Display for Place {
@@ -30,6 +33,7 @@ impl fmt::Display for Place {
             Self::Name(name) => write!(f, "the name {name}"),
             Self::Uuid(uuid) => write!(f, "the UUID {uuid}"),
             Self::Number(_, number) => write!(f, "the SF number {number}"),
+            Self::Port(name) => write!(f, "the port {name} of Open vSwitch"),
         }
     }
 }
@@ -55,6 +59,7 @@ fn taken_by(request: &Request) -> Option<Place> {
     match request {
         Request::Set { setting: Setting::Name(_, name), .. } => Some(Place::Name(name.as_str().to_owned())),
         Request::MakeBridge { name } => Some(Place::Name(name.clone())),
+        Request::AddPort { name, .. } => Some(Place::Port(name.to_string())),
         Request::Create { id: FunctionId::Mdev { uuid }, .. } => Some(Place::Uuid(*uuid)),
         Request::Create { parent, id: FunctionId::Sf { number, .. }, .. } => {
             Some(Place::Number(parent.clone(), *number))
@@ -71,8 +76,9 @@ fn holders(state: &State) -> BTreeMap<Place, String> {
     for (handle, parent) in &state.parents {
         for function in &parent.functions {
             let subject = Subject::function(handle.clone(), function.id.clone());
-            let places = of_function(handle, function);
-            holders.extend(places.into_iter().map(|place| (place, subject.to_string())));
+            let port = ovs::port_of(function).map(|(name, _)| Place::Port(name.to_string()));
+            let places = of_function(handle, function).into_iter().chain(port);
+            holders.extend(places.map(|place| (place, subject.to_string())));
         }
     }
     holders

@@ -75,6 +75,10 @@ pub(super) fn destroy_parent(
     if let Some(address) = input.record.made.get(&subject).filter(|_| in_scope(&subject)) {
         for function in &parent.functions {
             let of_function = Subject::function(handle.clone(), function.id.clone());
+            let granted = Settings::new();
+            let known = input.record.address_or_kind(&of_function);
+            let context = as_found(&input, handle, function, catalogue, &known, &reason, &granted);
+            lane.removal.extend(context.comes_off(&reason).map(|step| vec![step]));
             match is_made(&function.id) {
                 Some(_) if !in_scope(&of_function) => {
                     draft.refuse(address, format!("{of_function} is on it, and the file does not name it"));
@@ -253,7 +257,8 @@ pub(super) fn catalogue(input: &Input<'_>, handle: &DevlinkHandle) -> Option<Arc
     })
 }
 
-fn as_found<'a>(
+/// What is known of a function that goes, or goes back to what was found.
+pub(super) fn as_found<'a>(
     input: &Input<'a>,
     handle: &'a DevlinkHandle,
     function: &'a Function,
@@ -271,6 +276,7 @@ fn as_found<'a>(
         has_state: !input.state.parents.get(handle).is_some_and(|parent| parent.without_devlink),
         origin: Some(function),
         granted,
+        ports: None,
         made_again: false,
         pending: false,
         why: &|_| Reason { text: None, source: None },

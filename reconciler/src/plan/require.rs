@@ -9,6 +9,8 @@ use crate::state::Parent;
 /// Refuses a device that does not offer what the file requires, and says what would.
 pub(super) fn check(draft: &mut Draft<'_>, desired: &DesiredParent, origin: Option<&Parent>) {
     let Required { sf_capacity, vf_capacity, firmware } = &desired.required;
+    // Of a host that only a file describes nobody knows what its devices offer.
+    let is_told = draft.input.state.volatile.0.soft_buses.is_some();
     if let Some(wanted) = vf_capacity {
         vfs(draft, desired, origin, *wanted);
     }
@@ -29,6 +31,7 @@ pub(super) fn check(draft: &mut Draft<'_>, desired: &DesiredParent, origin: Opti
                 );
                 draft.refuse(&desired.address, text);
             }
+            None if !is_told => {}
             None => {
                 let text = "how many subfunctions it has room for is not told (devlink resource show): leave \
                             `sf-capacity=` out";
@@ -51,6 +54,7 @@ pub(super) fn check(draft: &mut Draft<'_>, desired: &DesiredParent, origin: Opti
                 format!("its firmware is `{found}`, which no version compares with: leave `firmware=` out");
             draft.refuse(&desired.address, text);
         }
+        None if !is_told => {}
         None => {
             let text = "it does not tell which firmware runs (devlink dev info): leave `firmware=` out";
             draft.refuse(&desired.address, text);
@@ -67,6 +71,7 @@ fn vfs(draft: &mut Draft<'_>, desired: &DesiredParent, origin: Option<&Parent>, 
              param`, or the maker's tool)"
         ),
         Some(_) => return,
+        None if draft.input.state.volatile.0.soft_buses.is_none() => return,
         None => format!(
             "it can have no VFs (the kernel has no sriov_numvfs for it), and the file requires {wanted}"
         ),

@@ -31,7 +31,7 @@ impl Planner<'_, '_> {
         let input = self.draft.input;
         let origin = self.origin.and_then(|parent| parent.function(&desired.id));
         let mut found = self.now.as_ref().and_then(|parent| parent.function(&desired.id)).cloned();
-        let wanted = &ours(desired, origin);
+        let wanted = &self.wanted_of(desired, origin);
         if desired.id.is_vf() && self.is_missing_vf(desired, found.as_ref()) {
             return;
         }
@@ -76,6 +76,7 @@ impl Planner<'_, '_> {
             has_state: self.has_state(),
             origin,
             granted: &granted,
+            ports: Some(&self.draft.ports),
             made_again: found.is_none(),
             pending: input.record.pending.contains(&desired.subject),
             why: &|attribute| {
@@ -88,7 +89,9 @@ impl Planner<'_, '_> {
             reason: &reason,
         };
         let steps = function::steps(&context, found.as_ref(), &target);
+        self.draft.ports.note(&steps);
         self.lane.functions.push(steps);
+        self.tell_of_failing_port(&desired.address, wanted, origin);
         let origin_settings =
             origin.map(|origin| origin.settings().into_iter().chain(granted.clone()).collect());
         let mut change = changes::between(
@@ -112,6 +115,13 @@ impl Planner<'_, '_> {
         self.draft.change(change);
     }
 
+    /// What the file says of a function, as far as it can be done now.
+    fn wanted_of(&self, desired: &DesiredFunction, origin: Option<&Function>) -> Settings {
+        let mut wanted = ours(desired, origin);
+        self.leave_what_waits(&mut wanted);
+        wanted
+    }
+
     /// What a function is to become: what the file says, and for the rest what it was.
     pub(super) fn target_of(
         &self,
@@ -120,7 +130,7 @@ impl Planner<'_, '_> {
         found: Option<&Function>,
         granted: &Settings,
     ) -> Target {
-        let wanted = &ours(desired, origin);
+        let wanted = &self.wanted_of(desired, origin);
         let mut target = match origin {
             // A new VF begins with what was set of the former one.
             Some(origin) if origin.id.is_vf() && found.is_none() => Target::as_observed(origin),

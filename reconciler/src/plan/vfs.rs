@@ -394,6 +394,7 @@ impl Planner<'_, '_> {
             kernel_release: &self.draft.input.state.volatile.0.kernel_release,
             origin: Some(origin),
             made_again: found.is_none(),
+            ports: Some(&self.draft.ports),
             granted: &Settings::new(),
             pending: false,
             has_state: true,
@@ -401,13 +402,14 @@ impl Planner<'_, '_> {
             reason: &reason,
         };
         let steps = function::steps(&context, found, &target);
-        self.lane.functions.push(steps);
         let settings = origin.settings();
         let mut change =
             changes::between(&subject, &address, Some(&settings), Some(&target.settings), reason.clone());
         if found.is_none() && are_devices(context.parent) {
             change.impact = if origin.active { rules::REPLACE } else { Impact::None };
         }
+        self.draft.ports.note(&steps);
+        self.lane.functions.push(steps);
         self.draft.change(change);
     }
 
@@ -419,6 +421,7 @@ impl Planner<'_, '_> {
         let mut undo = Vec::new();
         for function in now.functions.iter_mut().filter(|function| is_own(&function.id)) {
             let found = function.clone();
+            self.port_comes_off(&found, because);
             let steps = self.leave_tree(&found, because);
             self.lane.removal.extend((!steps.is_empty()).then_some(steps));
             function.representor = None;

@@ -13,7 +13,7 @@ use subdevcfg_compiler::values::{
 };
 
 use super::legacy::{Legacy, LegacySetting};
-use super::port::Vlans;
+use super::switch::{BridgeName, PortVlans};
 use super::uplink::{UplinkAttribute, UplinkSetting};
 
 /// Which of a function's two network interfaces.
@@ -111,7 +111,7 @@ pub enum Attribute {
     Param(String, Cmode),
     /// Whether a Linux bridge looks at VLANs.
     VlanFiltering,
-    /// The Linux bridge that a representor is a port of.
+    /// The bridge that a representor is a port of.
     Bridge,
     /// The VLANs of that port.
     Vlans,
@@ -290,9 +290,9 @@ pub enum Setting {
     /// See [`Attribute::VlanFiltering`].
     VlanFiltering(bool),
     /// See [`Attribute::Bridge`]; `None` is none.
-    Bridge(Option<InterfaceName>),
+    Bridge(Option<BridgeName>),
     /// See [`Attribute::Vlans`].
-    Vlans(Vlans),
+    Vlans(PortVlans),
     /// See [`Attribute::Name`].
     Name(Side, InterfaceName),
     /// See [`Attribute::Mtu`].
@@ -348,7 +348,8 @@ impl Setting {
             Self::TxShare(rate) | Self::TxMax(rate) => Scalar::Text(rate.to_string()),
             Self::Param { value, .. } => value.clone(),
             Self::Bridge(None) => Scalar::Text("none".to_owned()),
-            Self::Name(_, name) | Self::Bridge(Some(name)) => Scalar::Text(name.to_string()),
+            Self::Name(_, name) => Scalar::Text(name.to_string()),
+            Self::Bridge(Some(bridge)) => Scalar::Text(bridge.to_string()),
             Self::Vlans(vlans) => Scalar::Text(vlans.to_string()),
             Self::Mtu(_, number)
             | Self::Vfs(number)

@@ -7,7 +7,7 @@ use subdevcfg_compiler::values::InterfaceName;
 use super::host::{SimulatedHost, SimulatedInterface};
 use super::requests::{function, refuse};
 use crate::kernel::RequestError;
-use crate::resource::{Subject, VlanFlags, Vlans};
+use crate::resource::{BridgeName, PortVlans, Subject, VlanFlags, Vlans};
 use crate::state::{Bridge, BridgeVolatile, Port, Volatile};
 
 type Answer = Result<(), RequestError>;
@@ -30,7 +30,7 @@ pub(super) struct SimulatedPort {
 
 impl SimulatedPort {
     pub fn state(&self) -> Option<Port> {
-        Some(Port { bridge: self.bridge.parse().ok()?, vlans: self.vlans.clone() })
+        Some(Port { bridge: self.bridge.parse().ok()?, vlans: PortVlans::Linux(self.vlans.clone()) })
     }
 }
 
@@ -66,8 +66,19 @@ pub(super) fn set_vlan_filtering(host: &mut SimulatedHost, subject: &Subject, on
     Ok(())
 }
 
-/// `do_set_master`: the bridge that it is in already is no change; from another one it goes first.
-pub(super) fn join(host: &mut SimulatedHost, subject: &Subject, bridge: Option<&InterfaceName>) -> Answer {
+/// `do_set_master`: the bridge that it is in already is no change; from another one it goes first, but Open vSwitch lets
+/// nobody else take a port out (it has no `ndo_del_slave`).
+pub(super) fn join(host: &mut SimulatedHost, subject: &Subject, bridge: Option<&BridgeName>) -> Answer {
+    let bridge = match bridge {
+        Some(BridgeName::Ovs { .. }) => return Err(refuse(Errno::EOPNOTSUPP, "")),
+        Some(BridgeName::Linux(name)) => Some(name),
+        None => None,
+    };
+    let name = representor(host, subject)?.name.clone();
+    let is_linux = representor(host, subject)?.port.is_some();
+    if !is_linux && host.is_switched(&name) {
+        return Err(refuse(Errno::EOPNOTSUPP, ""));
+    }
     if let Some(bridge) = bridge
         && !host.bridges.contains_key(bridge.as_str())
     {
@@ -88,7 +99,8 @@ pub(super) fn join(host: &mut SimulatedHost, subject: &Subject, bridge: Option<&
 
 /// `br_afspec`: a VLAN for untagged frames takes this from the one that had it. What is no port has none
 /// (`rtnl_bridge_setlink`).
-pub(super) fn set_vlans(host: &mut SimulatedHost, subject: &Subject, vlans: &Vlans) -> Answer {
+pub(super) fn set_vlans(host: &mut SimulatedHost, subject: &Subject, vlans: &PortVlans) -> Answer {
+    let PortVlans::Linux(vlans) = vlans else { return Err(refuse(Errno::EOPNOTSUPP, "")) };
     let port = representor(host, subject)?.port.as_mut().ok_or_else(|| refuse(Errno::EOPNOTSUPP, ""))?;
     if vlans.0.keys().any(|id| !(1..=4094).contains(id)) {
         return Err(refuse(Errno::EINVAL, ""));

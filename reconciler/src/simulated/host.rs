@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::bridges::{SimulatedBridge, SimulatedPort};
 use super::device_attributes;
 use super::netdevsim::{self, SimulatedNetdevsim};
+use super::ovs::SimulatedOvs;
 use super::params::{self, Params, Values};
 use super::pci::{self, SimulatedPf};
 use super::samples::{Sample, SimulatedSample};
@@ -56,6 +57,9 @@ pub struct SimulatedHost {
     /// Linux bridges by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) bridges: BTreeMap<String, SimulatedBridge>,
+    /// Open vSwitch, if it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ovs: Option<SimulatedOvs>,
     /// The sysfs attributes of mediated devices that observations tell; all as long as nobody chose.
     #[serde(skip)]
     pub(super) told: Option<DeviceAttributes>,
@@ -180,6 +184,7 @@ impl SimulatedHost {
             pfs: BTreeMap::new(),
             samples: BTreeMap::new(),
             bridges: BTreeMap::new(),
+            ovs: None,
             told: None,
             other_interfaces: vec!["lo".to_owned()],
             lifelines: Vec::new(),
@@ -253,6 +258,9 @@ impl SimulatedHost {
 
     /// Whether an effect is to be seen on a subject.
     pub(super) fn shows(&self, subject: &Subject, effect: Effect) -> bool {
+        if effect == Effect::Port {
+            return self.port_is_done(subject);
+        }
         if netdevsim::is_one(&subject.parent) {
             return netdevsim::shows(self, subject, effect);
         }
@@ -266,7 +274,7 @@ impl SimulatedHost {
         });
         match effect {
             Effect::Gone if subject.is_parent() => parent.is_none(),
-            Effect::Attached | Effect::Vfs => false,
+            Effect::Attached | Effect::Vfs | Effect::Port => false,
             Effect::Gone => {
                 function.is_none() && !subject.function_id().is_some_and(|id| self.samples_have(id))
             }
@@ -280,6 +288,7 @@ impl SimulatedHost {
     /// What the tool observes.
     #[must_use]
     pub fn state(&self) -> State {
+        let ovs = self.ovs_state();
         let parents = self
             .parents
             .iter()
@@ -289,11 +298,12 @@ impl SimulatedHost {
             .chain(self.sample_parents())
             .map(|(handle, mut parent)| {
                 parent.functions.iter_mut().for_each(|function| self.keep_told(function));
+                Self::take_ports_up(&ovs, &mut parent.functions);
                 (handle, parent)
             });
         State {
             format_version: FORMAT_VERSION.to_owned(),
-            parents: parents.collect(),
+            parents: parents.collect::<BTreeMap<_, _>>(),
             bridges: self.bridge_states().collect(),
             unread: Vec::new(),
             volatile: Volatile(HostVolatile {
@@ -302,6 +312,7 @@ impl SimulatedHost {
                 interface_names: self.interface_names().map(str::to_owned).collect(),
                 lifelines: self.lifelines.clone(),
                 soft_buses: Some(vec!["subdev".to_owned()]),
+                ovs: Some(ovs.clone()),
             }),
         }
     }

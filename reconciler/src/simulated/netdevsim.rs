@@ -116,7 +116,7 @@ pub(super) fn shows(host: &SimulatedHost, subject: &Subject, effect: Effect) -> 
             index.is_some_and(|index| device.is_some_and(|device| device.ports.contains_key(&index)))
         }
         // A VF is no device here.
-        Effect::Attached | Effect::Detached | Effect::Instance | Effect::Netdev => false,
+        Effect::Attached | Effect::Detached | Effect::Instance | Effect::Netdev | Effect::Port => false,
     }
 }
 
@@ -131,6 +131,8 @@ pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
         Request::Create { .. }
         | Request::NewParent { .. }
         | Request::MakeBridge { .. }
+        | Request::AddPort { .. }
+        | Request::RemovePort { .. }
         | Request::DeleteBridge { .. } => Err(refuse(Errno::EOPNOTSUPP, "")),
         Request::Delete { parent, id } | Request::SetActive { parent, id, .. } => {
             host.netdevsim(parent)?;

@@ -105,7 +105,7 @@ pub(super) fn shows(host: &SimulatedHost, subject: &Subject, effect: Effect) -> 
                 vf.is_none()
             }
         }
-        Effect::Instance | Effect::Netdev | Effect::Representor => false,
+        Effect::Instance | Effect::Netdev | Effect::Representor | Effect::Port => false,
     }
 }
 

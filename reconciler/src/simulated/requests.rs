@@ -54,6 +54,8 @@ pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
         Request::DeleteBridge { name } => bridges::delete(host, name),
         Request::SetActive { parent, id, active } => set_active(host, parent, id, *active),
         Request::SetVfs { .. } => Err(refuse(Errno::ENOENT, "")),
+        // Open vSwitch's, not the kernel's.
+        Request::AddPort { .. } | Request::RemovePort { .. } => Err(refuse(Errno::EOPNOTSUPP, "")),
         Request::Set { subject, setting } => match setting {
             Setting::Name(side, _) | Setting::Mtu(side, _) | Setting::Up(side, _) => {
                 set_interface(host, subject, *side, setting)

@@ -1,11 +1,11 @@
-//! Linux bridges and their ports.
+//! Linux bridges, and ports of bridges of either kind.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::InterfaceName;
 
 use super::Volatile;
-use crate::resource::{Setting, Settings, Vlans};
+use crate::resource::{BridgeName, PortVlans, Setting, Settings};
 
 /// A Linux bridge.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -25,13 +25,30 @@ pub struct BridgeVolatile {
     pub ports: Vec<String>,
 }
 
-/// A port of a Linux bridge.
+/// A port of a bridge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Port {
     /// The bridge.
     pub bridge: InterfaceName,
-    /// Its VLANs.
-    pub vlans: Vlans,
+    /// Its VLANs, which tell the bridge's kind.
+    pub vlans: PortVlans,
+}
+
+impl Port {
+    /// The bridge with its kind.
+    #[must_use]
+    pub fn bridge_name(&self) -> BridgeName {
+        match self.vlans {
+            PortVlans::Linux(_) => BridgeName::Linux(self.bridge.clone()),
+            PortVlans::Ovs(_) => BridgeName::Ovs { ovs: self.bridge.clone() },
+        }
+    }
+
+    /// Whether it is one of Open vSwitch.
+    #[must_use]
+    pub const fn is_ovs(&self) -> bool {
+        matches!(self.vlans, PortVlans::Ovs(_))
+    }
 }
 
 impl Bridge {
