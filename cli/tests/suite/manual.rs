@@ -41,10 +41,11 @@ fn every_command_has_a_page() {
 fn the_version_says_which_program_it_is() {
     let run = run(&root(), &["--version"]);
     assert_eq!(run.code, 0);
-    let commit =
-        Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).current_dir(root()).output().unwrap();
-    let commit = String::from_utf8(commit.stdout).unwrap();
-    for word in ["subdevcfg 0.", "commit ", commit.trim(), "mlx5_core", "state 1."] {
+    for word in ["subdevcfg 0.", "mlx5_core", "state 1."] {
         assert!(run.stdout.contains(word), "{word}: {}", run.stdout);
     }
+    // One of this repository, unless it was built from an archive. Which one, changes under a test that runs.
+    let commit = run.stdout.split("(commit ").nth(1).and_then(|rest| rest.split(')').next()).unwrap();
+    let known = Command::new("git").args(["cat-file", "-e", commit]).current_dir(root()).status();
+    assert!(commit == "unknown" || known.unwrap().success(), "{}", run.stdout);
 }
