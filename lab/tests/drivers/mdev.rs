@@ -109,3 +109,29 @@ fn a_device_made_by_hand_is_adopted_and_stays() {
     assert_eq!(sh("ls /sys/bus/mdev/devices"), MODEMS);
     fresh();
 }
+
+#[test]
+fn a_device_that_is_open_through_vfio_is_left_alone() {
+    fresh();
+    apply(host_file(&example("mtty.kdl")));
+    let group = sh(&format!("basename $(readlink /sys/bus/mdev/devices/{MODEMS}/iommu_group)"));
+    let device =
+        std::fs::OpenOptions::new().read(true).write(true).open(format!("/dev/vfio/{group}")).unwrap();
+    let mut user = std::process::Command::new("sleep").arg("600").stdin(device).spawn().unwrap();
+    let without = host_file(
+        "subdevcfg version=1\nhost \"*\"\ndevice \"mtty/mtty\" { subdevice console { mdev type-name=\"Single port serial\"; }; }",
+    );
+    let plan = subdevcfg(&["plan", without]).expect(0);
+    for words in
+        [&format!("IN USE    vfio: held open by sleep (pid {})", user.id()), "--evict mtty/mtty#modems"]
+    {
+        assert!(plan.stdout.contains(words), "{words}: {}", plan.all());
+    }
+    subdevcfg(&["apply", without, "--yes", "--allow", "subdevice-delete"]).expect(3);
+    assert_eq!(count("mtty", "mtty-2"), "1");
+    user.kill().unwrap();
+    user.wait().unwrap();
+    subdevcfg(&["apply", without, "--yes", "--allow", "subdevice-delete"]).expect(0);
+    assert_eq!(count("mtty", "mtty-2"), "0");
+    destroy();
+}

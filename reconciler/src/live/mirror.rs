@@ -236,6 +236,11 @@ impl Mirror {
         self.mdevs.get(&uuid)
     }
 
+    /// All mediated devices.
+    pub fn mdevs(&self) -> impl Iterator<Item = Uuid> {
+        self.mdevs.keys().copied()
+    }
+
     /// The mediated devices on an instance.
     pub fn mdevs_of(&self, parent: &DevlinkHandle) -> impl Iterator<Item = (Uuid, &Mdev)> {
         self.mdevs.iter().filter(move |(_, mdev)| mdev.parent == *parent).map(|(&uuid, mdev)| (uuid, mdev))

@@ -314,7 +314,6 @@ impl<D: Datagrams> LiveKernel<D> {
             let vf = self.vf_parts(&subject, config);
             function.active = vf.device.as_ref().is_none_or(|device| device.driver.is_some());
             function.volatile.0.attached = function.active;
-            function.volatile.0.users.extend(self.vfio_users(&subject, dumps.open_files.as_ref()));
             function.vf = Some(vf);
         }
     }
@@ -415,7 +414,7 @@ impl<D: Datagrams> LiveKernel<D> {
                 sf_number: port.and_then(|port| port.sf),
                 attached: port_function.and_then(|function| function.attached).unwrap_or(false),
                 instance: instance.as_ref().map(wire::devlink_handle),
-                users: users.collect(),
+                users: users.chain(self.vfio_users(subject, dumps.open_files.as_ref())).collect(),
             }),
         }
     }

@@ -7,11 +7,12 @@ use subdevcfg_compiler::values::{DevlinkHandle, LinkState, Rate, VlanProtocol};
 use subdevcfg_netlink::conversation::Datagrams;
 use subdevcfg_netlink::devlink::Handle;
 use subdevcfg_netlink::route::{Link, VfChange, VfConfig, VfTag};
+use uuid::Uuid;
 
 use super::sysfs::OpenFiles;
 use super::{LiveKernel, wire};
 use crate::kernel::RequestError;
-use crate::resource::{Legacy, LegacySetting, Subject};
+use crate::resource::{FunctionId, Legacy, LegacySetting, Subject};
 use crate::state::{FunctionUser, User, Vf};
 
 /// A megabit a second, the unit of `IFLA_VF_RATE`, in bytes a second.
@@ -29,17 +30,21 @@ impl<D: Datagrams> LiveKernel<D> {
         }
     }
 
-    /// The open files of VFIO, if there is a VF that could be open.
+    /// The open files of VFIO, if there is a VF or a mediated device that could be open.
     pub(super) fn open_files(&self) -> Option<OpenFiles> {
-        let devices: Vec<DevlinkHandle> = self.mirror.vf_devices().map(wire::devlink_handle).collect();
-        devices.iter().any(|address| self.sysfs.is_vfio(address)).then(|| self.sysfs.open_vfio_files())
+        let vfs = self.mirror.vf_devices().map(wire::devlink_handle);
+        let mut devices = vfs.chain(self.mirror.mdevs().map(mdev_device));
+        devices.any(|device| self.sysfs.is_vfio(&device)).then(|| self.sysfs.open_vfio_files())
     }
 
-    /// Who has a VF open through VFIO.
+    /// Who has a function open through VFIO.
     pub(super) fn vfio_users(&self, subject: &Subject, open: Option<&OpenFiles>) -> Vec<FunctionUser> {
-        let address = self.mirror.vf_device(subject).map(wire::devlink_handle);
-        let address = address.filter(|address| self.sysfs.is_vfio(address));
-        let users = address.zip(open).map(|(address, open)| self.sysfs.vfio_users(&address, open));
+        let device = match subject.function_id() {
+            Some(FunctionId::Mdev { uuid }) => Some(mdev_device(*uuid)),
+            _ => self.mirror.vf_device(subject).map(wire::devlink_handle),
+        };
+        let device = device.filter(|device| self.sysfs.is_vfio(device));
+        let users = device.zip(open).map(|(device, open)| self.sysfs.vfio_users(&device, open));
         users.into_iter().flatten().map(|user| FunctionUser { side: None, user: User::Vfio(user) }).collect()
     }
 
@@ -70,7 +75,7 @@ impl<D: Datagrams> LiveKernel<D> {
     }
 
     pub(super) fn set_legacy(&mut self, subject: &Subject, setting: &LegacySetting) -> Answer {
-        let index = subject.function_id().and_then(crate::resource::FunctionId::vf_index);
+        let index = subject.function_id().and_then(FunctionId::vf_index);
         let Some(index) = index else {
             return Err(wire::refused(Errno::EOPNOTSUPP, format!("{subject} is no VF of this host")));
         };
@@ -172,6 +177,11 @@ const fn change(config: &VfConfig, attribute: Legacy) -> VfChange {
         Legacy::LinkState => VfChange::LinkState(config.link_state),
         Legacy::RateMin | Legacy::RateMax => VfChange::Rate(config.min_rate, config.max_rate),
     }
+}
+
+/// A mediated device as the driver core names it.
+fn mdev_device(uuid: Uuid) -> DevlinkHandle {
+    DevlinkHandle::new("mdev", uuid.to_string())
 }
 
 #[cfg(test)]

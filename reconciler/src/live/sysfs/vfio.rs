@@ -1,4 +1,4 @@
-//! Who has the VFIO device of a PCI function open: by its group (`/dev/vfio/N`) or by its character device
+//! Who has the VFIO device of a PCI function or of a mediated device open: by its group (`/dev/vfio/N`) or by its character device
 //! (`/dev/vfio/devices/vfioN`, since 6.1), as /proc tells.
 
 use std::collections::BTreeMap;
@@ -45,11 +45,14 @@ impl Sysfs {
     }
 
     /// Whether a function can be open through VFIO: its driver has made a device file for it (since 6.1), or is the one
-    /// that makes them.
+    /// that makes them. A mediated device has an IOMMU group for VFIO only (`vfio_register_emulated_iommu_dev`).
     pub fn is_vfio(&self, address: &DevlinkHandle) -> bool {
         let driver = self.vf_device(address).and_then(|device| device.driver);
         let device = self.device(address.bus(), address.device());
-        driver.as_deref() == Some("vfio-pci") || device.is_some_and(|device| device.join("vfio-dev").exists())
+        let has = |name: &str| device.as_ref().is_some_and(|device| device.join(name).exists());
+        driver.as_deref() == Some("vfio-pci")
+            || has("vfio-dev")
+            || (address.bus() == "mdev" && has("iommu_group"))
     }
 
     /// Who has a function open.
