@@ -45,6 +45,10 @@ pub struct CheckOptions {
     /// host, and which derived identities it moves.
     #[arg(long, value_name = "DIR")]
     pub base: Option<Utf8PathBuf>,
+    /// Plan each file for its host as it was seen: DIR/HOST.json is what `subdevcfg state --format json` wrote there. With
+    /// `--base`, what that describes is taken for what subdevcfg made.
+    #[arg(long, value_name = "DIR")]
+    pub states: Option<Utf8PathBuf>,
     /// Take warnings for errors.
     #[arg(long = "deny", value_name = "WHAT", value_parser = ["warnings"], num_args = 1)]
     deny: Vec<String>,

@@ -5,10 +5,12 @@ use rayon::iter::{IntoParallelIterator as _, IntoParallelRefIterator as _, Paral
 use subdevcfg_compiler::diagnostic::Diagnostic;
 use subdevcfg_compiler::fleet::{self, Fleet, Member};
 use subdevcfg_compiler::source::SourceMap;
-use subdevcfg_compiler::{Compilation, CompiledHost, compile, fix, render, report};
+use subdevcfg_compiler::{Compilation, CompiledHost, compile, compile_on, fix, render, report};
 use subdevcfg_reconciler::described::described;
 use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::plan::{Input, Plan, plan};
+use subdevcfg_reconciler::record::Record;
+use subdevcfg_reconciler::state::State;
 
 use crate::args::CheckOptions;
 use crate::commands::look::NO_KERNEL;
@@ -16,6 +18,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::findings::{Change, Findings, Found};
 use crate::hosts::Selection;
+use crate::machine::read_state;
 use crate::show;
 use crate::sources::{Files, replace};
 
@@ -54,20 +57,24 @@ pub fn check(options: &CheckOptions) -> Result<Exit, CliError> {
     Ok(if findings.failed() { Exit::Failed } else { Exit::Done })
 }
 
-/// Compiles one host file, and compares it with its former version.
+/// Compiles one host file, compares it with its former version, and plans it for its host.
 fn host(file: &Utf8Path, options: &CheckOptions) -> Checked {
     let compiled = compile(file, &Files);
     let mut diagnostics = compiled.diagnostics.clone();
     let mut change = None;
-    if let (Some(base), Some(after)) = (&options.base, &compiled.host) {
-        let former = base.join(file);
-        let before = former.exists().then(|| compile(&former, &Files));
+    if let Some(after) = &compiled.host {
+        let former = options.base.as_ref().map(|base| base.join(file)).filter(|former| former.exists());
+        let before = former.map(|former| compile(&former, &Files));
         if let Some(before) = before.as_ref().and_then(|before| before.host.as_ref()) {
             diagnostics.extend(fleet::moved_identities(before, after, &compiled.sources));
         }
-        let what = planned(before, after, &compiled.sources);
         let name = &after.model.name.value;
-        change = Some(match what {
+        let planned = match (&options.states, &options.base) {
+            (Some(states), _) => Some(planned_for_state(&states.join(format!("{name}.json")), file, before)),
+            (None, Some(_)) => Some(planned(before, after, &compiled.sources)),
+            (None, None) => None,
+        };
+        change = planned.map(|planned| match planned {
             Ok(plan) => Change::planned(file, name, &plan),
             Err(why) => Change::unknown(file, name, &why),
         });
@@ -79,6 +86,13 @@ fn host(file: &Utf8Path, options: &CheckOptions) -> Checked {
 /// What the change does to a host at its former configuration, or why that is not known. A host without a former file has
 /// nothing yet.
 fn planned(before: Option<Compilation>, after: &CompiledHost, sources: &SourceMap) -> Result<Plan, String> {
+    let desired = Desired::of(after, sources).map_err(|unplanned| unplanned.to_string())?;
+    let (state, record) = former(before)?;
+    Ok(plan(Input { desired: &desired, state: &state, record: &record }))
+}
+
+/// A host as the former version of its file describes it.
+fn former(before: Option<Compilation>) -> Result<(State, Record), String> {
     let base = match before {
         Some(Compilation { host: Some(host), sources, .. }) => {
             Desired::of(&host, &sources).map_err(|unplanned| format!("its former version: {unplanned}"))?
@@ -86,8 +100,22 @@ fn planned(before: Option<Compilation>, after: &CompiledHost, sources: &SourceMa
         Some(_) => return Err("its former version has errors".to_owned()),
         None => Desired::default(),
     };
-    let desired = Desired::of(after, sources).map_err(|unplanned| unplanned.to_string())?;
-    let (state, record) = described(&base, NO_KERNEL);
+    Ok(described(&base, NO_KERNEL))
+}
+
+/// What the file does to its host as it was seen; subdevcfg made what the former version of the file describes.
+fn planned_for_state(seen: &Utf8Path, file: &Utf8Path, before: Option<Compilation>) -> Result<Plan, String> {
+    if !seen.exists() {
+        return Err(format!("there is no {seen}"));
+    }
+    let state = read_state(seen).map_err(|error| show::sentence(&error))?;
+    let compiled = match state.volatile.0.kernel_release.parse() {
+        Ok(kernel) => compile_on(file, &Files, &kernel),
+        Err(_) => compile(file, &Files),
+    };
+    let after = compiled.host.ok_or("it has errors on the kernel of its host")?;
+    let desired = Desired::of(&after, &compiled.sources).map_err(|unplanned| unplanned.to_string())?;
+    let (_, record) = former(before)?;
     Ok(plan(Input { desired: &desired, state: &state, record: &record }))
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::run::{Host, Run, root, run};
+use crate::run::{Host, Run, root, run, snapshot};
 
 /// A copy of the example, with itself as its base.
 fn repository() -> Host {
@@ -85,4 +85,32 @@ fn a_change_of_a_profile_tells_which_hosts_it_touches() {
         assert!(run.stdout.contains(&format!("{name} (hosts/{name}.kdl): ")), "{}", run.all());
     }
     assert!(!run.stdout.contains("ice-01 (hosts/ice-01.kdl): 0"), "{}", run.all());
+}
+
+/// What a change does to a host that is not as its former file says: it was seen, and somebody had been at it.
+#[test]
+fn a_change_is_planned_for_hosts_as_they_were_seen() {
+    let host = repository();
+    let apply = ["apply", "hosts/lab-01.kdl", "--yes"];
+    assert_eq!(host.run(&apply).code, 0);
+    std::fs::create_dir(host.path("states")).unwrap();
+    let seen = host.run(&["state", "--format", "json"]).stdout;
+    host.write("states/lab-01.json", &seen);
+    host.write("states/lab-03.json", "{}");
+    let profile = std::fs::read_to_string(host.path("profiles/lab.kdl")).unwrap();
+    host.write("profiles/lab.kdl", &profile.replace("tenants default=2", "tenants default=3"));
+    let hosts = ["hosts/lab-01.kdl", "hosts/lab-02.kdl", "hosts/lab-03.kdl"];
+    let check = || {
+        let options = ["--base", "base", "--states", "states"];
+        host.run_without_host(&[&["check"], &hosts[..], &options].concat())
+    };
+    let as_described = check();
+    assert_eq!(as_described.code, 0, "{}", as_described.all());
+    let mut state: serde_json::Value = serde_json::from_str(&seen).unwrap();
+    let functions = state["parents"]["subdev/nic0"]["functions"].as_array_mut().unwrap();
+    functions[0]["netdev"]["mtu"] = 1280.into();
+    functions[1]["representor"]["up"] = false.into();
+    host.write("states/lab-01.json", &state.to_string());
+    let otherwise = check();
+    snapshot("cli", "check-states", &format!("{}\n{}", as_described.all(), otherwise.all()));
 }
