@@ -3,8 +3,10 @@
 mod import;
 mod watch;
 
+use crate::completion;
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::engine::ArgValueCompleter;
 use jiff::{SignedDuration, Timestamp};
 use subdevcfg_reconciler::apply;
 use subdevcfg_reconciler::guard::{Allowance, Permissions};
@@ -201,6 +203,7 @@ pub enum Command {
     #[command(after_help = "Example: subdevcfg forget subdev/nic0#web0")]
     Forget {
         /// Its address.
+        #[arg(add = ArgValueCompleter::new(completion::addresses))]
         address: String,
         #[command(flatten)]
         machine: Machine,
@@ -319,16 +322,16 @@ pub struct Guard {
     /// Allow this impact: none, traffic, subdevice-restart, subdevice-replace, subdevice-delete or parent-wide, or a
     /// cause that a plan shows (eswitch-switch, parent-reload, vf-recount); for everything, or for what lies at an address.
     /// `traffic` is always allowed.
-    #[arg(long, value_name = "LEVEL[@ADDRESS]")]
+    #[arg(long, value_name = "LEVEL[@ADDRESS]", add = ArgValueCompleter::new(completion::allowances))]
     pub allow: Vec<Allowance>,
     /// Disturb what is at this address although somebody uses it.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", add = ArgValueCompleter::new(completion::addresses))]
     pub allow_in_use: Vec<String>,
     /// Disturb what is at this address although the host is reached over it.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", add = ArgValueCompleter::new(completion::addresses))]
     pub allow_lifeline: Vec<String>,
     /// Take the function at this address from whoever has it open through VFIO. The kernel waits until that one lets go.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", add = ArgValueCompleter::new(completion::addresses))]
     pub evict: Vec<String>,
     /// Let `exclusive` take away up to so many functions of a device that nobody named, not eight and half of them at the
     /// most.
@@ -368,10 +371,10 @@ impl Guard {
 #[derive(Debug, Default, Args)]
 pub struct Part {
     /// Only the device, subdevice or rate node at this address with all below it, and what these need first.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", add = ArgValueCompleter::new(completion::addresses))]
     pub only: Vec<String>,
     /// Not what is at this address, nor what needs it.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", add = ArgValueCompleter::new(completion::addresses))]
     pub except: Vec<String>,
 }
 

@@ -5,6 +5,7 @@
 mod args;
 mod clock;
 mod commands;
+mod completion;
 mod confirm;
 mod doctor;
 mod error;
@@ -30,6 +31,11 @@ use crate::args::Cli;
 use crate::exit::Exit;
 
 fn main() -> ExitCode {
+    match completion::answer() {
+        Ok(false) => {}
+        // A shell that asks wants words, and no reason why there are none.
+        Ok(true) | Err(_) => return Exit::Done.into(),
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -2,11 +2,13 @@
 
 use camino::Utf8PathBuf;
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use jiff::SignedDuration;
 use subdevcfg_reconciler::guard::Allowance;
 use subdevcfg_reconciler::watch::Policy;
 
 use super::{DEFAULT_FILE, LogFormat, Machine, Part, duration};
+use crate::completion;
 
 /// The options of `watch`.
 #[derive(Debug, Args)]
@@ -24,7 +26,7 @@ pub struct WatchOptions {
     /// Repair what has at most this impact: a level, or a cause, as with `apply`, but nothing is allowed by itself. With
     /// `none` only that is done which nobody feels, such as what a device wants that comes late. What is in use and what
     /// the host is reached over is never disturbed.
-    #[arg(long, value_name = "LEVEL[@ADDRESS]")]
+    #[arg(long, value_name = "LEVEL[@ADDRESS]", add = ArgValueCompleter::new(completion::allowances))]
     allow: Vec<Allowance>,
     /// Make again what a device lost by a reset, whatever the impact, as long as nobody uses anything on that device.
     #[arg(long)]

@@ -8,16 +8,16 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 
 use crate::args::Cli;
+use crate::completion;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::show;
 
 const NAME: &str = "subdevcfg";
 
-/// Prints completions for a shell.
+/// Prints what makes a shell complete command lines.
 pub fn completions(shell: Shell) -> Result<Exit, CliError> {
-    let mut text = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), NAME, &mut text);
+    let text = completion::registration(shell, NAME)?;
     show::print(&String::from_utf8_lossy(&text))?;
     Ok(Exit::Done)
 }

@@ -4,14 +4,33 @@ use std::process::{Command, Stdio};
 
 use crate::run::{Host, root, run};
 
+/// What the program answers a shell that completes the last of these words.
+fn completed(shell: &str, words: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_subdevcfg"))
+        .env("SUBDEVCFG_COMPLETE", shell)
+        .env("_CLAP_COMPLETE_INDEX", (words.len() - 1).to_string())
+        .env("_CLAP_IFS", "\n")
+        .arg("--")
+        .args(words)
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
+}
+
 #[test]
-fn every_shell_gets_completions_that_it_can_read() {
+fn every_shell_is_answered_when_it_asks() {
     for shell in ["bash", "zsh", "fish"] {
         let made = run(&root(), &["completions", shell]);
         assert_eq!((made.code, made.stderr.as_str()), (0, ""));
-        for word in ["apply", "allow-in-use", "on-error"] {
-            assert!(made.stdout.contains(word), "{shell}: {word}");
-        }
+        assert!(made.stdout.contains("SUBDEVCFG_COMPLETE"), "{}", made.stdout);
+        let commands = completed(shell, &["subdevcfg", "ap"]);
+        assert!(commands.contains("apply") && !commands.contains("destroy"), "{shell}: {commands}");
+        let options = completed(shell, &["subdevcfg", "apply", "--on-e"]);
+        assert!(options.contains("--on-error"), "{shell}: {options}");
+        let levels = completed(shell, &["subdevcfg", "apply", "--allow", "subdevice-re"]);
+        assert!(levels.contains("subdevice-replace") && levels.contains("subdevice-restart"), "{levels}");
+        assert!(!levels.contains("traffic"), "{levels}");
     }
     let host = Host::new();
     host.write("completions", &run(&root(), &["completions", "bash"]).stdout);

@@ -169,3 +169,21 @@ fn the_doctor_says_what_is_in_the_way() {
     let lacks = subdevcfg(&["doctor", host_file(of_vfs)]).expect(4);
     assert!(lacks.stdout.contains("vfio-pci") && lacks.stdout.contains("IOMMU"), "{}", lacks.all());
 }
+
+#[test]
+fn a_shell_completes_addresses_of_what_is_there() {
+    fresh();
+    apply(QUICKSTART);
+    sh("echo other > /sys/bus/subdev/new_device");
+    let asked = |words: &str| sh(&format!("SUBDEVCFG_COMPLETE=fish subdevcfg -- subdevcfg {words}"));
+    let known = asked("forget subdev/");
+    for address in ["subdev/nic0", "subdev/nic0#web0", "subdev/nic0#db1", "subdev/other"] {
+        assert!(known.lines().any(|line| line == address), "{address}: {known}");
+    }
+    assert_eq!(
+        asked("apply --allow traffic@subdev/nic0#d"),
+        "traffic@subdev/nic0#db0\ntraffic@subdev/nic0#db1"
+    );
+    destroy();
+    sh("echo other > /sys/bus/subdev/del_device");
+}
