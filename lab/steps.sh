@@ -21,7 +21,7 @@ count() {
 run_step() {
 	printf '\n== %s\n' "$1"
 	step_start=$SECONDS step_code=0
-	timeout --foreground -k 5 1500 "${@:2}" </dev/null 2>&1 | tee "$step_log" || step_code=${PIPESTATUS[0]}
+	timeout --foreground -k 5 2700 "${@:2}" </dev/null 2>&1 | tee "$step_log" || step_code=${PIPESTATUS[0]}
 }
 
 # step_skip NAME REASON
