@@ -167,6 +167,9 @@ impl<D: Datagrams> LiveKernel<D> {
             }
             Setting::Param { name, cmode, value } => self.set_param(subject, name, *cmode, value),
             Setting::Name(side, name) => {
+                if let Some(index) = self.interface_index(subject, *side) {
+                    self.sysfs.wait_for_udev(index);
+                }
                 let change = LinkChange { name: Some(name.to_string()), ..LinkChange::default() };
                 self.set_interface(subject, *side, &change)
             }

@@ -11,7 +11,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::errno::Errno;
@@ -56,7 +56,25 @@ pub(super) struct Auxiliary {
     pub sf_number: Option<u32>,
 }
 
+/// How long udevd may take over a new interface.
+const UDEV_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether it has.
+const UDEV_LOOK: Duration = Duration::from_millis(5);
+
 impl Sysfs {
+    /// Waits until udevd, where it runs, has processed a new interface: its rules read attributes by the name that the
+    /// interface came with, and find nothing when that is another by then. One that is not processed in time is renamed all
+    /// the same.
+    pub fn wait_for_udev(&self, interface: u32) {
+        let processed = self.root.join(format!("run/udev/data/n{interface}"));
+        let runs = self.root.join("run/udev/control").exists();
+        let deadline = Instant::now() + UDEV_DEADLINE;
+        while runs && !processed.exists() && Instant::now() < deadline {
+            thread::sleep(UDEV_LOOK);
+        }
+    }
+
     pub fn new(root: impl Into<Utf8PathBuf>) -> Self {
         Self { root: root.into() }
     }
