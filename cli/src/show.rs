@@ -66,9 +66,14 @@ pub fn error(error: &CliError) {
 
 /// An error with its causes and what to do next, in one line.
 pub fn sentence(error: &CliError) -> String {
-    let parts: Vec<String> = std::iter::once(error.to_string()).chain(causes(error)).collect();
     let help = miette::Diagnostic::help(error).map(|help| format!(" ({help})")).unwrap_or_default();
-    format!("{}{help}", parts.join(": "))
+    format!("{}{help}", with_causes(error))
+}
+
+/// An error with its causes, in one line.
+pub fn with_causes(error: &dyn Error) -> String {
+    let parts: Vec<String> = std::iter::once(error.to_string()).chain(causes(error)).collect();
+    parts.join(": ")
 }
 
 /// Writes what is worth knowing beside the answer to standard error.

@@ -102,11 +102,21 @@ pub fn replace(path: &Utf8Path, text: &str) -> io::Result<()> {
 /// Writes a file whole or not at all, in the place of one that is there: beside it first. The umask takes from the mode
 /// what it should.
 pub fn write_new(path: &Utf8Path, text: &[u8], mode: u32) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
     let mode = Permissions::from_mode(mode);
-    let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(folder_of(path))?;
     file.write_all(text)?;
     file.persist(path).map_err(|error| error.error).map(drop)
+}
+
+/// Writes a file whole or not at all, if there is none of that name.
+pub fn create(path: &Utf8Path, text: &[u8]) -> io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(folder_of(path))?;
+    file.write_all(text)?;
+    file.persist_noclobber(path).map_err(|error| error.error).map(drop)
+}
+
+fn folder_of(path: &Utf8Path) -> &Utf8Path {
+    path.parent().filter(|folder| !folder.as_str().is_empty()).unwrap_or(Utf8Path::new("."))
 }
 
 /// The host as it is to be, unless the file says more than can be planned.

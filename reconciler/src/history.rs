@@ -134,9 +134,7 @@ impl Ending {
             Self::Incomplete => "incomplete",
         }
     }
-}
 
-impl Ending {
     /// The way in which an apply with this outcome has ended.
     #[must_use]
     pub const fn of(outcome: &Outcome) -> Self {

@@ -109,11 +109,7 @@ struct Device<'a> {
 
 impl<'a> Device<'a> {
     fn new(import: &'a Import<'a>, handle: &'a DevlinkHandle, parent: &'a Parent) -> Self {
-        let driver = parent.driver.as_deref();
-        let given =
-            |driver: &str| import.catalogues.iter().find(|catalogue| catalogue.driver == driver).cloned();
-        let of_driver = driver.and_then(|driver| given(driver).or_else(|| Catalogue::of_driver(driver)));
-        let catalogue = of_driver.or_else(|| Catalogue::of_bus(handle.bus()));
+        let catalogue = Catalogue::of_device(import.catalogues, parent.driver.as_deref(), handle.bus());
         Self { import, handle, parent, catalogue }
     }
 
@@ -168,9 +164,9 @@ impl<'a> Device<'a> {
 
     /// What these functions are called in the file: by the record if subdevcfg knows them, else by an interface of theirs,
     /// else by their identity.
-    fn names(&self, functions: &[&Function]) -> Vec<String> {
+    fn names(&self, functions: &[Function]) -> Vec<String> {
         let mut taken = BTreeSet::new();
-        let name = |function: &&Function| {
+        let name = |function: &Function| {
             let candidates = function::candidates(self, function);
             let free = candidates.into_iter().find(|name| !taken.contains(name)).unwrap_or_default();
             taken.insert(free.clone());

@@ -1,7 +1,7 @@
 //! `doctor`: what of this host is in the way.
 
 use camino::Utf8Path;
-use subdevcfg_reconciler::kernel::Kernel as _;
+use subdevcfg_reconciler::kernel::{Kernel as _, ObserveError};
 use subdevcfg_reconciler::live::LiveKernel;
 
 use crate::args::{self, Format, Output};
@@ -21,14 +21,9 @@ pub fn doctor(file: Option<&Utf8Path>, output: Output) -> Result<Exit, CliError>
         }
         None => Needs::default(),
     };
-    let observed = LiveKernel::open().map_err(Into::into).and_then(|mut kernel| kernel.observe());
-    let observed = observed.as_ref().map_err(|error: &subdevcfg_reconciler::kernel::ObserveError| {
-        let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-        std::iter::once(error.to_string())
-            .chain(causes.map(ToString::to_string))
-            .collect::<Vec<_>>()
-            .join(": ")
-    });
+    let observed: Result<_, ObserveError> =
+        LiveKernel::open().map_err(Into::into).and_then(|mut kernel| kernel.observe());
+    let observed = observed.as_ref().map_err(|error| show::with_causes(error));
     let findings = examine(&System::new("/", release, suspects::running()), observed, &needs);
     match output.format {
         Format::Json => show::print_json(&findings)?,

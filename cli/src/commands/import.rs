@@ -1,6 +1,6 @@
 //! `import`: the host file of what is there, or of what other tools keep.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -136,7 +136,8 @@ impl Written {
         })?;
         match &options.out {
             Some(path) => {
-                create(path, &text).map_err(|source| CliError::Unwritable { path: path.clone(), source })?;
+                sources::create(path, text.as_bytes())
+                    .map_err(|source| CliError::Unwritable { path: path.clone(), source })?;
             }
             None => show::print(&text)?,
         }
@@ -147,14 +148,6 @@ impl Written {
     fn compile(&self, release: &str) -> Result<(CompiledHost, SourceMap), CliError> {
         sources::compile_with(self, &self.path, release)
     }
-}
-
-/// Writes a file that is not there yet.
-fn create(path: &Utf8Path, text: &str) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.persist_noclobber(path).map_err(|error| error.error).map(drop)
 }
 
 impl SourceLoader for Written {

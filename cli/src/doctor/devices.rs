@@ -22,8 +22,7 @@ pub(super) fn examine(state: &State) -> Vec<Finding> {
 }
 
 fn device(handle: &DevlinkHandle, parent: &Parent) -> Finding {
-    let catalogue = parent.driver.as_deref().and_then(Catalogue::of_driver);
-    let catalogue = catalogue.or_else(|| Catalogue::of_bus(handle.bus()));
+    let catalogue = Catalogue::of_device(&[], parent.driver.as_deref(), handle.bus());
     let driver = parent.driver.as_deref().or(catalogue.as_ref().map(|catalogue| catalogue.driver.as_str()));
     let driver = driver.unwrap_or("no driver that tells its name");
     let text = format!("{driver}{}", can_have(parent));

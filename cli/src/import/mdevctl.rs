@@ -6,7 +6,7 @@ use camino::Utf8Path;
 use serde::Deserialize;
 use subdevcfg_compiler::catalogue::Catalogue;
 use subdevcfg_reconciler::import::begin;
-use subdevcfg_reconciler::import::writer::{Node, Writer};
+use subdevcfg_reconciler::import::writer::{Node, Writer, mdev_name};
 use uuid::Uuid;
 
 use crate::error::CliError;
@@ -55,16 +55,8 @@ fn write_device(uuid: Uuid, definition: &Definition, out: &mut Writer) {
     if definition.start.as_deref() == Some("manual") {
         out.comment("mdevctl starts it only when told to: a host file always does.");
     }
-    let name = format!("mdev-{:.8}", uuid.to_string());
-    out.block(&Node::new("subdevice").argument(name), |out| {
-        let mdev = Node::new("mdev")
-            .property("type", definition.mdev_type.clone())
-            .property("uuid", uuid.to_string());
-        out.block(&mdev, |out| {
-            for (name, value) in definition.attrs.iter().flatten() {
-                out.node(&Node::new("attr").argument(name.clone()).argument(value.clone()));
-            }
-        });
+    out.block(&Node::new("subdevice").argument(mdev_name(uuid)), |out| {
+        out.mdev(&definition.mdev_type, uuid, definition.attrs.iter().flatten());
     });
 }
 

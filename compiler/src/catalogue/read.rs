@@ -71,6 +71,15 @@ impl Catalogue {
         BUNDLED.iter().filter_map(Bundled::of_a_bus).find(owns).cloned()
     }
 
+    /// What is known of a device with this driver on this bus: of the catalogues that were given, then of those that the
+    /// program has, by the driver's name, and by the bus where that tells.
+    #[must_use]
+    pub fn of_device(given: &[Arc<Self>], driver: Option<&str>, bus: &str) -> Option<Arc<Self>> {
+        let is_given = |driver: &str| given.iter().find(|catalogue| catalogue.driver == driver).cloned();
+        let of_driver = |driver| is_given(driver).or_else(|| Self::of_driver(driver));
+        driver.and_then(of_driver).or_else(|| Self::of_bus(bus))
+    }
+
     /// The drivers that have a catalogue.
     #[must_use]
     pub fn drivers() -> Vec<&'static str> {

@@ -4,7 +4,7 @@ use subdevcfg_compiler::catalogue::ParamOwner;
 use subdevcfg_compiler::values::{Cmode, InterfaceName, Scalar};
 
 use super::settings::{Sorted, write_vlans};
-use super::writer::{Node, Writer};
+use super::writer::{Node, Writer, mdev_name};
 use super::{Device, fresh_rates};
 use crate::plan::{default_attributes, default_params};
 use crate::resource::{FunctionId, OvsVlans, PortVlans, Setting, Settings, Side, Subject, Vlans};
@@ -19,21 +19,19 @@ pub(super) const fn is_described(function: &Function) -> bool {
 
 /// All functions of a device.
 pub(super) fn write_all(device: &Device<'_>, out: &mut Writer) {
-    let described = |function: &&Function| is_described(function);
-    let functions: Vec<&Function> = device.parent.functions.iter().collect();
-    let names = device.names(&functions);
+    let functions = &device.parent.functions;
     let mut plain = Vec::new();
-    for (function, name) in functions.iter().zip(&names) {
+    for (function, name) in functions.iter().zip(device.names(functions)) {
         let sorted = sorted(device, function);
-        if function.id.is_vf() && (sorted.chosen.is_empty() || !described(function)) {
+        if function.id.is_vf() && (sorted.chosen.is_empty() || !is_described(function)) {
             plain.push(function.id.to_string());
             continue;
         }
         let subject = Subject::function(device.handle.clone(), function.id.clone());
         let protect = device.import.record.protected.contains_key(&subject).then_some(true);
-        let mut node = Node::new("subdevice").argument(name.clone()).property_if("protect", protect);
+        let mut node = Node::new("subdevice").argument(name).property_if("protect", protect);
         out.blank();
-        if !described(function) {
+        if !is_described(function) {
             // Without it the file would take away what subdevcfg made.
             if device.import.record.address(&subject).is_some() {
                 out.comment("It does not run: an apply of this file starts it.");
@@ -54,7 +52,7 @@ pub(super) fn candidates(device: &Device<'_>, function: &Function) -> Vec<String
     let name = |side| function.interface(side)?.name.as_ref().map(InterfaceName::as_str);
     let identity = match &function.id {
         FunctionId::Sf { number, .. } => vec![format!("sf{number}")],
-        FunctionId::Mdev { uuid } => vec![format!("mdev-{:.8}", uuid.to_string())],
+        FunctionId::Mdev { uuid } => vec![mdev_name(*uuid)],
         FunctionId::Vf { index, .. } => vec![format!("vf{index}")],
     };
     let unique = match &function.id {
@@ -121,30 +119,16 @@ fn write(function: &Function, device: &Device<'_>, sorted: &Sorted<'_>, out: &mu
 fn write_lifecycle(function: &Function, device: &Device<'_>, out: &mut Writer) {
     let not_zero = |number: u32| (number != 0).then_some(number);
     match &function.id {
-        FunctionId::Sf { controller, pf, number } => out.node(
-            &Node::new("sf")
-                .argument(*number)
-                .property_if("pf", not_zero(*pf))
-                .property_if("controller", not_zero(*controller)),
-        ),
-        FunctionId::Vf { controller, pf, index } => out.node(
-            &Node::new("vf")
-                .argument(*index)
-                .property_if("pf", not_zero(*pf))
-                .property_if("controller", not_zero(*controller)),
-        ),
+        FunctionId::Sf { controller, pf, number } | FunctionId::Vf { controller, pf, index: number } => {
+            let node = Node::new(if function.id.is_vf() { "vf" } else { "sf" }).argument(*number);
+            let node = node.property_if("pf", not_zero(*pf));
+            out.node(&node.property_if("controller", not_zero(*controller)));
+        }
         FunctionId::Mdev { uuid } => {
             let directory = function.mdev_type.clone().unwrap_or_default();
             let driver = device.catalogue.as_ref().map(|catalogue| format!("{}-", catalogue.driver));
             let short = driver.and_then(|driver| directory.strip_prefix(&driver).map(str::to_owned));
-            let mdev = Node::new("mdev")
-                .property("type", short.unwrap_or(directory))
-                .property("uuid", uuid.to_string());
-            out.block(&mdev, |out| {
-                for (name, value) in &function.attrs {
-                    out.node(&Node::new("attr").argument(name.clone()).argument(value.clone()));
-                }
-            });
+            out.mdev(&short.unwrap_or(directory), *uuid, &function.attrs);
         }
     }
 }

@@ -5,7 +5,7 @@ use subdevcfg_compiler::catalogue::{Catalogue, ParamOwner};
 use subdevcfg_compiler::values::{Cmode, Scalar};
 
 use super::writer::{Node, Writer};
-use crate::resource::{LegacySetting, Setting, Settings, VlanFlags, Vlans};
+use crate::resource::{LegacySetting, Setting, Settings, Vlans};
 
 /// The settings of a subject, told apart.
 #[derive(Debug)]
@@ -142,14 +142,7 @@ fn place(part: &Part) -> Option<(&'static str, &'static str)> {
 
 /// The `vlan` nodes of a port.
 pub(super) fn write_vlans(vlans: &Vlans, out: &mut Writer) {
-    let mut ranges: Vec<(u16, u16, VlanFlags)> = Vec::new();
-    for (&id, &flags) in &vlans.0 {
-        match ranges.last_mut() {
-            Some((_, last, of_range)) if *last + 1 == id && *of_range == flags && !flags.pvid => *last = id,
-            _ => ranges.push((id, id, flags)),
-        }
-    }
-    for (first, last, flags) in ranges {
+    for (first, last, flags) in vlans.ranges() {
         let node = Node::new("vlan");
         let node = if first == last {
             node.argument(u32::from(first))

@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 
 use kdl::KdlValue;
 use subdevcfg_compiler::values::Scalar;
+use uuid::Uuid;
 
 /// Where a line of comment is broken, in characters.
 const COMMENT_WIDTH: usize = 90;
@@ -70,6 +71,12 @@ fn text_of(value: &Scalar) -> String {
     }
 }
 
+/// What a mediated device is called of which only the UUID is known.
+#[must_use]
+pub fn mdev_name(uuid: Uuid) -> String {
+    format!("mdev-{:.8}", uuid.to_string())
+}
+
 /// Writes nodes one after the other. Writing to a string cannot fail.
 #[derive(Debug, Default)]
 pub struct Writer(String);
@@ -112,6 +119,22 @@ impl Writer {
             }
         }
         self.comment(&line);
+    }
+
+    /// The lifecycle of a mediated device, with the attributes that are written after it is made.
+    pub fn mdev<'a>(
+        &mut self,
+        mdev_type: &str,
+        uuid: Uuid,
+        attrs: impl IntoIterator<Item = (&'a String, &'a String)>,
+    ) {
+        let mdev =
+            Node::new("mdev").property("type", mdev_type.to_owned()).property("uuid", uuid.to_string());
+        self.block(&mdev, |out| {
+            for (name, value) in attrs {
+                out.node(&Node::new("attr").argument(name.clone()).argument(value.clone()));
+            }
+        });
     }
 
     /// An empty line.

@@ -248,12 +248,7 @@ pub(super) fn catalogue(input: &Input<'_>, handle: &DevlinkHandle) -> Option<Arc
     let named = input.desired.parents.iter().find(|parent| parent.subject.parent == *handle);
     named.and_then(|parent| parent.catalogue.clone()).or_else(|| {
         let driver = input.state.parents.get(handle)?.driver.as_deref();
-        let given = |driver: &str| {
-            let mut given = input.desired.catalogues.iter();
-            given.find(|catalogue| catalogue.driver == driver).cloned()
-        };
-        let of_driver = |driver| given(driver).or_else(|| Catalogue::of_driver(driver));
-        driver.and_then(of_driver).or_else(|| Catalogue::of_bus(handle.bus()))
+        Catalogue::of_device(&input.desired.catalogues, driver, handle.bus())
     })
 }
 

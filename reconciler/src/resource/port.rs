@@ -48,10 +48,10 @@ impl Vlans {
     pub fn of_new_port() -> Self {
         Self(BTreeMap::from([(1, VlanFlags { pvid: true, untagged: true })]))
     }
-}
 
-impl fmt::Display for Vlans {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Neighbours with the same flags as one range, by its first and last.
+    #[must_use]
+    pub fn ranges(&self) -> Vec<(u16, u16, VlanFlags)> {
         let mut ranges: Vec<(u16, u16, VlanFlags)> = Vec::new();
         for (&id, &flags) in &self.0 {
             match ranges.last_mut() {
@@ -59,6 +59,13 @@ impl fmt::Display for Vlans {
                 _ => ranges.push((id, id, flags)),
             }
         }
+        ranges
+    }
+}
+
+impl fmt::Display for Vlans {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ranges = self.ranges();
         if ranges.is_empty() {
             return f.write_str("none");
         }
