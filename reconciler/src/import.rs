@@ -7,11 +7,11 @@ mod function;
 mod settings;
 pub mod writer;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use subdevcfg_compiler::catalogue::{Catalogue, ParamOwner};
-use subdevcfg_compiler::values::{BridgeKind, DevlinkHandle, EncapMode, InlineMode, Rate};
+use subdevcfg_compiler::values::{BridgeKind, DevlinkHandle, EncapMode, InlineMode, MacAddr, Rate};
 
 use crate::plan::default_params;
 use crate::record::Record;
@@ -54,13 +54,32 @@ pub fn host_file(import: &Import<'_>) -> String {
     }
     let (configured, bare): (Vec<_>, Vec<_>) =
         import.state.parents.iter().partition(|(_, parent)| is_configured(parent));
+    let macs = holders_of_macs(import);
     for (handle, parent) in configured {
         out.blank();
-        Device::new(import, handle, parent).write(&mut out);
+        Device::new(import, handle, parent, &macs).write(&mut out);
     }
     out.blank();
     out.list("nothing is configured of", bare.into_iter().map(|(handle, _)| handle.to_string()));
     out.finish()
+}
+
+/// Who has which MAC address in the file, which gives it to one: whoever subdevcfg gave it to, or the first.
+fn holders_of_macs(import: &Import<'_>) -> BTreeMap<MacAddr, Subject> {
+    let mut holders: BTreeMap<MacAddr, (bool, Subject)> = BTreeMap::new();
+    for (handle, parent) in &import.state.parents {
+        for function in parent.functions.iter().filter(|function| function::is_described(function)) {
+            let subject = Subject::function(handle.clone(), function.id.clone());
+            let settings = function.settings();
+            for (setting, mac) in settings.iter().filter_map(|setting| Some((setting, setting.mac()?))) {
+                let written = import.has_written(&subject, setting);
+                if holders.get(&mac).is_none_or(|(of_another, _)| written && !of_another) {
+                    holders.insert(mac, (written, subject.clone()));
+                }
+            }
+        }
+    }
+    holders.into_iter().map(|(mac, (_, subject))| (mac, subject)).collect()
 }
 
 /// The first lines of a host file.
@@ -105,12 +124,18 @@ struct Device<'a> {
     handle: &'a DevlinkHandle,
     parent: &'a Parent,
     catalogue: Option<Arc<Catalogue>>,
+    macs: &'a BTreeMap<MacAddr, Subject>,
 }
 
 impl<'a> Device<'a> {
-    fn new(import: &'a Import<'a>, handle: &'a DevlinkHandle, parent: &'a Parent) -> Self {
+    fn new(
+        import: &'a Import<'a>,
+        handle: &'a DevlinkHandle,
+        parent: &'a Parent,
+        macs: &'a BTreeMap<MacAddr, Subject>,
+    ) -> Self {
         let catalogue = Catalogue::of_device(import.catalogues, parent.driver.as_deref(), handle.bus());
-        Self { import, handle, parent, catalogue }
+        Self { import, handle, parent, catalogue, macs }
     }
 
     fn write(&self, out: &mut Writer) {

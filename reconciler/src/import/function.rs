@@ -88,6 +88,10 @@ fn sorted<'a>(device: &'a Device<'_>, function: &Function) -> Sorted<'a> {
         }
         _ => false,
     });
+    sorted.without_shared(|setting| {
+        let holder = setting.mac().and_then(|mac| device.macs.get(&mac));
+        holder.is_some_and(|holder| *holder != subject)
+    });
     sorted
 }
 

@@ -18,6 +18,8 @@ pub(super) struct Sorted<'a> {
     defaults: Vec<Setting>,
     /// Parameters of which nobody knows what a new instance has.
     unknown: Vec<Setting>,
+    /// MAC addresses that another function has in the file.
+    shared: Vec<Setting>,
 }
 
 impl<'a> Sorted<'a> {
@@ -29,8 +31,8 @@ impl<'a> Sorted<'a> {
         owner: ParamOwner,
         catalogue: Option<&'a Catalogue>,
     ) -> Self {
-        let (chosen, defaults, unknown) = (Vec::new(), Vec::new(), Vec::new());
-        let mut sorted = Self { owner, catalogue, chosen, defaults, unknown };
+        let (chosen, defaults, unknown, shared) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut sorted = Self { owner, catalogue, chosen, defaults, unknown, shared };
         for setting in found.iter().cloned() {
             let list = if fresh.has(&setting) || is_nothing(&setting) {
                 &mut sorted.defaults
@@ -55,6 +57,11 @@ impl<'a> Sorted<'a> {
         self.chosen.retain(|setting| !is_said(setting));
     }
 
+    /// Leaves out what another function has in the file, and no two can have.
+    pub fn without_shared(&mut self, is_shared: impl Fn(&Setting) -> bool) {
+        self.shared.extend(self.chosen.extract_if(.., |setting| is_shared(setting)));
+    }
+
     /// Writes the nodes of what somebody chose, but for those of interfaces, which have a name.
     pub fn write(&self, out: &mut Writer) {
         for node in self.nodes(self.chosen.iter().filter(|setting| setting.attribute().side().is_none())) {
@@ -67,6 +74,7 @@ impl<'a> Sorted<'a> {
         let in_words = |settings| self.nodes(settings).into_iter().map(|node| node.to_string());
         out.list("as a new one has it", in_words(self.defaults.iter()));
         out.list("not known to be anybody's choice", in_words(self.unknown.iter()));
+        out.list("another function has it too, and a file gives it to one", in_words(self.shared.iter()));
     }
 
     /// Settings as nodes: those that are properties of one node together.

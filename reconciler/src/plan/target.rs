@@ -4,12 +4,13 @@ use subdevcfg_compiler::catalogue::Impact;
 use subdevcfg_compiler::values::EswitchMode;
 
 use super::function::{self, Context, Target};
+use super::lane::Step;
 use super::parent::Planner;
 use super::{Action, NoteKind, changes, mdev};
 use crate::desired::DesiredFunction;
 use crate::reason::Reason;
 use crate::resource::{Attribute, Setting, Settings, Side};
-use crate::rules;
+use crate::rules::{self, Stage};
 use crate::state::Function;
 
 impl Planner<'_, '_> {
@@ -90,6 +91,10 @@ impl Planner<'_, '_> {
         };
         let steps = function::steps(&context, found.as_ref(), &target);
         self.draft.ports.note(&steps);
+        // Once its representor is gone, nothing tells whose a port was that an apply left behind that did not finish.
+        let is_early = |step: &Step| found.is_none() && step.stage == Stage::LeaveSwitch;
+        let (early, steps) = steps.into_iter().partition(is_early);
+        self.lane.removal.push(early);
         self.lane.functions.push(steps);
         self.tell_of_failing_port(&desired.address, wanted, origin);
         let origin_settings =

@@ -302,6 +302,15 @@ pub enum Setting {
 }
 
 impl Setting {
+    /// The MAC address that it gives a function.
+    #[must_use]
+    pub const fn mac(&self) -> Option<MacAddr> {
+        match self {
+            Self::Mac(mac) | Self::Legacy(LegacySetting::Mac(mac)) => Some(*mac),
+            _ => None,
+        }
+    }
+
     /// The attribute this is a value of.
     #[must_use]
     pub fn attribute(&self) -> Attribute {

@@ -1,0 +1,56 @@
+//! Ports of Open vSwitch that outlive what they were made for.
+#![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
+
+#[expect(dead_code, reason = "what other tests use of it")]
+mod support;
+
+use subdevcfg_reconciler::apply::Outcome;
+use support::{Host, Kill, desired};
+
+/// Those that Open vSwitch has.
+fn ports(host: &Host) -> Vec<String> {
+    let ovs = host.state().volatile.0.ovs.unwrap_or_default();
+    ovs.ports().map(|(bridge, name, _)| format!("{name} of {bridge}")).collect()
+}
+
+const SWITCHDEV: &str = "subdevcfg version=1
+host \"*\"
+device \"subdev/p1\" {
+    create max-subdevices=8
+    eswitch mode=switchdev
+    subdevice s0 {
+        mdev type=eth uuid=\"00000000-0000-4000-8000-000000000004\"
+        representor rx4 { bridge br-int }
+    }
+}
+bridge br-int kind=ovs
+";
+
+const LEGACY: &str = "subdevcfg version=1
+host \"*\"
+device \"subdev/p1\" {
+    create max-subdevices=16
+    eswitch mode=legacy
+    subdevice s0 {
+        mdev type=eth uuid=\"00000000-0000-4000-8000-000000000004\"
+    }
+}
+bridge br-int kind=ovs
+";
+
+#[test]
+fn a_port_does_not_stay_behind_where_a_killed_run_had_taken_its_representor_away() {
+    let wanted = desired(LEGACY);
+    let mut host = Host::with_kernel("6.1.0");
+    host.kernel.start_ovs(&["br-int"]);
+    assert!(matches!(host.apply(&desired(SWITCHDEV)), Outcome::Converged(_)));
+    assert_eq!(ports(&host), ["rx4 of br-int"]);
+    for at in 1..=host.plan(&wanted).operations.len() {
+        for after in [false, true] {
+            let mut host = host.clone();
+            host.apply_and_be_killed(&wanted, None, Kill { at, after });
+            assert!(matches!(host.apply(&wanted), Outcome::Converged(_)));
+            assert_eq!(ports(&host), Vec::<String>::new(), "killed at {at}, after it: {after}");
+        }
+    }
+}
