@@ -374,6 +374,15 @@ impl Owner {
             Self::Ovn => &["representor.bridge", "representor.up"],
         }
     }
+
+    /// Whether the function's netdev is the owner's, so that nobody else is to configure it.
+    #[must_use]
+    pub const fn has_netdev(self) -> bool {
+        match self {
+            Self::Libvirt | Self::Cni => true,
+            Self::Ovn => false,
+        }
+    }
 }
 
 words!(
