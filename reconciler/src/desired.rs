@@ -335,7 +335,7 @@ impl Places<'_> {
         let (parent, wants) = match &device.place {
             Place::Handle(handle) => (handle.clone(), None),
             Place::Match(wanted) => {
-                (DevlinkHandle::new("match", &device.name.value), Some(Wants::of(wanted)))
+                (DevlinkHandle::new("match", device.name.value.as_str()), Some(Wants::of(wanted)))
             }
         };
         let mut wanted = Wanted::new(self.asked(device.name.span));
