@@ -6,7 +6,7 @@
 # (`ip`, `tc`, `ping`) in place of the files of the same name.
 lab_tools=(
 	/bin/bash /bin/dash /bin/busybox /bin/kmod /usr/bin/jq
-	/sbin/ip /sbin/devlink /sbin/bridge /sbin/tc /bin/ss /usr/bin/ping /sbin/ethtool
+	/sbin/ip /sbin/devlink /sbin/bridge /sbin/tc /bin/ss /usr/bin/ping /sbin/ethtool /usr/bin/strace
 )
 # Taken if they are there: for benchmarks.
 lab_optional_tools=(/usr/bin/iperf3)
@@ -15,7 +15,7 @@ lab_no_applets=' sh ash bash ip ipaddr iplink ipneigh iproute iprule tc bridge p
  modprobe insmod rmmod lsmod modinfo depmod dpkg dpkg-deb rpm busybox init linuxrc '
 
 # The Debian packages these come from, for messages.
-lab_tool_packages='bash dash busybox-static kmod jq iproute2 iputils-ping ethtool cpio qemu-system-x86 zstd xz-utils'
+lab_tool_packages='bash dash busybox-static kmod jq iproute2 iputils-ping ethtool strace cpio qemu-system-x86 zstd xz-utils'
 
 # base_archive KERNEL-DIR: prints the path of the base archive, making it if need be.
 base_archive() {

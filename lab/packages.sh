@@ -4,7 +4,7 @@
 
 lab_packages=(
 	bash bc binutils busybox-static cpio dash e2fsprogs ethtool g++ gcc gcc-12 iproute2 iputils-ping jq kmod libc6-dev libelf1
-	make mmdebstrap perl python3 qemu-system-x86 shellcheck sparse util-linux xz-utils zstd
+	make mmdebstrap perl python3 qemu-system-x86 shellcheck sparse strace util-linux xz-utils zstd
 )
 
 # packages_install: as root, installs what is missing; as anyone else, says how to.

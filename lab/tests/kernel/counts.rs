@@ -50,12 +50,43 @@ fn an_observation_sends_as_many_messages_for_many_functions_as_for_few() {
     destroy();
 }
 
+/// How many system calls a run of the program makes, its threads' too.
+fn system_calls(arguments: &str) -> i64 {
+    sh(&format!("strace -f -c -U calls,name -o /tmp/calls subdevcfg {arguments} >/tmp/said"));
+    let table = std::fs::read_to_string("/tmp/calls").unwrap();
+    let total = table.lines().find(|line| line.ends_with(" total")).unwrap();
+    total.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+/// How many more it takes for one more function, where there are many.
+fn for_a_function(run: impl Fn(usize) -> i64) -> i64 {
+    let (few, many) = (5, 25);
+    (run(many) - run(few)) / (2 * (many - few)) as i64
+}
+
+#[test]
+fn one_more_function_takes_so_many_system_calls() {
+    let first = for_a_function(|functions| {
+        fresh();
+        system_calls(&format!("apply {} --yes", host(functions)))
+    });
+    let plan = for_a_function(|functions| {
+        fresh();
+        apply(host(functions));
+        system_calls(&format!("plan {}", host(functions)))
+    });
+    destroy();
+    // Found on 6.12: 61 and 19. How many notifications are in one datagram is a matter of time.
+    assert!(first <= 75, "an apply: {first}");
+    assert!(plan <= 24, "a plan: {plan}");
+}
+
 /// Writes down what the tests of the netlink crate replay, when it is told to:
 ///
 /// ```text
 /// . lab/lab.sh; . lab/cargo-env.sh; export SUBDEVCFG_KERNEL=6.12
-/// CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER=$PWD/lab/runner cargo test -p subdevcfg-lab \
-///     --target x86_64-unknown-linux-gnu -- --ignored --nocapture recorded >recorded
+/// CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER=$PWD/lab/runner cargo test --workspace \
+///     --target x86_64-unknown-linux-gnu --test kernel -- --ignored --nocapture recorded >recorded
 /// sed -n 's/^devlink: //p' recorded >netlink/tests/recordings/6.12.devlink.txt
 /// sed -n 's/^route: //p' recorded >netlink/tests/recordings/6.12.route.txt
 /// ```
