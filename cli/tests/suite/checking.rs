@@ -8,7 +8,7 @@ const GOOD: &str = "subdevcfg version=1\nhost node-1\ninclude \"../profiles/edge
 const PROFILE: &str = "subdevcfg version=1\nparameter nic\ndevice $nic {\n    create max-subdevices=8\n    eswitch mode=switchdev\n    subdevice web {\n        sf 1\n        function mac=auto\n    }\n}\n";
 
 /// A repository with a host that is as it should be.
-fn repository() -> Host {
+pub fn repository() -> Host {
     let host = Host::new();
     for folder in ["hosts", "profiles", "base/hosts", "base/profiles"] {
         std::fs::create_dir_all(host.path(folder)).unwrap();
@@ -18,7 +18,7 @@ fn repository() -> Host {
     host
 }
 
-fn check(host: &Host, arguments: &[&str]) -> Run {
+pub fn check(host: &Host, arguments: &[&str]) -> Run {
     run(host.path("").as_path(), &[&["check"], arguments].concat())
 }
 
@@ -28,7 +28,7 @@ fn json(host: &Host, arguments: &[&str]) -> Value {
 }
 
 /// Five kinds of mistakes, in hosts that each on its own has but one of them.
-fn broken() -> Host {
+pub fn broken() -> Host {
     let host = repository();
     let text = |name: &str, mac: &str| {
         format!(
@@ -80,7 +80,7 @@ fn the_number_of_threads_changes_nothing() {
 }
 
 /// A change of a profile, a host that is new and one whose file is removed.
-fn changed() -> Host {
+pub fn changed() -> Host {
     let host = repository();
     host.write("base/hosts/node-1.kdl", GOOD);
     host.write("base/hosts/node-9.kdl", &GOOD.replace("node-1", "node-9"));

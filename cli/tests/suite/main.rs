@@ -8,6 +8,7 @@ mod diagnostics;
 mod diff;
 mod documents;
 mod folding;
+mod forms;
 mod found;
 mod gitops;
 mod history;

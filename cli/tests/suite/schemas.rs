@@ -20,9 +20,12 @@ fn schema(subject: &str) -> Value {
 #[track_caller]
 fn is_valid(schema: &Value, instance: &Value) {
     let validator = jsonschema::validator_for(schema).unwrap();
-    let errors: Vec<String> =
-        validator.iter_errors(instance).map(|error| format!("{}: {error}", error.instance_path())).collect();
-    assert_eq!(errors, Vec::<String>::new(), "{instance:#}");
+    assert_eq!(errors_of(&validator, instance), Vec::<String>::new(), "{instance:#}");
+}
+
+/// What a schema says against it, with the places.
+pub fn errors_of(validator: &jsonschema::Validator, instance: &Value) -> Vec<String> {
+    validator.iter_errors(instance).map(|error| format!("{}: {error}", error.instance_path())).collect()
 }
 
 fn state(host: &Host) -> Value {
