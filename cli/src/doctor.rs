@@ -6,12 +6,14 @@ mod others;
 mod system;
 
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
 
 use serde::Serialize;
 
 pub use needs::Needs;
 pub use system::System;
 
+use subdevcfg_compiler::catalogue::Catalogue;
 use subdevcfg_reconciler::state::State;
 
 /// How much something is in the way.
@@ -61,9 +63,15 @@ impl Finding {
     }
 }
 
-/// Looks at everything. `observed` is what an observation told, or why there is none; `needs` is what the host file wants, if
-/// there is one: without, nothing is known to be missed.
-pub fn examine(system: &System, observed: Result<&State, String>, needs: &Needs) -> Vec<Finding> {
+/// Looks at everything. `observed` is what an observation told, or why there is none; `catalogues` is what is known of drivers
+/// beside what the program knows; `needs` is what the host file wants, if there is one: without, nothing is known to be
+/// missed.
+pub fn examine(
+    system: &System,
+    observed: Result<&State, String>,
+    catalogues: &[Arc<Catalogue>],
+    needs: &Needs,
+) -> Vec<Finding> {
     let mut findings = system.kernel(needs);
     findings.push(match &observed {
         Ok(_) => Finding::new("devlink", Verdict::Fine, "the kernel answers"),
@@ -72,7 +80,7 @@ pub fn examine(system: &System, observed: Result<&State, String>, needs: &Needs)
     });
     findings.extend(system.privileges());
     findings.extend(system.modules(needs));
-    findings.extend(observed.ok().into_iter().flat_map(devices::examine));
+    findings.extend(observed.ok().into_iter().flat_map(|state| devices::examine(state, catalogues)));
     findings.extend(others::examine(system));
     findings
 }

@@ -24,7 +24,8 @@ pub fn doctor(file: Option<&Utf8Path>, output: Output) -> Result<Exit, CliError>
     let observed: Result<_, ObserveError> =
         LiveKernel::open().map_err(Into::into).and_then(|mut kernel| kernel.observe());
     let observed = observed.as_ref().map_err(|error| show::with_causes(error));
-    let findings = examine(&System::new("/", release, suspects::running()), observed, &needs);
+    let system = System::new("/", release, suspects::running());
+    let findings = examine(&system, observed, sources::catalogues(), &needs);
     match output.format {
         Format::Json => show::print_json(&findings)?,
         Format::Human => show::print(&text(&findings))?,

@@ -1,5 +1,7 @@
 //! The devices of the host: what is known of their drivers, and what they can be split into.
 
+use std::sync::Arc;
+
 use subdevcfg_compiler::catalogue::Catalogue;
 use subdevcfg_compiler::values::DevlinkHandle;
 use subdevcfg_reconciler::state::{Parent, State};
@@ -7,7 +9,7 @@ use subdevcfg_reconciler::state::{Parent, State};
 use super::{Finding, Verdict};
 
 /// All of them, and what could not be read.
-pub(super) fn examine(state: &State) -> Vec<Finding> {
+pub(super) fn examine(state: &State, catalogues: &[Arc<Catalogue>]) -> Vec<Finding> {
     let unread = state.unread.iter().map(|unread| {
         Finding::new(unread.what.to_string(), Verdict::Lacks, format!("cannot be read: {}", unread.why))
             .help("plans leave out what depends on it")
@@ -18,11 +20,11 @@ pub(super) fn examine(state: &State) -> Vec<Finding> {
         );
         return std::iter::once(none).chain(unread).collect();
     }
-    state.parents.iter().map(|(handle, parent)| device(handle, parent)).chain(unread).collect()
+    state.parents.iter().map(|(handle, parent)| device(handle, parent, catalogues)).chain(unread).collect()
 }
 
-fn device(handle: &DevlinkHandle, parent: &Parent) -> Finding {
-    let catalogue = Catalogue::of_device(&[], parent.driver.as_deref(), handle.bus());
+fn device(handle: &DevlinkHandle, parent: &Parent, catalogues: &[Arc<Catalogue>]) -> Finding {
+    let catalogue = Catalogue::of_device(catalogues, parent.driver.as_deref(), handle.bus());
     let driver = parent.driver.as_deref().or(catalogue.as_ref().map(|catalogue| catalogue.driver.as_str()));
     let driver = driver.unwrap_or("no driver that tells its name");
     let text = format!("{driver}{}", can_have(parent));

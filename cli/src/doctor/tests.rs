@@ -2,13 +2,16 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
+use subdevcfg_compiler::catalogue::Catalogue;
 use subdevcfg_compiler::values::DevlinkHandle;
 use subdevcfg_reconciler::state::{Parent, Sriov, State, Volatile};
 
 use super::*;
 
-struct Host(tempfile::TempDir);
+/// A folder, and what is known of drivers on that host beside what the program knows.
+struct Host(tempfile::TempDir, Vec<Arc<Catalogue>>);
 
 impl Host {
     fn new(files: &[(&str, &str)]) -> Self {
@@ -18,13 +21,13 @@ impl Host {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        Self(folder)
+        Self(folder, Vec::new())
     }
 
     fn examine(&self, release: &str, observed: Result<&State, String>, needs: &Needs) -> String {
         let root = self.0.path().to_str().unwrap();
         let running = vec!["NetworkManager (process 411)".to_owned()];
-        text(&examine(&System::new(root, release, running), observed, needs)).replace(root, "")
+        text(&examine(&System::new(root, release, running), observed, &self.1, needs)).replace(root, "")
     }
 }
 
@@ -83,6 +86,21 @@ fn devices_and_other_tools_are_told() {
         ("proc/cmdline", "root=/dev/sda1 subdevcfg=off\n"),
     ]);
     snapshot("doctor-devices", &host.examine("6.12.0", Ok(&state), &Needs::default()));
+}
+
+/// What a catalogue says that the command line names is known of its driver.
+#[test]
+fn a_catalogue_of_ones_own_counts() {
+    let text = "driver newdrv source=\"its manual\"\nquirk \"Resets its ports.\" source=\"its manual\"\n";
+    let mut host = Host::new(&[ROOT]);
+    let mut state = State::empty();
+    let parent = Parent { driver: Some("newdrv".to_owned()), ..Parent::default() };
+    state.parents.insert(DevlinkHandle::new("pci", "0000:09:00.0"), parent);
+    let said = |host: &Host| host.examine("6.12.0", Ok(&state), &Needs::default());
+    assert!(said(&host).contains("nothing is known of this driver"), "{}", said(&host));
+    host.1.push(Arc::new(Catalogue::read_file("newdrv.kdl".into(), text).unwrap()));
+    assert!(!said(&host).contains("nothing is known"), "{}", said(&host));
+    assert!(said(&host).contains("help: subdevcfg explain newdrv"), "{}", said(&host));
 }
 
 #[test]
