@@ -199,7 +199,7 @@ fn vf_of(desired: &DesiredFunction, mode: Option<EswitchMode>) -> Vf {
 }
 
 fn rates_of(wanted: &Settings) -> Rates {
-    let mut rates = Rates { tx_priority: Some(0), tx_weight: Some(0), ..Rates::default() };
+    let mut rates = Rates::of_new();
     for setting in wanted.iter().cloned() {
         match setting {
             Setting::RateParent(above) => rates.parent = above,

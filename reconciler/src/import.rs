@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use subdevcfg_compiler::catalogue::{Catalogue, ParamOwner};
-use subdevcfg_compiler::values::{BridgeKind, DevlinkHandle, EncapMode, InlineMode, MacAddr, Rate};
+use subdevcfg_compiler::values::{BridgeKind, DevlinkHandle, EncapMode, InlineMode, MacAddr};
 
 use crate::plan::default_params;
 use crate::record::Record;
@@ -176,9 +176,10 @@ impl<'a> Device<'a> {
         if !self.parent.rate_nodes.is_empty() {
             out.blank();
         }
+        let fresh = Rates::of_new().settings();
         for (name, rates) in &self.parent.rate_nodes {
             let mut node = Node::new("rate-node").argument(name.clone());
-            let chosen = rates.settings().into_iter().filter(|setting| !fresh_rates().has(setting));
+            let chosen = rates.settings().into_iter().filter(|setting| !fresh.has(setting));
             for setting in chosen {
                 let path = setting.attribute().part().to_string();
                 node = node.property(path.trim_start_matches("rate."), setting.value());
@@ -199,10 +200,4 @@ impl<'a> Device<'a> {
         };
         functions.iter().map(name).collect()
     }
-}
-
-/// What a new rate leaf or node lets through.
-fn fresh_rates() -> Settings {
-    let (none, zero) = (Rate(0), Some(0));
-    Rates { tx_share: none, tx_max: none, tx_priority: zero, tx_weight: zero, parent: None }.settings()
 }

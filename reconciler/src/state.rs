@@ -499,10 +499,11 @@ impl Parent {
 }
 
 impl Rates {
-    /// What has just been made, and a leaf whose node is gone: no limits, at the root.
+    /// A leaf or a node as it is when it has just been made (`devl_rate_leaf_create`, `devlink_nl_rate_new_doit`): no
+    /// limits, at the root.
     #[must_use]
-    pub fn new(parent: Option<String>) -> Self {
-        Self { parent, ..Self::default() }
+    pub fn of_new() -> Self {
+        Self { tx_priority: Some(0), tx_weight: Some(0), ..Self::default() }
     }
 
     /// The attributes of the leaf or node.

@@ -3,13 +3,13 @@
 use subdevcfg_compiler::catalogue::ParamOwner;
 use subdevcfg_compiler::values::{Cmode, InterfaceName, Scalar};
 
+use super::Device;
 use super::settings::{Sorted, write_vlans};
 use super::writer::{Node, Writer, mdev_name};
-use super::{Device, fresh_rates};
 use crate::plan::{default_attributes, default_params};
 use crate::resource::{FunctionId, OvsVlans, PortVlans, Setting, Settings, Side, Subject, Vlans};
 use crate::rules::NEW_INTERFACE_MTU;
-use crate::state::{Function, Interface};
+use crate::state::{Function, Interface, Rates};
 
 /// Whether a host file has words for it: it runs, and it is of this host.
 pub(super) const fn is_described(function: &Function) -> bool {
@@ -103,7 +103,7 @@ fn fresh(device: &Device<'_>, function: &Function) -> Settings {
         .flat_map(|side| [Setting::Mtu(side, NEW_INTERFACE_MTU), Setting::Up(side, false)]);
     default_attributes(catalogue)
         .chain(default_params(catalogue, ParamOwner::Function, function.mdev_type.as_deref()))
-        .chain(fresh_rates())
+        .chain(Rates::of_new().settings())
         .chain(interfaces)
         .chain([Setting::Bridge(None), Setting::Vlans(PortVlans::Linux(Vlans::of_new_port()))])
         .collect()

@@ -13,7 +13,7 @@ use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
 use crate::resource::{Attribute, Capability, FunctionId, Setting, Settings, Side, Subject};
 use crate::rules::{self, NEW_INTERFACE_MTU, Needs, Stage};
-use crate::state::Function;
+use crate::state::{Function, Rates};
 
 /// A function that is to be.
 #[derive(Debug, Clone)]
@@ -217,11 +217,10 @@ impl Context<'_> {
 
     /// What a function that was just made has, as far as it is known before it is made.
     fn new_settings(&self, target: &Target) -> Settings {
-        let rates = super::rates::new_settings();
         let params = default_params(self.catalogue, ParamOwner::Function, target.mdev_type.as_deref());
         params
             .chain(default_attributes(self.catalogue))
-            .chain(rates)
+            .chain(Rates::of_new().settings())
             .chain(Side::ALL.into_iter().flat_map(new_interface))
             .collect()
     }

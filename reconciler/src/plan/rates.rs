@@ -26,21 +26,11 @@ pub(super) fn restore(
 
 fn restore_one(parent: &DevlinkHandle, name: &str, rates: &Rates) -> Vec<(Request, Option<Effect>)> {
     let subject = Subject::rate_node(parent.clone(), name.to_owned());
-    let fresh = new_settings();
+    let fresh = Rates::of_new().settings();
     let make = Request::MakeRateNode { parent: parent.clone(), name: name.to_owned() };
     let settings = rates.settings().into_iter().filter(|setting| !fresh.has(setting));
     let set = settings.map(|setting| Request::Set { subject: subject.clone(), setting });
     std::iter::once(make).chain(set).map(|request| (request, None)).collect()
-}
-
-/// What a leaf or node that was just made has (`devl_rate_leaf_create`, `devlink_nl_rate_new_doit`).
-pub(super) fn new_settings() -> Settings {
-    new_rates().settings()
-}
-
-/// A leaf or a node as it is when it has just been made.
-pub(super) fn new_rates() -> Rates {
-    Rates { tx_priority: Some(0), tx_weight: Some(0), ..Rates::default() }
 }
 
 /// Names with the name above each, in an order in which each comes after the one above it. The compiler and the kernel
@@ -169,7 +159,7 @@ impl Planner<'_, '_> {
     /// What a node is to have: what the file says, and for the rest what it has.
     fn target_of_rate_node(&self, node: &DesiredRateNode) -> Settings {
         let origin = self.origin.and_then(|parent| parent.rate_nodes.get(&node.name));
-        let mut target = origin.map_or_else(new_settings, Rates::settings);
+        let mut target = origin.cloned().unwrap_or_else(Rates::of_new).settings();
         let is_ours =
             origin.is_none() || self.desired.left.owner(&format!("rate-node[{}]", node.name)).is_none();
         target.extend(node.wanted.settings.iter().filter(|_| is_ours).cloned());
@@ -194,7 +184,7 @@ impl Planner<'_, '_> {
             step.undo = vec![(Request::DeleteRateNode { parent, name: desired.name.clone() }, None)];
             self.lane.rate_nodes.push(step);
         }
-        let now = found.as_ref().map_or_else(new_settings, Rates::settings);
+        let now = found.clone().unwrap_or_else(Rates::of_new).settings();
         for setting in target.iter().filter(|setting| !now.has(setting)).cloned() {
             let attribute = setting.attribute();
             let rule = rules::for_attribute(&desired.subject, &attribute, self.catalogue);

@@ -78,7 +78,7 @@ impl Context<'_> {
     pub(super) fn new_vf(&self, target: &Target) -> Now {
         let bind = are_devices(self.parent).then_some(Setting::Bind(None));
         let interfaces = Side::ALL.into_iter().flat_map(function::new_interface);
-        let settings = rates::new_settings().into_iter().chain(bind).chain(interfaces).collect();
+        let settings = Rates::of_new().settings().into_iter().chain(bind).chain(interfaces).collect();
         Now { exists: true, active: target.active && !is_held(self.parent, target), settings }
     }
 
@@ -426,7 +426,7 @@ impl Planner<'_, '_> {
             let steps = self.leave_tree(&found, because);
             self.lane.removal.extend((!steps.is_empty()).then_some(steps));
             function.representor = None;
-            function.rates = (to == EswitchMode::Switchdev).then(rates::new_rates);
+            function.rates = (to == EswitchMode::Switchdev).then(Rates::of_new);
             if let Some(vf) = &mut function.vf {
                 vf.legacy.clear();
             }
