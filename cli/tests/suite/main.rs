@@ -15,6 +15,7 @@ mod import;
 mod in_use;
 mod lifecycle;
 mod manual;
+mod other_side;
 mod ovs;
 mod ownership;
 mod plans;

@@ -10,7 +10,7 @@ use super::lane::{Draft, Lane, Step};
 use super::places::{self, Place};
 use super::{
     Action, NoteKind, Reversible, Swept, bookkeeping, changes, found, mdev, rates, require, soft_parent,
-    uplink,
+    supported, uplink, vfs,
 };
 use crate::desired::{DesiredFunction, DesiredParent};
 use crate::kernel::{Effect, Request};
@@ -46,6 +46,7 @@ pub(super) fn plan(draft: &mut Draft<'_>, desired: &DesiredParent) {
         );
         return;
     }
+    supported::tell(draft, &desired.subject, &desired.address, &desired.wanted);
     let mut planner = Planner::new(draft, desired, origin, desired.catalogue.as_deref());
     planner.check_devlink_of_parent();
     planner.unmanaged();
@@ -184,7 +185,7 @@ impl Planner<'_, '_> {
 
     fn unmanaged(&mut self) {
         for function in self.origin_functions().to_vec() {
-            let is_counted = function.id.is_vf() && self.counts_vfs();
+            let is_counted = vfs::is_own(&function.id) && self.counts_vfs();
             if self.is_unmanaged(&function.id) && !self.is_swept(&function) && !is_counted {
                 let about = self.of_function(&function.id).to_string();
                 let text = match function.volatile.0.users.first() {
@@ -230,8 +231,12 @@ impl Planner<'_, '_> {
         let present = self.present();
         for function in present {
             let (address, reason) = match (self.desired_function(&function.id), self.recorded(&function.id)) {
-                (Some(named), _) if named.absent && named.id.is_vf() => {
-                    let text = "a VF goes with all others of its device: write their number, `vfs`";
+                (Some(named), _) if named.absent && named.id.is_pci() => {
+                    let text = if named.external {
+                        "the other side makes it and takes it away"
+                    } else {
+                        "a VF goes with all others of its device: write their number, `vfs`"
+                    };
                     let address = named.address.clone();
                     self.draft.refuse(&address, text);
                     continue;
@@ -352,7 +357,7 @@ impl Planner<'_, '_> {
             let remains = match function.id {
                 FunctionId::Sf { .. } if reset(Reset::Sfs) => None,
                 FunctionId::Mdev { .. } if reset(Reset::MdevState) => Some(reset_by_reload(&function)),
-                FunctionId::Vf { .. } if vfs_go => None,
+                FunctionId::Vf { .. } if vfs_go && vfs::is_own(&function.id) => None,
                 _ => Some(function.clone()),
             };
             undo.extend(self.restore_function(&function, remains.as_ref()));
@@ -360,7 +365,7 @@ impl Planner<'_, '_> {
                 None => {
                     step.frees.extend(self.places_of(&function));
                     // Of VFs the number counts, which `vfs_lost_by_reload` has looked at.
-                    if function.id.is_vf() {
+                    if function.id.is_pci() {
                         self.gone.insert(function.id.clone(), because.clone());
                     } else {
                         self.take(&function.id, &because);
@@ -426,7 +431,7 @@ impl Planner<'_, '_> {
             if rule.needs == Needs::NoFunctions {
                 let because = Reason::forced(rule.because);
                 let present = self.present();
-                for function in present.into_iter().filter(|function| !function.id.is_vf()) {
+                for function in present.into_iter().filter(|function| !function.id.is_pci()) {
                     self.take(&function.id, &because);
                     let address = self.address_of(&function.id);
                     self.delete(&function, &address, &because, rules::REPLACE);
