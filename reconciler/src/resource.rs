@@ -66,7 +66,9 @@ impl FunctionId {
             &Lifecycle::Sf { controller, pf, number } => Some(Self::Sf { controller, pf, number }),
             Lifecycle::Mdev(mdev) => Some(Self::Mdev { uuid: mdev.uuid }),
             &Lifecycle::Vf { controller, pf, index, mdev: None } => Some(Self::Vf { controller, pf, index }),
-            &Lifecycle::External { controller, pf, vf: Some(index) } => Some(Self::Vf { controller, pf, index }),
+            &Lifecycle::External { controller, pf, vf: Some(index) } => {
+                Some(Self::Vf { controller, pf, index })
+            }
             &Lifecycle::External { controller, pf, vf: None } => Some(Self::Pf { controller, pf }),
             Lifecycle::Vf { .. } => None,
         }

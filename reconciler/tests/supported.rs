@@ -55,9 +55,8 @@ fn what_a_device_does_not_have_is_left_out_and_told_of() {
     // The catalogue, were there one, would refuse the cmode of `test1`.
     let mut wanted = netdevsim("param max_macs 64 if-supported=#true");
     let text = MIXED.replace("max_macs 64", "max_macs 64 cmode=driverinit");
-    let mixed = desired(&format!(
-        "subdevcfg version=1\nhost \"*\"\ndevice nic {{ match netdev=eth0; {text} }}\n"
-    ));
+    let mixed =
+        desired(&format!("subdevcfg version=1\nhost \"*\"\ndevice nic {{ match netdev=eth0; {text} }}\n"));
     wanted.parents[0].wanted = mixed.parents[0].wanted.clone();
     let plan = host.plan(&wanted);
     let there = "the device has no such parameter, or not with this cmode: left out";
@@ -132,7 +131,10 @@ fn what_the_catalogue_does_not_know_is_left_to_the_next_apply() {
     wanted.parents[0].catalogue = Some(std::sync::Arc::new(catalogue));
     let plan = host.plan(&wanted);
     let about: Vec<&str> = lacking(&plan).into_iter().map(|(about, _)| about).collect();
-    assert_eq!(about, ["subdev/nic0#web.param[queues,driverinit]", "subdev/nic0.param[max_queues,driverinit]"]);
+    assert_eq!(
+        about,
+        ["subdev/nic0#web.param[queues,driverinit]", "subdev/nic0.param[max_queues,driverinit]"]
+    );
     assert!(!plan.is_incomplete());
     converge(&mut host, &wanted);
     assert_eq!(recorded(&host), [""; 0]);

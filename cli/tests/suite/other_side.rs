@@ -24,7 +24,7 @@ fn function(id: &Value) -> Value {
         "id": id,
         "mac": "00:00:00:00:00:00",
         "capabilities": { "roce": true },
-        "rates": { "tx_share": 0, "tx_max": 0, "tx_priority": 0, "tx_weight": 0 },
+        "rates": { "tx_share": "none", "tx_max": "none", "tx_priority": 0, "tx_weight": 0 },
         "active": true,
         "representor": { "mtu": 1500, "up": false },
     })
@@ -57,7 +57,7 @@ fn what_the_host_has_made_is_imported() {
     let host = Host::new();
     let mut web = guest(0);
     web["representor"]["name"] = "web_r".into();
-    web["rates"]["tx_max"] = 125_000_000.into();
+    web["rates"]["tx_max"] = "1Gbit".into();
     let mut pf = function(&json!({ "pf": { "controller": 2, "pf": 0 } }));
     pf["representor"]["name"] = "host_r".into();
     host.write("state.json", &bluefield(&json!([web, guest(1), pf]), &json!({})));

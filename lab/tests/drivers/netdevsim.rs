@@ -185,7 +185,8 @@ fn a_function_of_the_other_side_is_configured_whenever_it_comes() {
         "eswitch mode=switchdev; subdevice a { external pf=0 vf=0 controller=0; rate tx-max=\"2Gbit\"; \
          representor a_r mtu=1400 up=#true; }",
     );
-    let ports = || json("devlink -j port show netdevsim/netdevsim1/128")["port"]["netdevsim/netdevsim1/128"].clone();
+    let ports =
+        || json("devlink -j port show netdevsim/netdevsim1/128")["port"]["netdevsim/netdevsim1/128"].clone();
     let leaf = || sh("devlink port function rate show netdevsim/netdevsim1/128");
     let apply_in_part = || subdevcfg(&["apply", file, "--yes", "--allow", "parent-wide"]).expect(4);
     let told = apply_in_part().stdout;
@@ -194,7 +195,11 @@ fn a_function_of_the_other_side_is_configured_whenever_it_comes() {
         sh(&format!("echo 2 > {DEVICE}/sriov_numvfs"));
         assert_eq!((&ports()["flavour"], &ports()["vfnum"]), (&"pcivf".into(), &0.into()), "{}", ports());
         let plan = subdevcfg(&["plan", file, "--detailed-exitcode"]).expect(2);
-        assert!(!plan.stdout.contains("DRIFT") && !plan.stdout.contains("DEFERRED"), "{round}: {}", plan.all());
+        assert!(
+            !plan.stdout.contains("DRIFT") && !plan.stdout.contains("DEFERRED"),
+            "{round}: {}",
+            plan.all()
+        );
         apply(file);
         assert_eq!(ports()["netdev"], "a_r");
         assert_eq!(sh("cat /sys/class/net/a_r/mtu"), "1400");
@@ -205,7 +210,11 @@ fn a_function_of_the_other_side_is_configured_whenever_it_comes() {
             // With its last VF the device leaves switchdev mode, and that is all that is drift.
             let plan = subdevcfg(&["plan", file]).expect(4);
             assert!(plan.stdout.contains("DEFERRED   netdevsim/netdevsim1#a"), "{}", plan.all());
-            assert!(!plan.stdout.contains("netdevsim1#a.") && !plan.stdout.contains("REFUSED"), "{}", plan.all());
+            assert!(
+                !plan.stdout.contains("netdevsim1#a.") && !plan.stdout.contains("REFUSED"),
+                "{}",
+                plan.all()
+            );
             apply_in_part();
         }
     }

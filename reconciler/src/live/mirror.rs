@@ -322,7 +322,9 @@ impl Mirror {
             Some(Child::Function(FunctionId::Mdev { uuid })) => {
                 self.mdevs.get(uuid).is_some_and(|mdev| mdev.parent == subject.parent)
             }
-            Some(Child::Function(FunctionId::Sf { .. } | FunctionId::Pf { .. })) => self.port(subject).is_some(),
+            Some(Child::Function(FunctionId::Sf { .. } | FunctionId::Pf { .. })) => {
+                self.port(subject).is_some()
+            }
             Some(Child::Function(id @ FunctionId::Vf { .. })) => {
                 let handle = wire::netlink_handle(&subject.parent);
                 let mut vfs = self.vfs_of(&handle);

@@ -266,7 +266,10 @@ impl<D: Datagrams> LiveKernel<D> {
 
 /// A VF comes and goes with all others of its parent.
 fn pci_alone() -> RequestError {
-    wire::refused(Errno::EOPNOTSUPP, "VFs are made and removed by their number, functions of another host by that one".to_owned())
+    wire::refused(
+        Errno::EOPNOTSUPP,
+        "VFs are made and removed by their number, functions of another host by that one".to_owned(),
+    )
 }
 
 fn no_such(subject: &Subject) -> String {

@@ -431,5 +431,7 @@ fn ports_of_another_host_are_its_functions_but_for_subfunctions() {
     assert!(!mirror.has(&gone) && mirror.port(&gone).is_none());
     // It is no VF of this host for its port.
     assert!(!mirror.has(&Subject::function(nic0(), vf(0))));
-    assert!(mirror.port(&Subject::function(nic0(), FunctionId::Sf { controller: 1, pf: 0, number: 5 })).is_none());
+    assert!(
+        mirror.port(&Subject::function(nic0(), FunctionId::Sf { controller: 1, pf: 0, number: 5 })).is_none()
+    );
 }

@@ -61,12 +61,8 @@ struct Named<'d> {
 }
 
 fn named(desired: &DesiredParent) -> BTreeMap<Subject, Named<'_>> {
-    let parent = Named {
-        address: &desired.address,
-        wanted: &desired.wanted,
-        left: &desired.left,
-        external: false,
-    };
+    let parent =
+        Named { address: &desired.address, wanted: &desired.wanted, left: &desired.left, external: false };
     let functions = desired.functions.iter().filter(|function| !function.absent).map(|function| {
         let (address, wanted) = (&function.address, &function.wanted);
         let (left, external) = (&function.left, function.external);

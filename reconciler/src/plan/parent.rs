@@ -186,8 +186,13 @@ impl Planner<'_, '_> {
     fn unmanaged(&mut self) {
         for function in self.origin_functions().to_vec() {
             let is_counted = vfs::is_own(&function.id) && self.counts_vfs();
-            if self.is_unmanaged(&function.id) && !self.is_swept(&function) && !is_counted {
-                let about = self.of_function(&function.id).to_string();
+            let subject = self.of_function(&function.id);
+            // What was written of one is told to be released.
+            let is_released =
+                || self.draft.input.record.settings.keys().any(|(written, _)| *written == subject);
+            let is_told = is_counted || function.id.is_pci() && is_released();
+            if self.is_unmanaged(&function.id) && !self.is_swept(&function) && !is_told {
+                let about = subject.to_string();
                 let text = match function.volatile.0.users.first() {
                     Some(user) if self.is_exclusive(&function.id) => {
                         format!("kept although `exclusive` covers it, for it is in use ({user})")
@@ -358,6 +363,7 @@ impl Planner<'_, '_> {
                 FunctionId::Sf { .. } if reset(Reset::Sfs) => None,
                 FunctionId::Mdev { .. } if reset(Reset::MdevState) => Some(reset_by_reload(&function)),
                 FunctionId::Vf { .. } if vfs_go && vfs::is_own(&function.id) => None,
+                FunctionId::Vf { .. } | FunctionId::Pf { .. } if ends => Some(vfs::hidden(&function)),
                 _ => Some(function.clone()),
             };
             undo.extend(self.restore_function(&function, remains.as_ref()));

@@ -196,8 +196,13 @@ impl Planner<'_, '_> {
         step.undo.push((set_vfs(&handle, count, held_as_observed(&handle, &vfs)), None));
         step.undo.extend(rates::restore(&handle, &nodes));
         step.undo.extend(vfs.iter().flat_map(|function| self.restore_function(function, None)));
+        if ends {
+            step.undo.extend(self.restore_others());
+        }
         self.lane.parent.push(step);
         if let Some(now) = self.now.as_mut().filter(|_| ends) {
+            let others = now.functions.iter_mut().filter(|function| function.id.is_of_other_host());
+            others.for_each(|function| *function = hidden(function));
             now.eswitch.mode = Some(EswitchMode::Legacy);
         }
     }
@@ -267,8 +272,15 @@ impl Planner<'_, '_> {
             step.undo.push((self.set_mode(EswitchMode::Switchdev), None));
             let nodes = self.now.as_ref().map(|now| now.rate_nodes.clone()).unwrap_or_default();
             step.undo.extend(rates::restore(handle, &nodes));
+            step.undo.extend(self.restore_others());
         }
         step
+    }
+
+    /// What brings back what functions of other hosts lose when switchdev mode ends for a while.
+    fn restore_others(&self) -> Vec<(Request, Option<Effect>)> {
+        let others = self.present().into_iter().filter(|function| function.id.is_of_other_host());
+        others.flat_map(|function| self.restore_function(&function, Some(&hidden(&function)))).collect()
     }
 
     /// Whether the VF of this index is kept from its driver for a while when it comes.
@@ -333,7 +345,10 @@ impl Planner<'_, '_> {
         }
         let text = if desired.external {
             self.draft.waiting.insert(whole);
-            format!("the other side has not made {} (or the eswitch does not show it): left alone", desired.id)
+            format!(
+                "the other side has not made {} (or the eswitch does not show it): left alone",
+                desired.id
+            )
         } else {
             format!("there is no {} (the device has {count} VFs): left alone", desired.id)
         };
@@ -462,6 +477,11 @@ impl Planner<'_, '_> {
         };
         limits.filter_map(step).collect()
     }
+}
+
+/// What legacy mode leaves of a PCI function: a port that comes with switchdev mode is a new one.
+pub(super) fn hidden(function: &Function) -> Function {
+    Function { rates: None, representor: None, ..function.clone() }
 }
 
 /// Whether it is a VF of the parent that it is on, whose number is the parent's.

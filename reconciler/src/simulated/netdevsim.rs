@@ -89,7 +89,10 @@ impl SimulatedHost {
         self.netdevsims.iter().map(|(name, device)| (DevlinkHandle::new(BUS, name.as_str()), device.state()))
     }
 
-    pub(super) fn netdevsim(&mut self, handle: &DevlinkHandle) -> Result<&mut SimulatedNetdevsim, RequestError> {
+    pub(super) fn netdevsim(
+        &mut self,
+        handle: &DevlinkHandle,
+    ) -> Result<&mut SimulatedNetdevsim, RequestError> {
         self.netdevsims.get_mut(handle.device()).ok_or_else(|| refuse(Errno::ENODEV, ""))
     }
 
