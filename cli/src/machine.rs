@@ -9,14 +9,15 @@ use camino::Utf8Path;
 use subdevcfg_compiler::model::HostModel;
 use subdevcfg_reconciler::apply::RecordKeeper;
 use subdevcfg_reconciler::desired::Desired;
+use subdevcfg_reconciler::handed_over;
 use subdevcfg_reconciler::history::HistoryKeeper;
 use subdevcfg_reconciler::kernel::{Kernel, ObserveError};
-use subdevcfg_reconciler::live::LiveKernel;
+use subdevcfg_reconciler::live::{self, LiveKernel};
 use subdevcfg_reconciler::plan::attributes_to_tell;
 use subdevcfg_reconciler::record::Record;
 use subdevcfg_reconciler::simulated::SimulatedHost;
 use subdevcfg_reconciler::state::State;
-use subdevcfg_reconciler::store::{FileHistory, FileKeeper, Lock, LockError};
+use subdevcfg_reconciler::store::{FileHistory, FileKeeper, FileMarks, Lock, LockError};
 
 use crate::args;
 use crate::error::CliError;
@@ -42,6 +43,8 @@ pub struct Machine {
     pub history: Box<dyn HistoryKeeper>,
     /// The boot that it is in.
     pub boot_id: String,
+    /// Where udev finds what the file hands over to others; a simulated machine has no udev.
+    marks: Option<FileMarks>,
     /// Held while the machine is open for changes.
     _lock: Option<Lock>,
 }
@@ -78,6 +81,13 @@ impl Machine {
     /// From now on observations tell what a comparison with this needs.
     pub fn look_for(&mut self, desired: &Desired) {
         self.kernel.tell(attributes_to_tell(desired, &self.record));
+    }
+
+    /// Has udev know, before anything appears, which netdevs the file hands over.
+    pub fn hand_over(&self, desired: &Desired, state: &State) -> Result<(), CliError> {
+        let Some(kept) = &self.marks else { return Ok(()) };
+        let marks = handed_over::marks(desired, state, live::vf_address);
+        kept.keep(&marks).map_err(|source| CliError::Unwritable { path: kept.folder().to_owned(), source })
     }
 }
 
@@ -139,6 +149,7 @@ fn open_live(access: Access) -> Result<Machine, CliError> {
         keeper: Box::new(keeper),
         history: Box::new(live_history()),
         boot_id,
+        marks: Some(FileMarks::new(format!("{RUN}/handed-over"))),
         _lock: lock,
     })
 }

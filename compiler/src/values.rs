@@ -5,7 +5,9 @@ mod constraints;
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
+use arrayvec::ArrayString;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -106,13 +108,14 @@ serde_as_text!(MacAddr, { "type": "string", "pattern": "^([0-9a-f]{2}:){5}[0-9a-
 /// (`DEVLINK_ATTR_BUS_NAME`, `DEVLINK_ATTR_DEV_NAME`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DevlinkHandle {
-    bus: String,
-    device: String,
+    // Every subject has one: to copy it is no work.
+    bus: Arc<str>,
+    device: Arc<str>,
 }
 
 impl DevlinkHandle {
     /// Puts a handle together from its two parts, as netlink messages carry them.
-    pub fn new(bus: impl Into<String>, device: impl Into<String>) -> Self {
+    pub fn new(bus: impl Into<Arc<str>>, device: impl Into<Arc<str>>) -> Self {
         Self { bus: bus.into(), device: device.into() }
     }
 
@@ -157,7 +160,7 @@ serde_as_text!(DevlinkHandle, { "type": "string", "pattern": "^[^/]+/.+$" });
 /// The name of a network interface: 1 to 15 bytes (`IFNAMSIZ` less the final NUL), without `/`, `:` and white space,
 /// and neither `.` nor `..` (the kernel's `dev_valid_name`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InterfaceName(String);
+pub struct InterfaceName(ArrayString<15>);
 
 impl InterfaceName {
     /// The name as text.
@@ -183,14 +186,14 @@ impl FromStr for InterfaceName {
         if text == "." || text == ".." {
             return Err(ValueError(format!("`{text}` cannot be the name of a network interface")));
         }
-        if text.len() > 15 {
+        let Ok(name) = ArrayString::from(text) else {
             let length = text.len();
             return Err(ValueError(format!("`{text}` has {length} bytes; the kernel takes at most 15")));
-        }
+        };
         if text.chars().any(|c| c == '/' || c == ':' || c.is_whitespace() || c.is_control()) {
             return Err(ValueError(format!("`{text}` holds a character that interface names cannot have")));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(name))
     }
 }
 
@@ -372,6 +375,15 @@ impl Owner {
             Self::Libvirt => &["bind", "function.mac", "legacy.mac"],
             Self::Cni => &["netdev.name", "netdev.mtu", "netdev.up", "function.mac"],
             Self::Ovn => &["representor.bridge", "representor.up"],
+        }
+    }
+
+    /// Whether the function's netdev is the owner's, so that nobody else is to configure it.
+    #[must_use]
+    pub const fn has_netdev(self) -> bool {
+        match self {
+            Self::Libvirt | Self::Cni => true,
+            Self::Ovn => false,
         }
     }
 }

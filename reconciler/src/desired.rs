@@ -183,6 +183,7 @@ pub struct DesiredRateNode {
 
 /// A function as it is to be: there, and with these attributes.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word of the language of its own")]
 pub struct DesiredFunction {
     /// The function.
     pub subject: Subject,
@@ -208,16 +209,27 @@ pub struct DesiredFunction {
 
 /// Attributes that belong to others once their subject is there: what these make of them is accepted.
 #[derive(Debug, Clone, Default)]
-pub struct LeftToOthers(Vec<(String, String)>);
+pub struct LeftToOthers {
+    /// Paths, each with its owner in words.
+    paths: Vec<(String, String)>,
+    /// Who has the function itself, by `hand-over`.
+    to: Option<Owner>,
+}
 
 impl LeftToOthers {
+    /// Whether the function's netdev is somebody's who is not to be disturbed.
+    #[must_use]
+    pub fn netdev(&self) -> bool {
+        self.to.is_some_and(Owner::has_netdev)
+    }
+
     /// Who has an attribute, in words; by its path below the subject (`rate.tx-max`), or by that of what holds it
     /// (`rate-node[gold]`).
     #[must_use]
     pub fn owner(&self, path: &str) -> Option<&str> {
         let holds =
             |held: &str| path.strip_prefix(held).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        let owner = self.0.iter().find(|(held, _)| holds(held)).map(|(_, owner)| owner.as_str());
+        let owner = self.paths.iter().find(|(held, _)| holds(held)).map(|(_, owner)| owner.as_str());
         // The VLANs are those of the bridge.
         owner.or_else(|| (path == "representor.vlans").then(|| self.owner("representor.bridge")).flatten())
     }
@@ -335,7 +347,7 @@ fn left_to_others(ignored: &[Sourced<String>], owner: Option<&Sourced<Owner>>) -
         let paths = owner.value.manages().iter();
         paths.map(move |path| ((*path).to_owned(), owner.value.to_string()))
     });
-    LeftToOthers(managed.chain(ignored).collect())
+    LeftToOthers { paths: managed.chain(ignored).collect(), to: owner.map(|owner| owner.value) }
 }
 
 /// Turns spans into citations, and knows which bridges are of Open vSwitch.
@@ -354,7 +366,7 @@ impl Places<'_> {
         let (parent, wants) = match &device.place {
             Place::Handle(handle) => (handle.clone(), None),
             Place::Match(wanted) => {
-                (DevlinkHandle::new("match", &device.name.value), Some(Wants::of(wanted)))
+                (DevlinkHandle::new("match", device.name.value.as_str()), Some(Wants::of(wanted)))
             }
         };
         let mut wanted = Wanted::new(self.asked(device.name.span));

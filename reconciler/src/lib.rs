@@ -8,6 +8,7 @@ pub mod apply;
 pub mod described;
 pub mod desired;
 pub mod guard;
+pub mod handed_over;
 pub mod history;
 pub mod import;
 pub mod kernel;

@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
 use nix::errno::Errno;
+use subdevcfg_compiler::values::DevlinkHandle;
 use subdevcfg_netlink::NetlinkError;
 use subdevcfg_netlink::conversation::Datagrams;
 use subdevcfg_netlink::devlink::{Devlink, Event, Events, Handle};
@@ -42,6 +43,12 @@ use sysfs::Sysfs;
 /// How often an effect is looked for without being told of it: drivers forget notifications (going to legacy mode
 /// deletes the subfunctions of mlx5 in silence).
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// The name of the PCI device that a VF of this machine is, or will be when it is made: `0000:08:00.2`.
+#[must_use]
+pub fn vf_address(parent: &DevlinkHandle, index: u32) -> Option<String> {
+    Sysfs::new("/").vf_address_to_be(parent, index)
+}
 
 /// The kernel that this program runs on.
 #[derive(Debug)]

@@ -45,6 +45,7 @@ use crate::resource::{Attribute, Setting, Subject};
 use crate::state::{State, Unread};
 
 pub use back::undo;
+pub(crate) use found::placed;
 pub(crate) use function::{default_attributes, default_params, netdev_is_off};
 pub use in_use::InUse;
 pub(crate) use mdev::type_without_host;
@@ -308,7 +309,7 @@ pub struct Input<'a> {
 /// Works out the plan that brings the host to what is desired.
 #[must_use]
 pub fn plan(input: Input<'_>) -> Plan {
-    let placed = found::placed(input.desired, input.state);
+    let placed = placed(input.desired, input.state);
     let supported = supported::narrowed(placed, &input);
     let input = Input { desired: &supported, ..input };
     let mut draft = lane::Draft::new(input);
@@ -327,7 +328,7 @@ pub fn plan(input: Input<'_>) -> Plan {
 /// Works out the plan that takes away what subdevcfg made and puts back what it changed, as far as `scope` goes.
 #[must_use]
 pub fn destroy(input: Input<'_>, scope: Scope) -> Plan {
-    let placed = found::placed(input.desired, input.state);
+    let placed = placed(input.desired, input.state);
     let input = Input { desired: &placed, ..input };
     let mut draft = lane::Draft::new(input);
     bookkeeping::tell_of_interruption(&mut draft);

@@ -101,6 +101,16 @@ pub enum RecordChange {
 }
 
 impl Record {
+    /// The attributes of a subject that subdevcfg wrote.
+    pub fn written_of<'a>(
+        &'a self,
+        subject: &'a Subject,
+    ) -> impl Iterator<Item = (&'a Attribute, &'a Written)> {
+        let is_of_it = move |((of, _), _): &(&(Subject, Attribute), &Written)| of == subject;
+        let from = self.settings.range((subject.clone(), Attribute::FIRST)..);
+        from.take_while(is_of_it).map(|((_, attribute), written)| (attribute, written))
+    }
+
     /// Takes a change in.
     pub fn note(&mut self, change: &RecordChange) {
         match change {

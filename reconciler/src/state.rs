@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use subdevcfg_compiler::values::{
     Cmode, DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr, Rate, Scalar,
 };
@@ -211,8 +211,8 @@ pub struct Parent {
     /// Its VFs; absent where it can have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sriov: Option<Sriov>,
-    /// The functions on it, by identity.
-    #[serde(default)]
+    /// The functions on it, in the order of their identities, by which [`Parent::function`] finds them.
+    #[serde(default, deserialize_with = "in_order")]
     pub functions: Vec<Function>,
     /// The nodes of its tree of rates, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -468,11 +468,19 @@ impl State {
     }
 }
 
+/// A state may be written by hand.
+fn in_order<'de, D: Deserializer<'de>>(text: D) -> Result<Vec<Function>, D::Error> {
+    let mut functions = Vec::<Function>::deserialize(text)?;
+    functions.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(functions)
+}
+
 impl Parent {
     /// The function of that identity.
     #[must_use]
     pub fn function(&self, id: &FunctionId) -> Option<&Function> {
-        self.functions.iter().find(|function| function.id == *id)
+        let at = self.functions.binary_search_by(|function| function.id.cmp(id)).ok()?;
+        Some(&self.functions[at])
     }
 
     /// The parent's own attributes.

@@ -4,10 +4,12 @@
 mod files;
 mod history;
 mod lock;
+mod marks;
 mod record;
 #[cfg(test)]
 mod tests;
 
 pub use history::FileHistory;
 pub use lock::{Holder, Lock, LockError};
+pub use marks::FileMarks;
 pub use record::{FileKeeper, LoadError};

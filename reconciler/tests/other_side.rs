@@ -139,7 +139,7 @@ fn destroy_puts_back_what_it_found_and_leaves_the_function() {
     assert!(host.record.settings.is_empty() && host.record.made.is_empty(), "{:#?}", host.record);
 }
 
-/// A BlueField as its own system sees it: the other side's PF and one of its VFs, both running there.
+/// A DPU as its own system sees it: the other side's PF and one of its VFs, both running there.
 fn dpu() -> (DevlinkHandle, State) {
     let function = |id| Function {
         id,

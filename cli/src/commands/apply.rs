@@ -54,6 +54,7 @@ pub fn apply(
     };
     let job = Job {
         machine,
+        handed_over: Some(&desired),
         planner: &|state, record| plan::plan(Input { desired: &desired, state, record }),
         heading: Heading {
             command: "apply",
@@ -92,8 +93,10 @@ pub fn destroy(
     let mut machine = machine::open(options, Access::Change)?;
     machine.look_for(&desired);
     let scope = if file.is_some() { Scope::Named } else { Scope::Everything };
+    let nothing = sources::nothing_desired();
     let job = Job {
         machine,
+        handed_over: (scope == Scope::Everything && part.selection().is_everything()).then_some(&nothing),
         planner: &|state, record| plan::destroy(Input { desired: &desired, state, record }, scope),
         heading: Heading {
             command: "destroy",
@@ -143,6 +146,7 @@ pub fn undo_past(
     let what = format!("{} {} of {}", past.command, past.number, past.began);
     let job = Job {
         machine,
+        handed_over: None,
         planner: &|state, record| plan::undo(past, Input { desired: &desired, state, record }),
         heading: Heading {
             command: "undo",
@@ -164,6 +168,8 @@ pub fn undo_past(
 /// A change of the host.
 struct Job<'a> {
     machine: Machine,
+    /// What tells which netdevs are others' from now on; without it that stays as it is.
+    handed_over: Option<&'a Desired>,
     planner: Planner<'a>,
     heading: Heading<'a>,
     selection: Selection,
@@ -244,6 +250,9 @@ impl Job<'_> {
 
     fn apply(&mut self, plan: &Plan, before: &State) -> Result<Outcome, CliError> {
         let told = told_to_end()?;
+        if let Some(desired) = self.handed_over {
+            self.machine.hand_over(desired, before)?;
+        }
         let mut lines = Lines::new(self.change.log_format, self.output.format);
         let planner =
             |state: &State, record: &Record| (self.planner)(state, record).narrowed(&self.selection);

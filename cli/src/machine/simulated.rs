@@ -48,6 +48,7 @@ pub(super) fn open(path: &Utf8Path) -> Result<Machine, CliError> {
         keeper: Box::new(shared.clone()),
         history: Box::new(shared),
         boot_id,
+        marks: None,
         _lock: None,
     })
 }

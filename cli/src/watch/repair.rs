@@ -61,6 +61,7 @@ impl Job<'_> {
 
     fn apply(&mut self, before: &State) -> Result<Outcome, CliError> {
         let (desired, selection) = (self.desired, &self.part.selection);
+        self.machine.hand_over(desired, before)?;
         let replan =
             |state: &State, record: &Record| plan::plan(Input { desired, state, record }).narrowed(selection);
         let job = Apply {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::run::{Host, example, snapshot};
 
-/// The state of a BlueField, with these functions of the host that it is in and these parameters.
+/// The state of a DPU, with these functions of the host that it is in and these parameters.
 fn bluefield(functions: &Value, params: &Value) -> String {
     let state = json!({
         "format_version": "1.0",

@@ -120,6 +120,7 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
             draft.bookkeeping.let_go.push(subject.clone());
         }
     }
+    let mut found_of: Option<(&Subject, Option<Settings>)> = None;
     for ((subject, attribute), written) in &record.settings {
         if subject.parent != *parent {
             continue;
@@ -144,7 +145,11 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
         if ovs::waits(state, settings, attribute) {
             continue;
         }
-        let Some(found) = state.settings(subject) else { continue };
+        // The attributes of one subject come one after the other.
+        if found_of.as_ref().is_none_or(|(known, _)| *known != subject) {
+            found_of = Some((subject, state.settings(subject)));
+        }
+        let Some((_, Some(found))) = &found_of else { continue };
         if state.function(subject).is_some_and(|found| !is_told(found, settings, attribute)) {
             continue;
         }
@@ -152,12 +157,12 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
         // A rate node's stand in the block of its device.
         let path = subject.rate_node_name().map_or(path.clone(), |name| format!("rate-node[{name}].{path}"));
         if let Some(owner) = left.owner(&path) {
-            accept(draft, written, &found, owner);
+            accept(draft, written, found, owner);
             continue;
         }
         // Made anew by the other side, it has nothing of what was written.
-        if !(*external && is_as_found_first(record, subject, &found)) {
-            note_drift(draft, written, wanted, &found, by_reset);
+        if !(*external && is_as_found_first(record, subject, found)) {
+            note_drift(draft, written, wanted, found, by_reset);
         }
     }
     if let Some(evidence) = reset.filter(|_| draft.drift_count() > known_before) {

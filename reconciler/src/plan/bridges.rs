@@ -74,11 +74,11 @@ fn note(draft: &mut Draft<'_>, desired: &DesiredBridge) {
     let (subject, address) = (&desired.subject, &desired.address);
     let found = state.bridge(desired.name.as_str()).map(Bridge::settings);
     bookkeeping::note_presence(draft, subject, address, true, false);
-    for ((of, attribute), written) in record.settings.iter().filter(|((of, _), _)| of == subject) {
+    for (attribute, written) in record.written_of(subject) {
         let Some(wanted) = desired.wanted.settings.get(attribute) else {
             let text = format!("{attribute} is not in the file any more: its value stays");
-            draft.note(NoteKind::Released, format!("{address}.{}", of.attribute_path(attribute)), text);
-            draft.bookkeeping.release.push((of.clone(), attribute.clone()));
+            draft.note(NoteKind::Released, format!("{address}.{}", subject.attribute_path(attribute)), text);
+            draft.bookkeeping.release.push((subject.clone(), attribute.clone()));
             continue;
         };
         let Some(found) = &found else { continue };

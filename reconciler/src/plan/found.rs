@@ -10,7 +10,7 @@ use crate::resource::Subject;
 use crate::state::{Parent, State};
 
 /// The file with each `match` in its place: the device that fits it.
-pub(super) fn placed<'a>(desired: &'a Desired, state: &State) -> Cow<'a, Desired> {
+pub(crate) fn placed<'a>(desired: &'a Desired, state: &State) -> Cow<'a, Desired> {
     if desired.parents.iter().all(|parent| parent.wants.is_none()) {
         return Cow::Borrowed(desired);
     }

@@ -79,8 +79,7 @@ pub(super) fn taken_for_granted(
         let request = Request::Set { subject: subject.clone(), setting: (*setting).clone() };
         in_doubt != Some(request.to_string().as_str())
     };
-    let of_subject = record.settings.iter().filter(|((of, _), _)| of == subject);
-    let unseen = of_subject.filter(|((_, attribute), _)| !is_told(found, wanted, attribute));
+    let unseen = record.written_of(subject).filter(|(attribute, _)| !is_told(found, wanted, attribute));
     unseen.map(|(_, written)| &written.applied).filter(was_sent).cloned().collect()
 }
 

@@ -333,12 +333,12 @@ impl Planner<'_, '_> {
 
     /// Takes the ports out whose representors go with their parent or their number, and do not come back.
     pub(super) fn ports_that_go(&mut self) {
-        for function in self.origin_functions().to_vec() {
+        for function in self.origin_functions() {
             let is_there = self.now.as_ref().is_some_and(|now| now.function(&function.id).is_some());
             let named = self.desired_function(&function.id).is_some_and(|desired| !desired.absent);
             let returns = !function.id.is_pci() && named;
             if !is_there && !returns {
-                self.port_comes_off(&function, &self.why_it_goes());
+                self.port_comes_off(function, &self.why_it_goes());
             }
         }
     }

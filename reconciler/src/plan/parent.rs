@@ -83,6 +83,8 @@ pub(super) struct Planner<'d, 'a> {
     pub now: Option<Parent>,
     pub lane: Lane,
     pub catalogue: Option<&'d Catalogue>,
+    /// The functions that the file names.
+    named: BTreeMap<&'d FunctionId, &'d DesiredFunction>,
     /// Functions that steps on the parent take away, and why.
     pub gone: BTreeMap<FunctionId, Reason>,
     /// Set by `destroy`: which of the subjects that subdevcfg made and changed are meant.
@@ -97,7 +99,13 @@ impl<'d, 'a> Planner<'d, 'a> {
         catalogue: Option<&'d Catalogue>,
     ) -> Self {
         let (now, lane, gone) = (origin.cloned(), Lane::default(), BTreeMap::new());
-        Self { draft, desired, origin, now, lane, catalogue, gone, undoing: None }
+        let named = desired.functions.iter().map(|function| (&function.id, function)).collect();
+        Self { draft, desired, origin, now, lane, catalogue, named, gone, undoing: None }
+    }
+
+    /// The functions as the apply finds them.
+    pub(super) fn origin_functions(&self) -> &'a [Function] {
+        self.origin.map(|parent| parent.functions.as_slice()).unwrap_or_default()
     }
 }
 
@@ -107,16 +115,12 @@ impl Planner<'_, '_> {
     }
 
     /// The functions that are left after the steps so far.
-    pub(super) fn present(&self) -> Vec<Function> {
-        self.now.as_ref().map(|parent| parent.functions.clone()).unwrap_or_default()
-    }
-
-    pub(super) fn origin_functions(&self) -> &[Function] {
-        self.origin.map(|parent| parent.functions.as_slice()).unwrap_or_default()
+    pub(super) fn present(&self) -> &[Function] {
+        self.now.as_ref().map(|parent| parent.functions.as_slice()).unwrap_or_default()
     }
 
     pub(super) fn desired_function(&self, id: &FunctionId) -> Option<&DesiredFunction> {
-        self.desired.functions.iter().find(|function| function.id == *id)
+        self.named.get(id).copied()
     }
 
     pub(super) fn of_function(&self, id: &FunctionId) -> Subject {
@@ -167,7 +171,7 @@ impl Planner<'_, '_> {
     /// Takes away what an `exclusive` covers and nobody named.
     fn sweep(&mut self) {
         let swept: Vec<Function> =
-            self.present().into_iter().filter(|function| self.is_swept(function)).collect();
+            self.present().iter().filter(|function| self.is_swept(function)).cloned().collect();
         if swept.is_empty() {
             return;
         }
@@ -184,14 +188,14 @@ impl Planner<'_, '_> {
     }
 
     fn unmanaged(&mut self) {
-        for function in self.origin_functions().to_vec() {
+        for function in self.origin_functions() {
             let is_counted = vfs::is_own(&function.id) && self.counts_vfs();
             let subject = self.of_function(&function.id);
             // What was written of one is told to be released.
             let is_released =
                 || self.draft.input.record.settings.keys().any(|(written, _)| *written == subject);
             let is_told = is_counted || function.id.is_pci() && is_released();
-            if self.is_unmanaged(&function.id) && !self.is_swept(&function) && !is_told {
+            if self.is_unmanaged(&function.id) && !self.is_swept(function) && !is_told {
                 let about = subject.to_string();
                 let text = match function.volatile.0.users.first() {
                     Some(user) if self.is_exclusive(&function.id) => {
@@ -233,8 +237,13 @@ impl Planner<'_, '_> {
     /// Functions that subdevcfg made and the file does not name any more.
     fn removals(&mut self) {
         let forgotten = self.why_it_goes();
-        let present = self.present();
-        for function in present {
+        let stays = |function: &&Function| {
+            self.desired_function(&function.id)
+                .map_or_else(|| self.recorded(&function.id).is_none(), |named| !named.absent)
+        };
+        let going: Vec<Function> =
+            self.present().iter().filter(|function| !stays(function)).cloned().collect();
+        for function in going {
             let (address, reason) = match (self.desired_function(&function.id), self.recorded(&function.id)) {
                 (Some(named), _) if named.absent && named.id.is_pci() => {
                     let text = if named.external {
@@ -354,7 +363,7 @@ impl Planner<'_, '_> {
             let found = self.now.as_ref().and_then(|parent| parent.uplink.as_ref());
             undo.extend(uplink::restore(self.subject(), found));
         }
-        let functions = self.present();
+        let functions = self.present().to_vec();
         let vfs_go = reset(Reset::Vfs);
         let mut left = Vec::new();
         for function in functions {
@@ -436,8 +445,8 @@ impl Planner<'_, '_> {
             let mut undo = Vec::new();
             if rule.needs == Needs::NoFunctions {
                 let because = Reason::forced(rule.because);
-                let present = self.present();
-                for function in present.into_iter().filter(|function| !function.id.is_pci()) {
+                let present = self.present().iter().filter(|function| !function.id.is_pci());
+                for function in present.cloned().collect::<Vec<_>>() {
                     self.take(&function.id, &because);
                     let address = self.address_of(&function.id);
                     self.delete(&function, &address, &because, rules::REPLACE);

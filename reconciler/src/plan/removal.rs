@@ -236,8 +236,8 @@ pub(super) fn found_before(draft: &mut Draft<'_>, subject: &Subject) -> Vec<Sett
     let input = draft.input;
     draft.bookkeeping.let_go.push(subject.clone());
     let Some(observed) = input.state.settings(subject) else { return Vec::new() };
-    let of_subject = input.record.settings.iter().filter(|((written_of, _), _)| written_of == subject);
-    let still_ours = of_subject.filter(|(_, written)| observed.has(&written.applied));
+    let written = input.record.written_of(subject);
+    let still_ours = written.filter(|(_, written)| observed.has(&written.applied));
     // One that was changed to and fro is back already.
     still_ours
         .filter_map(|(_, written)| written.before.clone())

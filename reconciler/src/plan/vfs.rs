@@ -154,7 +154,8 @@ impl Planner<'_, '_> {
         if !self.counts_vfs() {
             self.refuse_to_take_vfs(count, because);
         }
-        let vfs: Vec<Function> = self.present().into_iter().filter(|function| is_own(&function.id)).collect();
+        let vfs: Vec<Function> =
+            self.present().iter().filter(|function| is_own(&function.id)).cloned().collect();
         let handle = self.handle();
         vec![(set_vfs(handle, count, held_as_observed(handle, &vfs)), None)]
     }
@@ -279,8 +280,8 @@ impl Planner<'_, '_> {
 
     /// What brings back what functions of other hosts lose when switchdev mode ends for a while.
     fn restore_others(&self) -> Vec<(Request, Option<Effect>)> {
-        let others = self.present().into_iter().filter(|function| function.id.is_of_other_host());
-        others.flat_map(|function| self.restore_function(&function, Some(&hidden(&function)))).collect()
+        let others = self.present().iter().filter(|function| function.id.is_of_other_host());
+        others.flat_map(|function| self.restore_function(function, Some(&hidden(function)))).collect()
     }
 
     /// Whether the VF of this index is kept from its driver for a while when it comes.
@@ -299,7 +300,7 @@ impl Planner<'_, '_> {
 
     /// VFs beyond the new number are gone for good.
     fn vfs_that_stay_away(&mut self, count: u32) {
-        for function in self.origin_functions().to_vec() {
+        for function in self.origin_functions() {
             let goes = is_own(&function.id) && function.id.vf_index().is_some_and(|index| index >= count);
             if goes && self.desired_function(&function.id).is_none() {
                 let subject = self.of_function(&function.id);
@@ -370,14 +371,14 @@ impl Planner<'_, '_> {
     /// The VFs that no subdevice names get back what steps on the parent took from them, and leave rate nodes that go.
     pub(super) fn unnamed_vfs(&mut self) {
         let count = self.vf_count().unwrap_or(0);
-        for origin in self.origin_functions().to_vec() {
+        for origin in self.origin_functions() {
             let found = self.now.as_ref().and_then(|now| now.function(&origin.id)).cloned();
             let stays = is_own(&origin.id) && origin.id.vf_index().is_some_and(|index| index < count);
             let above = origin.rates.as_ref().and_then(|rates| rates.parent.as_deref());
             let moves = self.counts_vfs() && above.is_some_and(|above| self.rate_node_goes(above));
-            let changes = moves || found.as_ref() != Some(&origin);
+            let changes = moves || found.as_ref() != Some(origin);
             if stays && changes && self.desired_function(&origin.id).is_none() {
-                self.unnamed_vf(&origin, found.as_ref());
+                self.unnamed_vf(origin, found.as_ref());
             }
         }
     }

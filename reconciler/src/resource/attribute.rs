@@ -124,6 +124,9 @@ pub enum Attribute {
 }
 
 impl Attribute {
+    /// The one that no other comes before.
+    pub const FIRST: Self = Self::EswitchMode;
+
     /// The interface this is an attribute of, if it is one of an interface.
     #[must_use]
     pub const fn side(&self) -> Option<Side> {

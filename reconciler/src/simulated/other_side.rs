@@ -1,6 +1,8 @@
 //! Functions that another host makes on a device that is shared with it, as the host that a DPU is in does. What is here
 //! are their ports, which come with the function and are shown in switchdev mode.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::DevlinkHandle;
 
@@ -87,14 +89,14 @@ impl OtherSide {
             Some(Function {
                 id: made.id.clone(),
                 mdev_type: None,
-                attrs: Default::default(),
+                attrs: BTreeMap::new(),
                 mac: None,
-                capabilities: Default::default(),
+                capabilities: BTreeMap::new(),
                 max_io_eqs: None,
                 rates: Some(port.leaf.clone()),
                 vf: None,
                 active: true,
-                params: Default::default(),
+                params: BTreeMap::new(),
                 netdev: None,
                 representor: Some(port.netdev.state()),
                 volatile: Volatile(FunctionVolatile::default()),

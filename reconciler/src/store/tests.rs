@@ -1,5 +1,6 @@
 //! What must hold for the files, whatever happens to them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::time::{Duration, Instant};
@@ -227,4 +228,25 @@ fn a_damaged_history_says_which_file() {
     assert_eq!(history.next_number().unwrap(), 8);
     fs::write(&path, "{\"format_version\": \"2.0\"}").unwrap();
     assert!(matches!(history.history().unwrap_err(), HistoryError::Newer { .. }));
+}
+
+#[test]
+fn marks_are_those_that_were_asked_for_last() {
+    let (outer, folder) = folder();
+    let marks = FileMarks::new(folder.join("marks"));
+    let set_of = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let there = || {
+        let entries = marks.folder().read_dir_utf8().unwrap();
+        entries.map(|entry| entry.unwrap().file_name().to_owned()).collect::<BTreeSet<_>>()
+    };
+    marks.keep(&set_of(&[])).unwrap();
+    assert!(!folder.exists(), "no mark needs no folder");
+    marks.keep(&set_of(&["a", "b"])).unwrap();
+    marks.keep(&set_of(&["b", "c"])).unwrap();
+    assert_eq!(there(), set_of(&["b", "c"]));
+    marks.keep(&set_of(&[])).unwrap();
+    assert!(there().is_empty());
+    fs::remove_dir(marks.folder()).unwrap();
+    symlink(outer.path(), marks.folder()).unwrap();
+    assert!(marks.keep(&set_of(&["a"])).is_err(), "a link is not followed");
 }

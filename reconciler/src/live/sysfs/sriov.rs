@@ -62,6 +62,21 @@ impl Sysfs {
         Some(DevlinkHandle::new(PCI, link.read_link_utf8().ok()?.file_name()?))
     }
 
+    /// The name of the PCI device that a VF is or will be: bus, device and function follow from the PF's SR-IOV capability
+    /// (`pci_iov_virtfn_bus` and `pci_iov_virtfn_devfn`, drivers/pci/iov.c).
+    pub fn vf_address_to_be(&self, parent: &DevlinkHandle, index: u32) -> Option<String> {
+        if let Some(there) = self.vf_address(parent, index) {
+            return Some(there.device().to_owned());
+        }
+        let device = self.device(parent.bus(), parent.device()).filter(|_| parent.bus() == PCI)?;
+        let offset: u32 = number(&device.join("sriov_offset"))?;
+        let stride: u32 = number(&device.join("sriov_stride"))?;
+        let (domain, bus, devfn) = place(parent.device())?;
+        let routing_id = ((bus << 8) | devfn) + offset + stride * index;
+        let (bus, slot, function) = (routing_id >> 8, (routing_id >> 3) & 0x1f, routing_id & 7);
+        Some(format!("{domain}:{bus:02x}:{slot:02x}.{function}"))
+    }
+
     /// The drivers of a PCI device.
     pub fn vf_device(&self, address: &DevlinkHandle) -> Option<VfDevice> {
         let device = self.device(address.bus(), address.device())?;
@@ -175,4 +190,13 @@ impl Sysfs {
 
 fn device_file(address: &DevlinkHandle, file: &str) -> String {
     format!("sys/bus/{}/devices/{}/{file}", address.bus(), address.device())
+}
+
+/// The domain, bus, and device and function in one (`devfn`), of a PCI device's name: `0000:08:00.1`.
+fn place(name: &str) -> Option<(&str, u32, u32)> {
+    let (domain, rest) = name.split_once(':')?;
+    let (bus, rest) = rest.split_once(':')?;
+    let (slot, function) = rest.split_once('.')?;
+    let hex = |text| u32::from_str_radix(text, 16).ok();
+    Some((domain, hex(bus)?, (hex(slot)? << 3) | hex(function)?))
 }

@@ -46,6 +46,20 @@ fn vf() -> DevlinkHandle {
 }
 
 #[test]
+fn a_vf_has_an_address_before_it_is_there() {
+    let tree = host();
+    let address = |pf: &str, index| tree.sysfs().vf_address_to_be(&DevlinkHandle::new("pci", pf), index);
+    assert_eq!(address(PF, 1).as_deref(), Some("0000:01:00.2"), "by its link");
+    assert_eq!(address(PF, 2), None, "nothing tells where it will be");
+    // The second function of a device: its VFs go on where those of the first end, on the bus after that in the end.
+    for (file, text) in [("sriov_offset", "128\n"), ("sriov_stride", "2\n")] {
+        tree.file(&format!("{DEVICES}/0000:08:00.1/{file}"), text);
+    }
+    let found = [0, 4, 63, 64].map(|index| address("0000:08:00.1", index).unwrap());
+    assert_eq!(found, ["0000:08:10.1", "0000:08:11.1", "0000:08:1f.7", "0000:09:00.1"]);
+}
+
+#[test]
 fn vfs_are_counted_by_their_devices() {
     let tree = host();
     let found = tree.sysfs().sriov(&pf()).unwrap();
