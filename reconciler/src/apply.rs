@@ -192,7 +192,7 @@ pub fn apply(mut job: Apply<'_>, plan: &Plan) -> Result<Outcome, KeepError> {
     let mut done = Vec::new();
     let mut failures = job.carry_out(plan, &mut record, &mut done);
     if failures.is_empty() {
-        match job.verify(&record) {
+        match job.verify(plan, &record) {
             Ok(after) => {
                 note_release(&mut record, plan);
                 record.note_restarts(&after);
@@ -207,7 +207,7 @@ pub fn apply(mut job: Apply<'_>, plan: &Plan) -> Result<Outcome, KeepError> {
         Some(failure) if job.on_error == OnError::Undo => Ok(job.undo(&done, &record, failure)),
         last => {
             failures.extend(last);
-            let left = job.left(&mut record);
+            let left = job.left(plan, &mut record);
             job.keeper.keep(&record)?;
             Ok(Outcome::Partial { failures, left })
         }
@@ -318,24 +318,27 @@ impl Apply<'_> {
     }
 
     /// The state afterwards, if it leaves nothing to do.
-    fn verify(&mut self, record: &Record) -> Result<State, Failure> {
+    fn verify(&mut self, plan: &Plan, record: &Record) -> Result<State, Failure> {
         let after = self.kernel.observe()?;
-        let left = requests(&(self.replan)(&after, record));
+        let left = self.still_to_do(plan, &after, record);
         if left.is_empty() { Ok(after) } else { Err(Failure::NotKept { left }) }
     }
 
+    /// The requests that a new plan has, but for what this one leaves to the next.
+    fn still_to_do(&self, plan: &Plan, after: &State, record: &Record) -> Vec<String> {
+        let record = Record { waiting: plan.waiting.clone(), ..record.clone() };
+        let left = (self.replan)(after, &record);
+        left.operations.iter().map(|operation| operation.request.to_string()).collect()
+    }
+
     /// What is still to be done, one request each.
-    fn left(&mut self, record: &mut Record) -> Vec<String> {
+    fn left(&mut self, plan: &Plan, record: &mut Record) -> Vec<String> {
         match self.kernel.observe() {
             Ok(after) => {
                 record.note_restarts(&after);
-                requests(&(self.replan)(&after, record))
+                self.still_to_do(plan, &after, record)
             }
             Err(error) => vec![format!("the host could not be observed: {error}")],
         }
     }
-}
-
-fn requests(plan: &Plan) -> Vec<String> {
-    plan.operations.iter().map(|operation| operation.request.to_string()).collect()
 }

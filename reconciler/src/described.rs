@@ -28,7 +28,9 @@ pub fn described(desired: &Desired, kernel_release: impl Into<String>) -> (State
         }
         note(&mut record, &parent.subject, &parent.address, &parent.wanted.settings);
         for function in parent.functions.iter().filter(|function| !function.absent) {
-            record.made.insert(function.subject.clone(), function.address.clone());
+            if !function.id.is_pci() {
+                record.made.insert(function.subject.clone(), function.address.clone());
+            }
             note(&mut record, &function.subject, &function.address, &function.wanted.settings);
         }
         for node in &parent.rate_nodes {
@@ -150,7 +152,7 @@ fn function_of(
             _ => None,
         },
         rates: switchdev.then(|| rates_of(wanted)),
-        vf: desired.id.is_vf().then(|| vf_of(desired, mode)),
+        vf: desired.id.vf_index().is_some().then(|| vf_of(desired, mode)),
         active: true,
         params: params_of(all.iter().cloned()),
         netdev: interface(Side::Netdev, has_netdev),
@@ -158,7 +160,7 @@ fn function_of(
         volatile: Volatile(FunctionVolatile {
             sf_number: match desired.id {
                 FunctionId::Sf { number, .. } => Some(number),
-                FunctionId::Mdev { .. } | FunctionId::Vf { .. } => None,
+                FunctionId::Mdev { .. } | FunctionId::Vf { .. } | FunctionId::Pf { .. } => None,
             },
             attached: true,
             ..FunctionVolatile::default()

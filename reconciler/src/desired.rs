@@ -183,11 +183,14 @@ pub struct DesiredRateNode {
 
 /// A function as it is to be: there, and with these attributes.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word of the language of its own")]
 pub struct DesiredFunction {
     /// The function.
     pub subject: Subject,
     /// Its identity.
     pub id: FunctionId,
+    /// The other side of the device makes it, and takes it away.
+    pub external: bool,
     /// Its address.
     pub address: String,
     /// The type, for a mediated device.
@@ -240,6 +243,17 @@ impl LeftToOthers {
     }
 }
 
+/// Why an optional parameter is left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lack {
+    /// The device does not have it, or not with that cmode.
+    NotThere,
+    /// Its driver has it on these kernels only.
+    OtherKernel(String),
+    /// Nobody knows before the instance is there.
+    NotKnownYet,
+}
+
 /// Attributes with the reason for each.
 #[derive(Debug, Clone)]
 pub struct Wanted {
@@ -249,6 +263,10 @@ pub struct Wanted {
     pub reason: Reason,
     /// The attributes that are written in the order of the file.
     pub order: Vec<Attribute>,
+    /// Parameters that a device may do without.
+    pub optional: BTreeSet<Attribute>,
+    /// Those of them that a plan does without, and why.
+    pub left_out: BTreeMap<Attribute, Lack>,
     reasons: BTreeMap<Attribute, Reason>,
 }
 
@@ -260,12 +278,25 @@ impl Wanted {
     /// These settings, all for the same reason.
     #[must_use]
     pub const fn all(settings: Settings, reason: Reason) -> Self {
-        Self { settings, reason, order: Vec::new(), reasons: BTreeMap::new() }
+        Self {
+            settings,
+            reason,
+            order: Vec::new(),
+            optional: BTreeSet::new(),
+            left_out: BTreeMap::new(),
+            reasons: BTreeMap::new(),
+        }
     }
 
     fn add(&mut self, setting: Setting, reason: Reason) {
         self.reasons.insert(setting.attribute(), reason);
         self.settings.set(setting);
+    }
+
+    /// Takes the optional attributes out that are lacking.
+    pub fn leave_out(&mut self, lack: impl Fn(&Attribute) -> Option<Lack>) {
+        self.left_out = self.optional.iter().filter_map(|it| Some((it.clone(), lack(it)?))).collect();
+        self.settings.retain(|attribute| !self.left_out.contains_key(attribute));
     }
 
     /// Why an attribute is as it is; the subject's own reason for those that nobody asked for.
@@ -483,8 +514,10 @@ impl Places<'_> {
         if let Some(port) = &subdevice.port {
             self.port(&mut wanted, port);
         }
+        let is_external = matches!(subdevice.lifecycle.value, Lifecycle::External { .. });
         Some(DesiredFunction {
             subject: Subject::function(parent.clone(), id.clone()),
+            external: is_external || id.is_of_other_host(),
             id,
             address: subdevice.address(device).to_string(),
             mdev_type: mdev.map(|mdev| mdev.mdev_type.clone()),
@@ -555,7 +588,11 @@ impl Places<'_> {
     fn params(&self, wanted: &mut Wanted, params: &[Param]) {
         for param in params {
             let (name, cmode, value) = (param.name.clone(), param.cmode, param.value.value.clone());
-            wanted.add(Setting::Param { name, cmode, value }, self.of(&param.value));
+            let setting = Setting::Param { name, cmode, value };
+            if param.if_supported.as_ref().is_some_and(|optional| optional.value) {
+                wanted.optional.insert(setting.attribute());
+            }
+            wanted.add(setting, self.of(&param.value));
         }
     }
 

@@ -29,7 +29,7 @@ pub fn marks(
         FunctionId::Sf { controller: 0, number, .. } => Some(format!("{}-sf{number}", parent.device())),
         FunctionId::Vf { controller: 0, index, .. } => vf_address(parent, *index),
         FunctionId::Mdev { uuid } => Some(uuid.to_string()),
-        FunctionId::Sf { .. } | FunctionId::Vf { .. } => None,
+        FunctionId::Sf { .. } | FunctionId::Vf { .. } | FunctionId::Pf { .. } => None,
     };
     handed_over.filter_map(|(parent, function)| mark(parent, &function.id)).collect()
 }

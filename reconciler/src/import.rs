@@ -68,7 +68,7 @@ pub fn host_file(import: &Import<'_>) -> String {
 fn holders_of_macs(import: &Import<'_>) -> BTreeMap<MacAddr, Subject> {
     let mut holders: BTreeMap<MacAddr, (bool, Subject)> = BTreeMap::new();
     for (handle, parent) in &import.state.parents {
-        for function in parent.functions.iter().filter(|function| function::is_described(function)) {
+        for function in parent.functions.iter().filter(|function| function.active) {
             let subject = Subject::function(handle.clone(), function.id.clone());
             let settings = function.settings();
             for (setting, mac) in settings.iter().filter_map(|setting| Some((setting, setting.mac()?))) {
@@ -97,7 +97,7 @@ fn is_configured(parent: &Parent) -> bool {
 /// The bridges that described representors are ports of, and those of subdevcfg; others are other people's.
 fn bridges_in_use(import: &Import<'_>) -> BTreeSet<BridgeName> {
     let functions = import.state.parents.values().flat_map(|parent| &parent.functions);
-    let ports = functions.filter(|function| function::is_described(function)).filter_map(|function| {
+    let ports = functions.filter(|function| function.active).filter_map(|function| {
         let representor = function.representor.as_ref().filter(|representor| representor.name.is_some())?;
         representor.port.as_ref()
     });

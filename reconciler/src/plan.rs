@@ -24,11 +24,12 @@ mod require;
 mod reset;
 mod selection;
 mod soft_parent;
+mod supported;
 mod target;
 mod uplink;
 mod vfs;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -88,6 +89,10 @@ pub struct Plan {
     pub left_out: Vec<String>,
     /// The greatest impact of any operation.
     pub impact: Impact,
+    /// What is left to the next plan, should it come while this one is carried out: parameters of which nobody knows yet
+    /// whether their instances have them, and functions that the other side has not made.
+    #[serde(skip)]
+    pub waiting: BTreeSet<(Subject, Option<Attribute>)>,
     /// What an apply notes in the record beside what its operations do.
     #[serde(skip)]
     pub bookkeeping: Bookkeeping,
@@ -267,6 +272,8 @@ pub enum NoteKind {
     Deferred,
     /// The file has it for hosts with another kernel.
     OtherKernel,
+    /// The device does not have it, and the file says that this will do.
+    Lacking,
     /// Nothing may restart or remove it: from now on, or no longer.
     Protected,
     /// Somebody else changed it, and the file leaves it to others.
@@ -303,7 +310,8 @@ pub struct Input<'a> {
 #[must_use]
 pub fn plan(input: Input<'_>) -> Plan {
     let placed = placed(input.desired, input.state);
-    let input = Input { desired: &placed, ..input };
+    let supported = supported::narrowed(placed, &input);
+    let input = Input { desired: &supported, ..input };
     let mut draft = lane::Draft::new(input);
     found::refuse_doubles(&mut draft);
     bookkeeping::tell_of_interruption(&mut draft);

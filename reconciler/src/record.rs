@@ -29,6 +29,8 @@ pub struct Record {
     pub protected: BTreeMap<Subject, String>,
     /// Where the last apply was when it was killed, if it was.
     pub interrupted: Option<Interrupted>,
+    /// What the apply that is being verified leaves to the next one: a parameter, or the whole of a function.
+    pub waiting: BTreeSet<(Subject, Option<Attribute>)>,
     /// How often each device had started anew when the last apply ended: more than that is a reset since. It goes up by
     /// itself, so it counts in no comparison.
     pub restarts: Volatile<BTreeMap<DevlinkHandle, Restarts>>,
@@ -285,6 +287,7 @@ impl From<RecordFile> for Record {
             pending: file.pending,
             protected: subjects(file.protected),
             interrupted: None,
+            waiting: BTreeSet::new(),
             restarts: Volatile(file.restarts),
         }
     }

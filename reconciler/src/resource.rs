@@ -48,17 +48,29 @@ pub enum FunctionId {
         /// Index, from 0.
         index: u32,
     },
+    /// A PCI PF of the other side of a DPU.
+    Pf {
+        /// Controller number of that side.
+        controller: u32,
+        /// PF number.
+        pf: u32,
+    },
 }
 
 impl FunctionId {
-    /// The identity that a host file gives; `None` for kinds of functions that are not planned yet.
+    /// The identity that a host file gives; `None` for kinds of functions that are not planned yet. Who makes a VF is no
+    /// part of it: devlink names those of the other side by their controller.
     #[must_use]
     pub const fn of(lifecycle: &Lifecycle) -> Option<Self> {
         match lifecycle {
             &Lifecycle::Sf { controller, pf, number } => Some(Self::Sf { controller, pf, number }),
             Lifecycle::Mdev(mdev) => Some(Self::Mdev { uuid: mdev.uuid }),
             &Lifecycle::Vf { controller, pf, index, mdev: None } => Some(Self::Vf { controller, pf, index }),
-            Lifecycle::Vf { .. } | Lifecycle::External { .. } => None,
+            &Lifecycle::External { controller, pf, vf: Some(index) } => {
+                Some(Self::Vf { controller, pf, index })
+            }
+            &Lifecycle::External { controller, pf, vf: None } => Some(Self::Pf { controller, pf }),
+            Lifecycle::Vf { .. } => None,
         }
     }
 
@@ -68,10 +80,17 @@ impl FunctionId {
         matches!(self, Self::Mdev { .. })
     }
 
-    /// Whether this is a PCI VF: never made or deleted by itself, but with all others of its parent.
+    /// Whether this is a PCI function: never made or deleted by itself, but with all others of its parent, or by the other
+    /// side.
     #[must_use]
-    pub const fn is_vf(&self) -> bool {
-        matches!(self, Self::Vf { .. })
+    pub const fn is_pci(&self) -> bool {
+        matches!(self, Self::Vf { .. } | Self::Pf { .. })
+    }
+
+    /// Whether this is a function of another host, as the one that a DPU is in: what runs it is not here.
+    #[must_use]
+    pub const fn is_of_other_host(&self) -> bool {
+        matches!(self, Self::Vf { controller: 1.., .. } | Self::Pf { .. })
     }
 
     /// The VF of this index of the PF that a parent is. On PCI the PF's number is that of the function, as mlx5
@@ -107,6 +126,7 @@ impl fmt::Display for FunctionId {
             Self::Vf { controller, pf, index } => {
                 write!(f, "vf {index} of pf {pf}, controller {controller}")
             }
+            Self::Pf { controller, pf } => write!(f, "pf {pf}, controller {controller}"),
         }
     }
 }

@@ -8,6 +8,7 @@ mod bridges;
 mod device_attributes;
 mod host;
 mod netdevsim;
+mod other_side;
 mod ovs;
 mod params;
 mod pci;

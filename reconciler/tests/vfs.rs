@@ -12,8 +12,9 @@ use proptest::option::{of, weighted};
 use proptest::prelude::*;
 use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode, Rate};
 use subdevcfg_reconciler::apply::{Outcome, differences};
+use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::kernel::{Kernel as _, Request};
-use subdevcfg_reconciler::plan::NoteKind;
+use subdevcfg_reconciler::plan::{Note, NoteKind};
 use subdevcfg_reconciler::resource::{FunctionId, LegacySetting, Setting, Subject};
 use subdevcfg_reconciler::state::State;
 use support::properties::{is_imported, is_undone_as_a_plan, is_undone_at};
@@ -27,6 +28,8 @@ struct Device {
     /// Nodes gold and silver: limit, and whether the second is below the first.
     nodes: Vec<Option<(Option<u8>, bool)>>,
     functions: Vec<Option<Function>>,
+    /// Functions of another host: its PF, and a VF.
+    others: Vec<Option<Function>>,
 }
 
 #[derive(Debug, Clone)]
@@ -44,14 +47,17 @@ struct Function {
 fn device() -> impl Strategy<Value = Device> {
     let functions = vec(of(function()), 4);
     let nodes = vec(of((of(3_u8..5), any::<bool>())), 2);
-    (weighted(0.8, any::<bool>()), weighted(0.8, 0_u32..5), weighted(0.3, 32_u32..34), nodes, functions)
-        .prop_map(|(switchdev, vfs, max_macs, nodes, functions)| Device {
+    let device = (weighted(0.8, any::<bool>()), weighted(0.8, 0_u32..5), weighted(0.3, 32_u32..34));
+    (device, nodes, functions, vec(of(function()), 2)).prop_map(
+        |((switchdev, vfs, max_macs), nodes, functions, others)| Device {
             switchdev,
             vfs,
             max_macs,
             nodes,
             functions,
-        })
+            others,
+        },
+    )
 }
 
 fn function() -> impl Strategy<Value = Function> {
@@ -102,6 +108,13 @@ fn text(device: &Device) -> String {
             switchdev_words(&mut text, index, function, is_there);
         } else if device.switchdev == Some(false) {
             legacy_words(&mut text, index, function);
+        }
+        text.push_str(" }\n");
+    }
+    for (at, function) in device.others.iter().enumerate().filter_map(|(at, it)| Some((at, it.as_ref()?))) {
+        let _ = writeln!(text, " subdevice o{at} {{\n  external pf=0{}", if at == 1 { " vf=7" } else { "" });
+        if switchdev {
+            switchdev_words(&mut text, 100 + at, function, is_there);
         }
         text.push_str(" }\n");
     }
@@ -177,6 +190,10 @@ fn by_hand() -> impl Strategy<Value = ByHand> {
 fn start(release: &str, (vfs, switchdev, vlan, limited): ByHand) -> Host {
     let mut host = Host::with_kernel(release);
     host.kernel.add_netdevsim(1);
+    host.kernel.other_side_makes(1, FunctionId::Pf { controller: 1, pf: 0 }).unwrap();
+    if vlan.is_some() {
+        host.kernel.other_side_makes(1, FunctionId::Vf { controller: 1, pf: 0, index: 7 }).unwrap();
+    }
     let mut send = |request: Request| host.kernel.perform(&request).unwrap();
     send(Request::SetVfs { parent: nsim(), count: vfs, held: vec![] });
     let first = Subject::function(nsim(), FunctionId::Vf { controller: 0, pf: 0, index: 0 });
@@ -208,10 +225,17 @@ fn is_refused(host: &Host, text: &str) -> bool {
     !refusals.is_empty()
 }
 
+/// Applies, and once more for what comes with the first: functions of another host that are to be seen in switchdev mode.
+fn settle(host: &mut Host, wanted: &Desired) -> Outcome {
+    let waits = !host.plan(wanted).waiting.is_empty();
+    let outcome = host.apply(wanted);
+    if waits && matches!(outcome, Outcome::Converged(_)) { host.apply(wanted) } else { outcome }
+}
+
 fn apply_all(host: &mut Host, texts: &[String]) {
     for text in texts {
         if !is_refused(host, text) {
-            let outcome = host.apply(&desired(text));
+            let outcome = settle(host, &desired(text));
             assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}\n{text}");
         }
     }
@@ -232,12 +256,13 @@ proptest! {
         apply_all(&mut host, &[first]);
         prop_assume!(!is_refused(&host, &second));
         let wanted = desired(&second);
-        let outcome = host.apply(&wanted);
+        let outcome = settle(&mut host, &wanted);
         prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
         let plan = host.plan(&wanted);
         prop_assert!(plan.is_empty());
         prop_assert_eq!(&plan.drift, &vec![]);
-        prop_assert!(plan.notes.iter().all(|note| note.kind == NoteKind::Unmanaged), "{:#?}", plan.notes);
+        let is_known = |note: &Note| matches!(note.kind, NoteKind::Unmanaged | NoteKind::Deferred);
+        prop_assert!(plan.notes.iter().all(is_known), "{:#?}", plan.notes);
     }
 
     #[test]
@@ -319,6 +344,8 @@ proptest! {
         left.retain(|left| !(second.contains("mode=switchdev") && left.contains("legacy rate-")));
         // Of a name that the kernel chose nothing is written down.
         left.retain(|left| !left.contains("representor name is"));
+        // What another host's functions lose with switchdev mode is left to the next apply: they come after the undo.
+        left.retain(|left| !left.contains("controller 1"));
         prop_assert_eq!(left, Vec::<String>::new());
     }
 

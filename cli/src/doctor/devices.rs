@@ -54,7 +54,7 @@ fn can_have(parent: &Parent) -> String {
             types.iter().map(|(name, found)| format!("{name} ({} more)", found.available)).collect();
         format!("mediated devices of type {}", names.join(", "))
     });
-    let others = parent.functions.iter().filter(|function| !function.id.is_vf()).count();
+    let others = parent.functions.iter().filter(|function| function.id.vf_index().is_none()).count();
     let others = (others > 0).then(|| format!("{others} other functions"));
     let all: Vec<String> = vfs.into_iter().chain(types).chain(others).collect();
     if all.is_empty() { String::new() } else { format!(": {}", all.join("; ")) }

@@ -262,6 +262,7 @@ fn notes(text: &mut String, plan: &Plan) {
             NoteKind::Unmanaged => "UNMANAGED",
             NoteKind::Deferred => "DEFERRED",
             NoteKind::OtherKernel => "NOT HERE",
+            NoteKind::Lacking => "LACKING",
             NoteKind::Protected => "PROTECTED",
             NoteKind::Accepted => "ACCEPTED",
             NoteKind::Unconfirmed => "UNSEEN",

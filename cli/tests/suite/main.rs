@@ -16,6 +16,7 @@ mod import;
 mod in_use;
 mod lifecycle;
 mod manual;
+mod other_side;
 mod ovs;
 mod ownership;
 mod plans;

@@ -205,6 +205,28 @@ fn what_is_for_other_kernels_is_left_out_and_told() {
 }
 
 #[test]
+fn what_a_device_may_do_without_is_left_out_and_told() {
+    let host = Host::new();
+    let text = host_with(
+        "param turbo 7 cmode=runtime if-supported=#true; param max_mtu 9000 if-supported=#true
+         subdevice a { sf 1; param tune 1 cmode=driverinit if-supported=#true; }",
+    );
+    let first = host.plan(&text);
+    assert!(first.stdout.contains("max_mtu") && first.code == 2, "{}", first.all());
+    snapshot("cli", "lacking", &first.all());
+    host.apply(&text);
+    let then = host.plan(&text);
+    assert_eq!(then.code, 0, "{}", then.all());
+    snapshot("cli", "lacking-after", &then.all());
+    assert!(!host.run(&["show", "--format", "json"]).stdout.contains("turbo"));
+    host.write("base.kdl", &host_with("subdevice a { sf 1; }"));
+    let described = run(&host.path(""), &["plan", "host.kdl", "--from", "base.kdl"]).stdout;
+    assert!(described.contains("turbo"), "{described}");
+    let destroy = host.run(&["destroy", "--yes", "--allow", "parent-wide"]);
+    assert_eq!(destroy.code, 0, "{}", destroy.all());
+}
+
+#[test]
 fn a_new_subdevice_alone_takes_along_no_removal() {
     let host = Host::new();
     host.apply(&host_with("subdevice old { sf 1; }"));

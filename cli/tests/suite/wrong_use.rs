@@ -116,7 +116,7 @@ fn a_file_that_is_checked_and_not_planned() {
     let host = Host::new();
     host.write(
         "host.kdl",
-        "subdevcfg version=1\nhost node-17\ndevice \"pci/0000:08:00.0\" {\n    subdevice a {\n        external pf=0 vf=1\n    }\n}\n",
+        "subdevcfg version=1\nhost node-17\ndevice \"pci/0000:08:00.0\" {\n    subdevice a {\n        vf 1 { mdev type=nvidia-35; }\n    }\n}\n",
     );
     assert_eq!(crate::run::run(host.path("").as_path(), &["check", "host.kdl"]).code, 0);
     for command in ["plan", "apply"] {

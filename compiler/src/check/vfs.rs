@@ -7,7 +7,7 @@ use crate::model::{Device, Lifecycle};
 use crate::source::Span;
 
 pub(super) fn check(device: &Device, diagnostics: &mut Vec<Diagnostic>) {
-    let mut first: BTreeMap<(&str, u32, u32, Option<u32>), Span> = BTreeMap::new();
+    let mut first: BTreeMap<(u32, u32, Option<u32>), Span> = BTreeMap::new();
     let mut subdevices: Vec<_> = device.subdevices.iter().collect();
     subdevices.sort_by_key(|subdevice| subdevice.lifecycle.span);
     for subdevice in subdevices {
@@ -22,7 +22,7 @@ pub(super) fn check(device: &Device, diagnostics: &mut Vec<Diagnostic>) {
             _ => None,
         };
         let (word, span) = (subdevice.lifecycle.value.word(), subdevice.lifecycle.span);
-        if let Some(&first) = first.get(&(word, controller, pf, index)) {
+        if let Some(&first) = first.get(&(controller, pf, index)) {
             let which = index.map_or_else(|| format!("PF {pf}"), |index| format!("VF {index}"));
             let message = format!("two subdevices of `{}` are {which}", device.name.value);
             diagnostics.push(
@@ -32,7 +32,7 @@ pub(super) fn check(device: &Device, diagnostics: &mut Vec<Diagnostic>) {
             );
             continue;
         }
-        first.insert((word, controller, pf, index), span);
+        first.insert((controller, pf, index), span);
         let local = word == "vf" && controller == 0 && pf == 0;
         if let (Some(count), Some(index), true) = (&device.vfs, index, local)
             && index >= count.value

@@ -5,7 +5,7 @@ use crate::model::{Device, Lifecycle, PortFunction, Subdevice};
 
 pub(super) fn check(device: &Device, diagnostics: &mut Vec<Diagnostic>) {
     for subdevice in &device.subdevices {
-        diagnostics.extend(other_lifecycle(subdevice));
+        diagnostics.extend(other_lifecycle(subdevice).or_else(|| of_the_other_side(subdevice)));
         diagnostics.extend(bound_away(subdevice));
         diagnostics.extend(absent(subdevice));
         diagnostics.extend(former_name(device, subdevice));
@@ -40,6 +40,30 @@ fn other_lifecycle(subdevice: &Subdevice) -> Option<Diagnostic> {
         Diagnostic::new(Code::OtherLifecycle, message, span, "for VFs only")
             .and(lifecycle.span, format!("this is `{}`", lifecycle.value.word()))
             .help(format!("remove the `{word}`, or make the subdevice a VF: `vf INDEX`")),
+    )
+}
+
+/// What functions have where they run; here is only the port of one of the other side.
+fn of_the_other_side(subdevice: &Subdevice) -> Option<Diagnostic> {
+    let lifecycle = &subdevice.lifecycle;
+    if !matches!(lifecycle.value, Lifecycle::External { .. }) {
+        return None;
+    }
+    let words = [
+        ("absent", subdevice.absent.as_ref().filter(|absent| absent.value).map(|absent| absent.span)),
+        ("netdev", subdevice.netdev.as_ref().map(|netdev| netdev.span)),
+        ("param", subdevice.params.first().map(|param| param.value.span)),
+        ("legacy", subdevice.legacy.as_ref().map(|legacy| legacy.span)),
+        ("bind", subdevice.bind.as_ref().map(|driver| driver.span)),
+    ];
+    let (word, span) = words.into_iter().find_map(|(word, span)| Some((word, span?)))?;
+    let message = format!("`{word}` is for functions of this host, and `{}` is none", subdevice.name.value);
+    Some(
+        Diagnostic::new(Code::OtherLifecycle, message, span, "not for functions of the other side")
+            .and(lifecycle.span, "the other side makes it")
+            .help(format!(
+                "remove the `{word}`: here is the port of the function, with `function`, `rate` and `representor`"
+            )),
     )
 }
 

@@ -58,6 +58,7 @@ fn param(node: &Node, context: &ParamContext<'_>, diagnostics: &mut Vec<Diagnost
     let cmode_value = node.property("cmode");
     let spec = context.spec(name.text()?);
     let scalar = chosen(node, name, spec, context, diagnostics);
+    let if_supported = node.property("if-supported").and_then(value::boolean);
     let cmode = match (cmode_value.and_then(value::word::<Cmode>), spec) {
         (Some(cmode), Some(spec)) if !spec.cmodes.contains(&cmode.value) => {
             diagnostics.push(wrong_cmode(spec, cmode.value, cmode.span));
@@ -73,9 +74,9 @@ fn param(node: &Node, context: &ParamContext<'_>, diagnostics: &mut Vec<Diagnost
         }
     };
     if let (Some(catalogue), None, Some(_)) = (context.catalogue, spec, cmode) {
-        diagnostics.push(unknown(name, catalogue, context.owner));
+        let optional = if_supported.as_ref().is_some_and(|optional| optional.value);
+        diagnostics.push(unknown(name, catalogue, context.owner, optional));
     }
-    let if_supported = node.property("if-supported").and_then(value::boolean);
     Some(Param { name: name.text()?.to_owned(), cmode: cmode?, value: scalar?, if_supported })
 }
 
@@ -203,15 +204,19 @@ fn cmode_needed(name: &Value, spec: Option<&ParamSpec>, context: &ParamContext<'
     Diagnostic::new(Code::CmodeNeeded, message, name.span, "in which mode?").help(help)
 }
 
-fn unknown(name: &Value, catalogue: &Catalogue, owner: ParamOwner) -> Diagnostic {
+fn unknown(name: &Value, catalogue: &Catalogue, owner: ParamOwner, optional: bool) -> Diagnostic {
     let text = name.text().unwrap_or_default();
     let whose = match owner {
         ParamOwner::Parent => "a parent",
         ParamOwner::Function => "a function",
     };
     let message = format!("the catalogue of `{}` knows no parameter `{text}` of {whose}", catalogue.driver);
-    let help = near(text, catalogue, owner)
-        .unwrap_or_else(|| "it is written as it stands, unchecked: vendors add parameters".to_owned());
+    let written = if optional {
+        "where a device has it, it is written as it stands, unchecked: vendors add parameters"
+    } else {
+        "it is written as it stands, unchecked: vendors add parameters"
+    };
+    let help = near(text, catalogue, owner).unwrap_or_else(|| written.to_owned());
     Diagnostic::new(Code::UnknownParam, message, name.span, "not in the catalogue").help(help)
 }
 

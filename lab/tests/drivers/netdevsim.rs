@@ -176,3 +176,66 @@ fn what_fails_leaves_the_host_as_it_was() {
     assert_eq!(config(), before);
     destroy();
 }
+
+/// Who writes `sriov_numvfs` here plays the other side: its functions are ports of VFs like any other's.
+#[test]
+fn a_function_of_the_other_side_is_configured_whenever_it_comes() {
+    fresh();
+    let file = device(
+        "eswitch mode=switchdev; subdevice a { external pf=0 vf=0 controller=0; rate tx-max=\"2Gbit\"; \
+         representor a_r mtu=1400 up=#true; }",
+    );
+    let ports =
+        || json("devlink -j port show netdevsim/netdevsim1/128")["port"]["netdevsim/netdevsim1/128"].clone();
+    let leaf = || sh("devlink port function rate show netdevsim/netdevsim1/128");
+    let apply_in_part = || subdevcfg(&["apply", file, "--yes", "--allow", "parent-wide"]).expect(4);
+    let told = apply_in_part().stdout;
+    assert!(told.contains("DEFERRED   netdevsim/netdevsim1#a: the other side has not made vf 0"), "{told}");
+    for round in 1..=2 {
+        sh(&format!("echo 2 > {DEVICE}/sriov_numvfs"));
+        assert_eq!((&ports()["flavour"], &ports()["vfnum"]), (&"pcivf".into(), &0.into()), "{}", ports());
+        let plan = subdevcfg(&["plan", file, "--detailed-exitcode"]).expect(2);
+        assert!(
+            !plan.stdout.contains("DRIFT") && !plan.stdout.contains("DEFERRED"),
+            "{round}: {}",
+            plan.all()
+        );
+        apply(file);
+        assert_eq!(ports()["netdev"], "a_r");
+        assert_eq!(sh("cat /sys/class/net/a_r/mtu"), "1400");
+        assert!(leaf().contains("tx_max 2Gbit"), "{}", leaf());
+        subdevcfg(&["plan", file, "--detailed-exitcode"]).expect(0);
+        if round == 1 {
+            sh(&format!("echo 0 > {DEVICE}/sriov_numvfs"));
+            // With its last VF the device leaves switchdev mode, and that is all that is drift.
+            let plan = subdevcfg(&["plan", file]).expect(4);
+            assert!(plan.stdout.contains("DEFERRED   netdevsim/netdevsim1#a"), "{}", plan.all());
+            assert!(
+                !plan.stdout.contains("netdevsim1#a.") && !plan.stdout.contains("REFUSED"),
+                "{}",
+                plan.all()
+            );
+            apply_in_part();
+        }
+    }
+    destroy();
+    assert_eq!(vfs(), "2");
+    assert_eq!(sh("devlink dev eswitch show netdevsim/netdevsim1").contains("mode legacy"), true);
+}
+
+#[test]
+fn a_parameter_that_the_driver_does_not_have_is_left_out() {
+    fresh();
+    let file = device(
+        "param max_macs 64 if-supported=#true; param turbo #true cmode=runtime if-supported=#true; \
+         param test1 #true cmode=driverinit if-supported=#true",
+    );
+    let value = || sh("devlink dev param show netdevsim/netdevsim1 name max_macs");
+    let plan = subdevcfg(&["plan", file, "--detailed-exitcode"]).expect(2);
+    assert!(plan.stdout.contains("LACKING    netdevsim/netdevsim1.param[turbo,runtime]"), "{}", plan.all());
+    apply(file);
+    assert!(value().contains("64"), "{}", value());
+    subdevcfg(&["plan", file, "--detailed-exitcode"]).expect(0);
+    destroy();
+    assert!(value().contains("32"), "{}", value());
+}

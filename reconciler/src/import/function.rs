@@ -11,19 +11,13 @@ use crate::resource::{FunctionId, OvsVlans, PortVlans, Setting, Settings, Side, 
 use crate::rules::NEW_INTERFACE_MTU;
 use crate::state::{Function, Interface, Rates};
 
-/// Whether a host file has words for it: it runs, and it is of this host.
-pub(super) const fn is_described(function: &Function) -> bool {
-    let is_of_another_host = matches!(function.id, FunctionId::Vf { controller: 1.., .. });
-    function.active && !is_of_another_host
-}
-
 /// All functions of a device.
 pub(super) fn write_all(device: &Device<'_>, out: &mut Writer) {
     let functions = &device.parent.functions;
     let mut plain = Vec::new();
     for (function, name) in functions.iter().zip(device.names(functions)) {
         let sorted = sorted(device, function);
-        if function.id.is_vf() && (sorted.chosen.is_empty() || !is_described(function)) {
+        if function.id.is_pci() && (sorted.chosen.is_empty() || !function.active) {
             plain.push(function.id.to_string());
             continue;
         }
@@ -31,7 +25,7 @@ pub(super) fn write_all(device: &Device<'_>, out: &mut Writer) {
         let protect = device.import.record.protected.contains_key(&subject).then_some(true);
         let mut node = Node::new("subdevice").argument(name).property_if("protect", protect);
         out.blank();
-        if !is_described(function) {
+        if !function.active {
             // Without it the file would take away what subdevcfg made.
             if device.import.record.address(&subject).is_some() {
                 out.comment("It does not run: an apply of this file starts it.");
@@ -54,11 +48,13 @@ pub(super) fn candidates(device: &Device<'_>, function: &Function) -> Vec<String
         FunctionId::Sf { number, .. } => vec![format!("sf{number}")],
         FunctionId::Mdev { uuid } => vec![mdev_name(*uuid)],
         FunctionId::Vf { index, .. } => vec![format!("vf{index}")],
+        FunctionId::Pf { pf, .. } => vec![format!("pf{pf}")],
     };
     let unique = match &function.id {
         FunctionId::Sf { controller, pf, number } => format!("sf-{controller}-{pf}-{number}"),
         FunctionId::Mdev { uuid } => format!("mdev-{uuid}"),
         FunctionId::Vf { controller, pf, index } => format!("vf-{controller}-{pf}-{index}"),
+        FunctionId::Pf { controller, pf } => format!("pf-{controller}-{pf}"),
     };
     let interfaces = [name(Side::Netdev), name(Side::Representor)];
     let named = recorded.into_iter().chain(interfaces.into_iter().flatten());
@@ -122,9 +118,17 @@ fn write(function: &Function, device: &Device<'_>, sorted: &Sorted<'_>, out: &mu
 
 fn write_lifecycle(function: &Function, device: &Device<'_>, out: &mut Writer) {
     let not_zero = |number: u32| (number != 0).then_some(number);
+    let external = |controller: u32, pf: u32, vf: Option<u32>| {
+        let node = Node::new("external").property_if("vf", vf).property("pf", pf);
+        node.property_if("controller", (controller != 1).then_some(controller))
+    };
     match &function.id {
+        FunctionId::Vf { controller: controller @ 1.., pf, index } => {
+            out.node(&external(*controller, *pf, Some(*index)));
+        }
+        FunctionId::Pf { controller, pf } => out.node(&external(*controller, *pf, None)),
         FunctionId::Sf { controller, pf, number } | FunctionId::Vf { controller, pf, index: number } => {
-            let node = Node::new(if function.id.is_vf() { "vf" } else { "sf" }).argument(*number);
+            let node = Node::new(if function.id.is_pci() { "vf" } else { "sf" }).argument(*number);
             let node = node.property_if("pf", not_zero(*pf));
             out.node(&node.property_if("controller", not_zero(*controller)));
         }

@@ -18,8 +18,7 @@ pub(super) struct Mirror {
     /// How often each was reloaded when they were dumped.
     reloads: BTreeMap<Handle, u64>,
     ports: BTreeMap<(Handle, u32), Port>,
-    /// The indexes of ports of subfunctions and VFs by what they are called: a search for each function would be
-    /// quadratic.
+    /// The indexes of ports of functions by what they are called: a search for each function would be quadratic.
     numbered: BTreeMap<(Handle, PortName), u32>,
     /// The VFs of each instance by their indexes, with the devices that they are.
     vfs: BTreeMap<(Handle, u32), Option<Handle>>,
@@ -36,31 +35,32 @@ pub(super) struct Mirror {
     types: BTreeMap<TypeKey, ParamType>,
 }
 
-/// What a port of a subfunction or VF is called.
+/// What a port of a function is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct PortName {
-    is_vf: bool,
     controller: u32,
     pf: u32,
-    number: u32,
+    kind: PortKind,
+}
+
+/// Which of a PF's functions it is, with the number among its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum PortKind {
+    Sf(u32),
+    Vf(u32),
+    /// The PF itself.
+    Pf,
 }
 
 impl PortName {
     fn of(port: &Port) -> Option<Self> {
-        let (is_vf, number) = match port.flavour? {
-            Flavour::PciSf => (false, port.sf?),
-            Flavour::PciVf => (true, port.vf?.into()),
+        let kind = match port.flavour? {
+            Flavour::PciSf => PortKind::Sf(port.sf?),
+            Flavour::PciVf => PortKind::Vf(port.vf?.into()),
+            Flavour::PciPf => PortKind::Pf,
             _ => return None,
         };
-        Some(Self { is_vf, controller: port.controller.unwrap_or(0), pf: port.pf?.into(), number })
-    }
-
-    const fn of_sf(controller: u32, pf: u32, number: u32) -> Self {
-        Self { is_vf: false, controller, pf, number }
-    }
-
-    const fn of_vf(controller: u32, pf: u32, index: u32) -> Self {
-        Self { is_vf: true, controller, pf, number: index }
+        Some(Self { controller: port.controller.unwrap_or(0), pf: port.pf?.into(), kind })
     }
 }
 
@@ -274,39 +274,37 @@ impl Mirror {
         self.mdev_ports.get(&(port.handle.clone(), port.index)).copied()
     }
 
-    /// The function that a parent's port belongs to; `None` for other ports, and for functions of other hosts.
+    /// The function that a parent's port belongs to; `None` for other ports, for subfunctions of other hosts, and for the
+    /// PF that the parent is itself.
     pub fn function_of(&self, port: &Port) -> Option<FunctionId> {
-        if port.external {
-            return None;
+        let PortName { controller, pf, kind } = PortName::of(port)?;
+        match kind {
+            PortKind::Vf(index) => Some(FunctionId::Vf { controller, pf, index }),
+            PortKind::Pf => port.external.then_some(FunctionId::Pf { controller, pf }),
+            PortKind::Sf(_) if port.external => None,
+            PortKind::Sf(number) => Some(match self.mdev_of(port) {
+                Some(uuid) => FunctionId::Mdev { uuid },
+                None => FunctionId::Sf { controller, pf, number },
+            }),
         }
-        let name = PortName::of(port)?;
-        if name.is_vf {
-            return Some(FunctionId::Vf { controller: name.controller, pf: name.pf, index: name.number });
-        }
-        if let Some(uuid) = self.mdev_of(port) {
-            return Some(FunctionId::Mdev { uuid });
-        }
-        Some(FunctionId::Sf { controller: name.controller, pf: name.pf, number: name.number })
     }
 
     /// The port of a function on its parent.
     pub fn port(&self, subject: &Subject) -> Option<&Port> {
         let parent = wire::netlink_handle(&subject.parent);
-        match subject.function_id()? {
+        let id = subject.function_id()?;
+        let (controller, pf, kind) = match *id {
             FunctionId::Mdev { uuid } => {
-                let mdev = self.mdevs.get(uuid).filter(|mdev| mdev.parent == subject.parent)?;
-                self.ports.get(&(parent, mdev.port_index?))
+                let mdev = self.mdevs.get(&uuid).filter(|mdev| mdev.parent == subject.parent)?;
+                return self.ports.get(&(parent, mdev.port_index?));
             }
-            FunctionId::Sf { controller, pf, number } => {
-                let found = self.port_called(parent, PortName::of_sf(*controller, *pf, *number))?;
-                // A mediated device's port has a number, too, and is no subfunction for it.
-                (!found.external && self.mdev_of(found).is_none()).then_some(found)
-            }
-            FunctionId::Vf { controller, pf, index } => {
-                let found = self.port_called(parent, PortName::of_vf(*controller, *pf, *index))?;
-                (!found.external).then_some(found)
-            }
-        }
+            FunctionId::Sf { controller, pf, number } => (controller, pf, PortKind::Sf(number)),
+            FunctionId::Vf { controller, pf, index } => (controller, pf, PortKind::Vf(index)),
+            FunctionId::Pf { controller, pf } => (controller, pf, PortKind::Pf),
+        };
+        let found = self.port_called(parent, PortName { controller, pf, kind })?;
+        // A mediated device's port has a number, too, and is no subfunction for it.
+        (self.function_of(found).as_ref() == Some(id)).then_some(found)
     }
 
     /// The port that is called so, whatever function it belongs to.
@@ -324,9 +322,13 @@ impl Mirror {
             Some(Child::Function(FunctionId::Mdev { uuid })) => {
                 self.mdevs.get(uuid).is_some_and(|mdev| mdev.parent == subject.parent)
             }
-            Some(Child::Function(FunctionId::Sf { .. })) => self.port(subject).is_some(),
+            Some(Child::Function(FunctionId::Sf { .. } | FunctionId::Pf { .. })) => {
+                self.port(subject).is_some()
+            }
             Some(Child::Function(id @ FunctionId::Vf { .. })) => {
-                self.vfs_of(&wire::netlink_handle(&subject.parent)).any(|(known, _)| known == *id)
+                let handle = wire::netlink_handle(&subject.parent);
+                let mut vfs = self.vfs_of(&handle);
+                vfs.any(|(known, _)| known == *id) || id.is_of_other_host() && self.port(subject).is_some()
             }
         }
     }
@@ -335,13 +337,17 @@ impl Mirror {
     /// one whose port has that number.
     pub fn is_taken(&self, subject: &Subject) -> bool {
         match &subject.child {
-            None | Some(Child::RateNode(_) | Child::Bridge | Child::Function(FunctionId::Vf { .. })) => {
-                self.has(subject)
-            }
+            None
+            | Some(
+                Child::RateNode(_)
+                | Child::Bridge
+                | Child::Function(FunctionId::Vf { .. } | FunctionId::Pf { .. }),
+            ) => self.has(subject),
             Some(Child::Function(FunctionId::Mdev { uuid })) => self.mdevs.contains_key(uuid),
             Some(Child::Function(FunctionId::Sf { controller, pf, number })) => {
                 let parent = wire::netlink_handle(&subject.parent);
-                self.port_called(parent, PortName::of_sf(*controller, *pf, *number)).is_some()
+                let name = PortName { controller: *controller, pf: *pf, kind: PortKind::Sf(*number) };
+                self.port_called(parent, name).is_some()
             }
         }
     }
@@ -350,7 +356,7 @@ impl Mirror {
     pub fn instance(&self, subject: &Subject) -> Option<Handle> {
         let handle = match &subject.child {
             None => wire::netlink_handle(&subject.parent),
-            Some(Child::RateNode(_) | Child::Bridge) => return None,
+            Some(Child::RateNode(_) | Child::Bridge | Child::Function(FunctionId::Pf { .. })) => return None,
             Some(Child::Function(FunctionId::Vf { .. })) => self.vf_device(subject)?.clone(),
             // The handle does not tell on which parent the device is.
             Some(Child::Function(FunctionId::Mdev { uuid })) => {

@@ -308,7 +308,8 @@ impl<D: Datagrams> LiveKernel<D> {
         if eswitch.mode == Some(EswitchMode::Switchdev) {
             configs.clear();
         }
-        for function in functions.iter_mut().filter(|function| function.id.is_vf()) {
+        let here = |function: &&mut Function| function.id.is_pci() && !function.id.is_of_other_host();
+        for function in functions.iter_mut().filter(here) {
             let subject = Subject::function(name.clone(), function.id.clone());
             let config = function.id.vf_index().and_then(|index| configs.get(&index));
             let vf = self.vf_parts(&subject, config);
@@ -377,11 +378,11 @@ impl<D: Datagrams> LiveKernel<D> {
         let port_function = port.and_then(|port| port.function.as_ref());
         let mdev_type = match id {
             FunctionId::Mdev { uuid } => self.mirror.mdev(*uuid).map(|mdev| mdev.kind.clone()),
-            FunctionId::Sf { .. } | FunctionId::Vf { .. } => None,
+            FunctionId::Sf { .. } | FunctionId::Vf { .. } | FunctionId::Pf { .. } => None,
         };
         let attrs = match id {
             FunctionId::Mdev { uuid } => self.device_attributes(*uuid),
-            FunctionId::Sf { .. } | FunctionId::Vf { .. } => BTreeMap::new(),
+            FunctionId::Sf { .. } | FunctionId::Vf { .. } | FunctionId::Pf { .. } => BTreeMap::new(),
         };
         let interface = |side| {
             let link = dumps.links.get(&self.interface_index(subject, side)?)?;

@@ -29,7 +29,7 @@ impl<D: Datagrams> LiveKernel<D> {
             Request::Create { parent, id, mdev_type } => self.create(parent, id, mdev_type.as_deref()),
             Request::Delete { parent, id } => self.delete(parent, id),
             Request::SetVfs { parent, count, held } => self.set_vfs(parent, *count, held),
-            Request::SetActive { parent, id, active } if id.is_vf() => {
+            Request::SetActive { parent, id, active } if id.is_pci() => {
                 self.set_bound(&Subject::function(parent.clone(), id.clone()), *active)
             }
             Request::SetActive { parent, id, active } => {
@@ -95,7 +95,7 @@ impl<D: Datagrams> LiveKernel<D> {
                 self.mirror.reread_mdev(*uuid, &self.sysfs);
                 Ok(())
             }
-            FunctionId::Vf { .. } => Err(vf_alone()),
+            FunctionId::Vf { .. } | FunctionId::Pf { .. } => Err(pci_alone()),
         }
     }
 
@@ -112,7 +112,7 @@ impl<D: Datagrams> LiveKernel<D> {
                 self.mirror.reread_mdev(*uuid, &self.sysfs);
                 Ok(())
             }
-            FunctionId::Vf { .. } => Err(vf_alone()),
+            FunctionId::Vf { .. } | FunctionId::Pf { .. } => Err(pci_alone()),
         }
     }
 
@@ -265,8 +265,11 @@ impl<D: Datagrams> LiveKernel<D> {
 }
 
 /// A VF comes and goes with all others of its parent.
-fn vf_alone() -> RequestError {
-    wire::refused(Errno::EOPNOTSUPP, "VFs are made and removed by their number".to_owned())
+fn pci_alone() -> RequestError {
+    wire::refused(
+        Errno::EOPNOTSUPP,
+        "VFs are made and removed by their number, functions of another host by that one".to_owned(),
+    )
 }
 
 fn no_such(subject: &Subject) -> String {

@@ -387,3 +387,51 @@ fn a_subject_that_is_not_there_is_vanished_and_not_refused() {
     let error = kernel.wait(&sf(5), Effect::Instance, Duration::from_millis(1)).unwrap_err();
     assert!(matches!(error, RequestError::NoEffect { effect: Effect::Instance, .. }));
 }
+
+#[test]
+fn ports_of_another_host_are_its_functions_but_for_subfunctions() {
+    let tree = host();
+    let port = |index, flavour, controller, vf, external| Port {
+        handle: handle("subdev/nic0"),
+        index,
+        flavour: Some(flavour),
+        pf: Some(0),
+        vf,
+        sf: (flavour == Flavour::PciSf).then_some(5),
+        controller: Some(controller),
+        netdev_ifindex: Some(100 + index),
+        external,
+        ..Port::default()
+    };
+    let ports = vec![
+        port(1, Flavour::PciPf, 1, None, true),
+        port(2, Flavour::PciVf, 1, Some(3), true),
+        port(3, Flavour::PciVf, 0, Some(3), false),
+        // What the instance is itself, and what another host runs.
+        port(4, Flavour::PciPf, 0, None, false),
+        port(5, Flavour::PciSf, 1, None, true),
+    ];
+    let mut mirror = Mirror::default();
+    let mdevs = std::collections::BTreeMap::new();
+    mirror.refill(vec![instance("subdev/nic0")], ports.clone(), mdevs, &tree.sysfs());
+    let pf = FunctionId::Pf { controller: 1, pf: 0 };
+    let vf = |controller| FunctionId::Vf { controller, pf: 0, index: 3 };
+    let found: Vec<_> = ports.iter().map(|port| mirror.function_of(port)).collect();
+    assert_eq!(found, [Some(pf.clone()), Some(vf(1)), Some(vf(0)), None, None]);
+    assert_eq!(mirror.representors(), [101, 102, 103].into());
+    for (id, ifindex) in [(pf.clone(), 101), (vf(1), 102)] {
+        let subject = Subject::function(nic0(), id);
+        assert!(mirror.has(&subject) && mirror.is_taken(&subject));
+        assert_eq!(mirror.interface(&subject, Side::Representor), Some(ifindex));
+        // What runs it is on the other host.
+        assert_eq!((mirror.instance(&subject), mirror.interface(&subject, Side::Netdev)), (None, None));
+    }
+    let gone = Subject::function(nic0(), pf);
+    assert!(mirror.apply(Event::PortGone(handle("subdev/nic0"), 1), &tree.sysfs()));
+    assert!(!mirror.has(&gone) && mirror.port(&gone).is_none());
+    // It is no VF of this host for its port.
+    assert!(!mirror.has(&Subject::function(nic0(), vf(0))));
+    assert!(
+        mirror.port(&Subject::function(nic0(), FunctionId::Sf { controller: 1, pf: 0, number: 5 })).is_none()
+    );
+}

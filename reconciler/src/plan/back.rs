@@ -146,6 +146,7 @@ impl Way<'_> {
         DesiredFunction {
             address: self.address(&subject),
             id: function.id.clone(),
+            external: function.id.is_of_other_host(),
             mdev_type: function.mdev_type.clone().map(MdevType::Directory),
             absent,
             active: function.active,

@@ -8,8 +8,8 @@ use super::function::netdev_is_off;
 use super::lane::Draft;
 use super::mdev::is_told;
 use super::{Drift, Input, NoteKind, Reset, ovs, reset, vfs};
-use crate::desired::{DesiredParent, LeftToOthers};
-use crate::record::{Interrupted, Written};
+use crate::desired::{DesiredParent, Lack, LeftToOthers, Wanted};
+use crate::record::{Interrupted, Record, Written};
 use crate::resource::{Attribute, Setting, Settings, Side, Subject};
 
 /// Tells what is recorded of devices that the file does not have any more. It stays in the record: with the block back
@@ -55,19 +55,22 @@ pub(super) fn tell_of_other_kernels(draft: &mut Draft<'_>) {
 /// A subject as the file has it.
 struct Named<'d> {
     address: &'d str,
-    settings: &'d Settings,
+    wanted: &'d Wanted,
     left: &'d LeftToOthers,
+    external: bool,
 }
 
 fn named(desired: &DesiredParent) -> BTreeMap<Subject, Named<'_>> {
-    let parent = Named { address: &desired.address, settings: &desired.wanted.settings, left: &desired.left };
+    let parent =
+        Named { address: &desired.address, wanted: &desired.wanted, left: &desired.left, external: false };
     let functions = desired.functions.iter().filter(|function| !function.absent).map(|function| {
-        let (address, settings) = (&function.address, &function.wanted.settings);
-        (function.subject.clone(), Named { address, settings, left: &function.left })
+        let (address, wanted) = (&function.address, &function.wanted);
+        let (left, external) = (&function.left, function.external);
+        (function.subject.clone(), Named { address, wanted, left, external })
     });
     let nodes = desired.rate_nodes.iter().map(|node| {
-        let (address, settings) = (&node.address, &node.wanted.settings);
-        (node.subject.clone(), Named { address, settings, left: &desired.left })
+        let (address, wanted) = (&node.address, &node.wanted);
+        (node.subject.clone(), Named { address, wanted, left: &desired.left, external: false })
     });
     std::iter::once((desired.subject.clone(), parent)).chain(functions).chain(nodes).collect()
 }
@@ -89,14 +92,16 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
     for (subject, Named { address, .. }) in &named {
         // A device that nothing makes was never ours to adopt; only what could have been made is.
         // A VF neither: it comes and goes with its number.
-        let makeable = if subject.is_parent() { desired.create.is_some() } else { !vfs::is_vf(subject) };
+        let makeable = if subject.is_parent() { desired.create.is_some() } else { !vfs::is_pci(subject) };
         note_presence(draft, subject, address, makeable, by_reset);
     }
-    // What was made and is neither named nor there is nobody's any more: another one of its number would be.
-    let written = record.settings.keys().map(|(subject, _)| subject).filter(|subject| vfs::is_vf(subject));
+    // What was made and is neither named nor there is nobody's any more: another one of its number would be. So it is with
+    // what the other side took away.
+    let written = record.settings.keys().map(|(subject, _)| subject).filter(|subject| vfs::is_pci(subject));
     let written: BTreeSet<&Subject> = written.filter(|subject| subject.parent == *parent).collect();
     for subject in record.made.keys().chain(record.adopted.keys()).chain(written.iter().copied()) {
-        if subject.parent == *parent && !named.contains_key(subject) && state.settings(subject).is_none() {
+        let stays = named.get(subject).is_some_and(|named| !named.external);
+        if subject.parent == *parent && !stays && state.settings(subject).is_none() {
             draft.bookkeeping.forget.push(subject.clone());
         }
     }
@@ -120,7 +125,15 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
         if subject.parent != *parent {
             continue;
         }
-        let Some(Named { address, settings, left }) = named.get(subject) else { continue };
+        let Some(Named { address, wanted, left, external }) = named.get(subject) else { continue };
+        let settings = &wanted.settings;
+        let lack = wanted.left_out.get(attribute);
+        if lack.is_some() {
+            // Of what nobody knows yet what was written may still be there.
+            let is_gone = lack != Some(&Lack::NotKnownYet);
+            draft.bookkeeping.release.extend(is_gone.then(|| (subject.clone(), attribute.clone())));
+            continue;
+        }
         let Some(wanted) = settings.get(attribute) else {
             let goes = attribute.side().is_some_and(|side| interface_goes(desired, settings, side));
             let what = if goes { "it goes with its interface" } else { "its value stays" };
@@ -147,11 +160,20 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
             accept(draft, written, found, owner);
             continue;
         }
-        note_drift(draft, written, wanted, found, by_reset);
+        // Made anew by the other side, it has nothing of what was written.
+        if !(*external && is_as_found_first(record, subject, found)) {
+            note_drift(draft, written, wanted, found, by_reset);
+        }
     }
     if let Some(evidence) = reset.filter(|_| draft.drift_count() > known_before) {
         draft.resets.push(Reset { address: desired.address.clone(), evidence });
     }
+}
+
+/// Whether all that was written to a subject is as it was before.
+fn is_as_found_first(record: &Record, subject: &Subject, found: &Settings) -> bool {
+    let mut written = record.settings.iter().filter(|((of, _), _)| of == subject);
+    written.all(|((_, attribute), written)| found.get(attribute) == written.before.as_ref())
 }
 
 /// Tells of a subject that the file names and that is there without being recorded, or the other way round.

@@ -28,7 +28,7 @@ pub(super) struct Target {
 impl Target {
     /// The function exactly as it was observed.
     pub fn as_observed(function: &Function) -> Self {
-        let settings = if function.id.is_vf() { vfs::as_observed(function) } else { function.settings() };
+        let settings = if function.id.is_pci() { vfs::as_observed(function) } else { function.settings() };
         Self { active: function.active, mdev_type: function.mdev_type.clone(), settings, order: Vec::new() }
     }
 }
@@ -164,6 +164,11 @@ impl Context<'_> {
         }
     }
 
+    /// Whether nobody here can start or stop the function: it is a VF that is no device, or one of another host.
+    fn runs_elsewhere(&self) -> bool {
+        self.id.is_of_other_host() || self.id.is_pci() && !vfs::are_devices(self.parent)
+    }
+
     /// Stopping or reloading what somebody may be using cannot be made unhappened.
     fn reversible(&self) -> Reversible {
         if self.origin.is_some() { Reversible::ConfigurationOnly } else { Reversible::Yes }
@@ -195,7 +200,7 @@ impl Context<'_> {
         if now.exists {
             return;
         }
-        if self.id.is_vf() {
+        if self.id.is_pci() {
             *now = self.new_vf(target);
             return;
         }
@@ -237,7 +242,7 @@ impl Context<'_> {
             (true, false, _) => "the function goes back to inactive",
             _ => return,
         };
-        if self.id.is_vf() && !vfs::are_devices(self.parent) {
+        if self.runs_elsewhere() {
             return;
         }
         let mut step = self.step(Stage::Stop, self.set_active(false), Reason::forced(because));
@@ -343,7 +348,7 @@ impl Context<'_> {
             ParamsBefore::Use => matches!(step.stage, Stage::Create | Stage::Activate),
             ParamsBefore::Activation => step.stage == Stage::Create,
         };
-        let is_new = self.id.is_vf() && self.made_again;
+        let is_new = self.id.is_pci() && self.made_again;
         self.origin.is_some() && !is_new && !steps.iter().any(made_by)
     }
 
@@ -357,7 +362,7 @@ impl Context<'_> {
         };
         let mut step = self.step(Stage::Activate, self.set_active(true), reason);
         step.effect = match self.params_before() {
-            _ if self.id.is_vf() => Self::vf_attaches(target),
+            _ if self.id.is_pci() => Self::vf_attaches(target),
             ParamsBefore::Use => Some(Effect::Instance),
             ParamsBefore::Activation => wants(target, Side::Netdev).then_some(Effect::Netdev),
         };
@@ -462,7 +467,7 @@ impl Context<'_> {
         let rule = rules::for_attribute(&subject, &attribute, self.catalogue);
         let found = self.origin.map(Function::settings).and_then(|found| found.get(&attribute).cloned());
         // What the PF sets for a VF may be kept by the driver when the VF goes.
-        let is_kept = self.id.is_vf() && self.made_again && matches!(attribute, Attribute::Legacy(_));
+        let is_kept = self.id.is_pci() && self.made_again && matches!(attribute, Attribute::Legacy(_));
         let found = self.origin.and_then(|_| self.granted.get(&attribute).cloned()).or(found);
         let back_to = now.settings.get(&attribute).filter(|_| self.origin.is_some()).cloned();
         let back_to = back_to.or_else(|| found.clone().filter(|_| is_kept));
@@ -474,9 +479,13 @@ impl Context<'_> {
         };
         let mut step = self.step(stage, Request::Set { subject: subject.clone(), setting }, reason);
         step.before = found.as_ref().map(Setting::value);
-        // The forced steps beside it carry the price of what they interrupt.
-        step.impact =
-            if rule.needs == Needs::InactiveFunction { Impact::None } else { self.price(rule.impact) };
+        step.impact = match rule.needs {
+            // Nothing stops it for that: what runs it may feel it at once.
+            Needs::InactiveFunction if self.runs_elsewhere() => self.price(Impact::Traffic),
+            // The forced steps beside it carry the price of what they interrupt.
+            Needs::InactiveFunction => Impact::None,
+            _ => self.price(rule.impact),
+        };
         step.undo = back_to.map(|setting| (Request::Set { subject, setting }, None)).into_iter().collect();
         step
     }

@@ -1,6 +1,6 @@
 //! The draft of a plan: operations are collected lane by lane, one lane a parent, then ordered and numbered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use subdevcfg_compiler::catalogue::Impact;
 use subdevcfg_compiler::values::{DevlinkHandle, Scalar};
@@ -84,6 +84,8 @@ pub(super) struct Draft<'a> {
     bridges: BTreeMap<String, usize>,
     pub resets: Vec<Reset>,
     pub bookkeeping: Bookkeeping,
+    /// What is left to the next plan: a parameter, or the whole of a function.
+    pub waiting: BTreeSet<(Subject, Option<Attribute>)>,
     /// The ports of Open vSwitch that no function has.
     pub ports: Ports,
 }
@@ -113,6 +115,7 @@ impl<'a> Draft<'a> {
             bridges: BTreeMap::new(),
             resets: Vec::new(),
             bookkeeping: Bookkeeping::default(),
+            waiting: BTreeSet::new(),
             ports: Ports::of(input.state),
         }
     }
@@ -282,6 +285,7 @@ impl<'a> Draft<'a> {
             unread: self.input.state.unread.clone(),
             left_out: Vec::new(),
             impact,
+            waiting: self.waiting,
             bookkeeping: self.bookkeeping,
         }
     }

@@ -336,7 +336,7 @@ impl Planner<'_, '_> {
         for function in self.origin_functions() {
             let is_there = self.now.as_ref().is_some_and(|now| now.function(&function.id).is_some());
             let named = self.desired_function(&function.id).is_some_and(|desired| !desired.absent);
-            let returns = !function.id.is_vf() && named;
+            let returns = !function.id.is_pci() && named;
             if !is_there && !returns {
                 self.port_comes_off(function, &self.why_it_goes());
             }

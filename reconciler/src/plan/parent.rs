@@ -10,7 +10,7 @@ use super::lane::{Draft, Lane, Step};
 use super::places::{self, Place};
 use super::{
     Action, NoteKind, Reversible, Swept, bookkeeping, changes, found, mdev, rates, require, soft_parent,
-    uplink,
+    supported, uplink, vfs,
 };
 use crate::desired::{DesiredFunction, DesiredParent};
 use crate::kernel::{Effect, Request};
@@ -46,6 +46,7 @@ pub(super) fn plan(draft: &mut Draft<'_>, desired: &DesiredParent) {
         );
         return;
     }
+    supported::tell(draft, &desired.subject, &desired.address, &desired.wanted);
     let mut planner = Planner::new(draft, desired, origin, desired.catalogue.as_deref());
     planner.check_devlink_of_parent();
     planner.unmanaged();
@@ -188,9 +189,14 @@ impl Planner<'_, '_> {
 
     fn unmanaged(&mut self) {
         for function in self.origin_functions() {
-            let is_counted = function.id.is_vf() && self.counts_vfs();
-            if self.is_unmanaged(&function.id) && !self.is_swept(function) && !is_counted {
-                let about = self.of_function(&function.id).to_string();
+            let is_counted = vfs::is_own(&function.id) && self.counts_vfs();
+            let subject = self.of_function(&function.id);
+            // What was written of one is told to be released.
+            let is_released =
+                || self.draft.input.record.settings.keys().any(|(written, _)| *written == subject);
+            let is_told = is_counted || function.id.is_pci() && is_released();
+            if self.is_unmanaged(&function.id) && !self.is_swept(function) && !is_told {
+                let about = subject.to_string();
                 let text = match function.volatile.0.users.first() {
                     Some(user) if self.is_exclusive(&function.id) => {
                         format!("kept although `exclusive` covers it, for it is in use ({user})")
@@ -239,8 +245,12 @@ impl Planner<'_, '_> {
             self.present().iter().filter(|function| !stays(function)).cloned().collect();
         for function in going {
             let (address, reason) = match (self.desired_function(&function.id), self.recorded(&function.id)) {
-                (Some(named), _) if named.absent && named.id.is_vf() => {
-                    let text = "a VF goes with all others of its device: write their number, `vfs`";
+                (Some(named), _) if named.absent && named.id.is_pci() => {
+                    let text = if named.external {
+                        "the other side makes it and takes it away"
+                    } else {
+                        "a VF goes with all others of its device: write their number, `vfs`"
+                    };
                     let address = named.address.clone();
                     self.draft.refuse(&address, text);
                     continue;
@@ -361,7 +371,8 @@ impl Planner<'_, '_> {
             let remains = match function.id {
                 FunctionId::Sf { .. } if reset(Reset::Sfs) => None,
                 FunctionId::Mdev { .. } if reset(Reset::MdevState) => Some(reset_by_reload(&function)),
-                FunctionId::Vf { .. } if vfs_go => None,
+                FunctionId::Vf { .. } if vfs_go && vfs::is_own(&function.id) => None,
+                FunctionId::Vf { .. } | FunctionId::Pf { .. } if ends => Some(vfs::hidden(&function)),
                 _ => Some(function.clone()),
             };
             undo.extend(self.restore_function(&function, remains.as_ref()));
@@ -369,7 +380,7 @@ impl Planner<'_, '_> {
                 None => {
                     step.frees.extend(self.places_of(&function));
                     // Of VFs the number counts, which `vfs_lost_by_reload` has looked at.
-                    if function.id.is_vf() {
+                    if function.id.is_pci() {
                         self.gone.insert(function.id.clone(), because.clone());
                     } else {
                         self.take(&function.id, &because);
@@ -434,7 +445,7 @@ impl Planner<'_, '_> {
             let mut undo = Vec::new();
             if rule.needs == Needs::NoFunctions {
                 let because = Reason::forced(rule.because);
-                let present = self.present().iter().filter(|function| !function.id.is_vf());
+                let present = self.present().iter().filter(|function| !function.id.is_pci());
                 for function in present.cloned().collect::<Vec<_>>() {
                     self.take(&function.id, &because);
                     let address = self.address_of(&function.id);

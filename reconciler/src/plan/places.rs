@@ -42,7 +42,7 @@ impl fmt::Display for Place {
 pub(super) fn of_function(parent: &DevlinkHandle, function: &Function) -> Vec<Place> {
     let uuid = match function.id {
         FunctionId::Mdev { uuid } => Some(Place::Uuid(uuid)),
-        FunctionId::Sf { .. } | FunctionId::Vf { .. } => None,
+        FunctionId::Sf { .. } | FunctionId::Vf { .. } | FunctionId::Pf { .. } => None,
     };
     let number = function.volatile.0.sf_number.map(|number| Place::Number(parent.clone(), number));
     let names = Side::ALL.into_iter().filter_map(|side| of_interface(function, side));

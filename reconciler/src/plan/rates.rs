@@ -7,7 +7,7 @@ use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode};
 
 use super::lane::{Draft, Lane, Step};
 use super::parent::Planner;
-use super::{NoteKind, changes};
+use super::{NoteKind, changes, vfs};
 use crate::desired::DesiredRateNode;
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
@@ -321,7 +321,7 @@ impl Planner<'_, '_> {
     fn is_ours(&self, subject: &Subject) -> bool {
         let named = match &subject.child {
             Some(Child::Function(id)) => {
-                self.desired_function(id).is_some() || id.is_vf() && self.counts_vfs()
+                self.desired_function(id).is_some() || vfs::is_own(id) && self.counts_vfs()
             }
             Some(Child::RateNode(name)) => self.is_named_rate_node(name),
             None | Some(Child::Bridge) => true,

@@ -122,7 +122,9 @@ pub(super) fn destroy_parent(
         draft.change(changes::between(&subject, address, Some(&parent.settings()), None, reason));
         return lane;
     }
-    for gone in input.record.made.keys().filter(|made| made.parent == *handle && in_scope(made)) {
+    let written = input.record.settings.keys().map(|(subject, _)| subject).collect::<BTreeSet<_>>();
+    let known = input.record.made.keys().chain(written);
+    for gone in known.filter(|known| known.parent == *handle && in_scope(known)) {
         if input.state.settings(gone).is_none() {
             draft.bookkeeping.forget.push(gone.clone());
         }

@@ -6,7 +6,7 @@ use subdevcfg_compiler::values::EswitchMode;
 use super::function::{self, Context, Target};
 use super::lane::Step;
 use super::parent::Planner;
-use super::{Action, NoteKind, changes, mdev};
+use super::{Action, NoteKind, changes, mdev, supported};
 use crate::desired::DesiredFunction;
 use crate::reason::Reason;
 use crate::resource::{Attribute, Setting, Settings, Side};
@@ -33,9 +33,10 @@ impl Planner<'_, '_> {
         let origin = self.origin.and_then(|parent| parent.function(&desired.id));
         let mut found = self.now.as_ref().and_then(|parent| parent.function(&desired.id)).cloned();
         let wanted = &self.wanted_of(desired, origin);
-        if desired.id.is_vf() && self.is_missing_vf(desired, found.as_ref()) {
+        if desired.id.is_pci() && self.is_missing(desired, found.as_ref()) {
             return;
         }
+        supported::tell(self.draft, &desired.subject, &desired.address, &desired.wanted);
         let Ok(mdev_type) = self.type_of(desired) else { return };
         let granted = origin.map_or_else(Settings::new, |found| {
             mdev::taken_for_granted(input.record, &desired.subject, found, wanted)
@@ -138,13 +139,13 @@ impl Planner<'_, '_> {
         let wanted = &self.wanted_of(desired, origin);
         let mut target = match origin {
             // A new VF begins with what was set of the former one.
-            Some(origin) if origin.id.is_vf() && found.is_none() => Target::as_observed(origin),
+            Some(origin) if origin.id.is_pci() && found.is_none() => Target::as_observed(origin),
             Some(origin) => Target { settings: origin.settings(), ..Target::as_observed(origin) },
             None => Target { active: true, mdev_type: None, settings: Settings::new(), order: Vec::new() },
         };
         target.order.clone_from(&desired.wanted.order);
         target.active = desired.active;
-        if desired.id.is_vf() {
+        if desired.id.is_pci() {
             target.active &= self.vf_is_active(wanted, origin, found);
         }
         target.settings.extend(granted.iter().cloned());
@@ -152,7 +153,7 @@ impl Planner<'_, '_> {
         if function::netdev_is_off(&target.settings, self.catalogue) {
             target.settings.retain(|attribute| attribute.side() != Some(Side::Netdev));
         }
-        if desired.id.is_vf() {
+        if desired.id.is_pci() {
             self.leave_other_mode(&mut target.settings);
         } else if self.now.as_ref().is_some_and(|parent| parent.eswitch.mode == Some(EswitchMode::Legacy)) {
             target.settings.retain(|attribute| !is_of_switchdev(attribute));
@@ -203,7 +204,7 @@ impl Planner<'_, '_> {
 
 /// What devlink shows the way to: of a VF all but its netdev, which is below its PCI device.
 fn by_devlink(desired: &DesiredFunction, wanted: &Settings) -> Settings {
-    let is_of_device = |attribute: &Attribute| desired.id.is_vf() && attribute.side() == Some(Side::Netdev);
+    let is_of_device = |attribute: &Attribute| desired.id.is_pci() && attribute.side() == Some(Side::Netdev);
     wanted.iter().filter(|setting| !is_of_device(&setting.attribute())).cloned().collect()
 }
 

@@ -197,8 +197,13 @@ impl Planner<'_, '_> {
         step.undo.push((set_vfs(&handle, count, held_as_observed(&handle, &vfs)), None));
         step.undo.extend(rates::restore(&handle, &nodes));
         step.undo.extend(vfs.iter().flat_map(|function| self.restore_function(function, None)));
+        if ends {
+            step.undo.extend(self.restore_others());
+        }
         self.lane.parent.push(step);
         if let Some(now) = self.now.as_mut().filter(|_| ends) {
+            let others = now.functions.iter_mut().filter(|function| function.id.is_of_other_host());
+            others.for_each(|function| *function = hidden(function));
             now.eswitch.mode = Some(EswitchMode::Legacy);
         }
     }
@@ -268,8 +273,15 @@ impl Planner<'_, '_> {
             step.undo.push((self.set_mode(EswitchMode::Switchdev), None));
             let nodes = self.now.as_ref().map(|now| now.rate_nodes.clone()).unwrap_or_default();
             step.undo.extend(rates::restore(handle, &nodes));
+            step.undo.extend(self.restore_others());
         }
         step
+    }
+
+    /// What brings back what functions of other hosts lose when switchdev mode ends for a while.
+    fn restore_others(&self) -> Vec<(Request, Option<Effect>)> {
+        let others = self.present().iter().filter(|function| function.id.is_of_other_host());
+        others.flat_map(|function| self.restore_function(function, Some(&hidden(function)))).collect()
     }
 
     /// Whether the VF of this index is kept from its driver for a while when it comes.
@@ -318,22 +330,31 @@ impl Planner<'_, '_> {
             || found.or(origin).map_or(autoprobe == Some(true), |function| function.active)
     }
 
-    /// A VF that its number does not reach.
-    pub(super) fn is_missing_vf(&mut self, desired: &DesiredFunction, found: Option<&Function>) -> bool {
-        let Some(index) = desired.id.vf_index().filter(|_| found.is_none()) else {
-            return desired.id.is_vf() && found.is_none();
-        };
+    /// A VF that its number does not reach, or a function that the other side has not made.
+    pub(super) fn is_missing(&mut self, desired: &DesiredFunction, found: Option<&Function>) -> bool {
         let count = self.vf_count().unwrap_or(0);
-        let is_there = desired.id == FunctionId::local_vf(self.handle(), index) && index < count;
-        if let Some(origin) =
-            self.origin.and_then(|origin| origin.function(&desired.id)).filter(|_| !is_there)
-        {
-            self.vf_is_gone(&origin.settings(), &desired.subject, &desired.address);
-        } else if !is_there {
-            let text = format!("there is no {} (the device has {count} VFs): left alone", desired.id);
-            self.draft.note(NoteKind::Deferred, &desired.address, text);
+        let comes = |index| desired.id == FunctionId::local_vf(self.handle(), index) && index < count;
+        // One that came while an apply was carried out is left to the next.
+        let whole = (desired.subject.clone(), None);
+        let is_left = self.draft.input.record.waiting.contains(&whole);
+        if is_left || found.is_some() || desired.id.vf_index().is_some_and(comes) {
+            return is_left;
         }
-        !is_there
+        if let Some(origin) = self.origin.and_then(|origin| origin.function(&desired.id)) {
+            self.vf_is_gone(&origin.settings(), &desired.subject, &desired.address);
+            return true;
+        }
+        let text = if desired.external {
+            self.draft.waiting.insert(whole);
+            format!(
+                "the other side has not made {} (or the eswitch does not show it): left alone",
+                desired.id
+            )
+        } else {
+            format!("there is no {} (the device has {count} VFs): left alone", desired.id)
+        };
+        self.draft.note(NoteKind::Deferred, &desired.address, text);
+        true
     }
 
     /// What the PF sets cannot be written in switchdev mode.
@@ -414,13 +435,13 @@ impl Planner<'_, '_> {
         self.draft.change(change);
     }
 
-    /// VFs stay over a switch of the mode, and lose what they have in the one mode only. Limits of a leaf go before: they
+    /// VFs stay over a switch of the mode, and lose what they have in the one mode only; so do functions of other hosts. Limits of a leaf go before: they
     /// would be the VF's in legacy mode as well. So does its place in the tree, whose nodes go. Undone, these steps
     /// bring it all back after the switch; what brings back the rest follows the undo of the switch itself.
     pub(super) fn keep_vfs(&mut self, to: EswitchMode, because: &Reason) -> Vec<(Request, Option<Effect>)> {
         let Some(mut now) = self.now.take() else { return Vec::new() };
         let mut undo = Vec::new();
-        for function in now.functions.iter_mut().filter(|function| is_own(&function.id)) {
+        for function in now.functions.iter_mut().filter(|function| function.id.is_pci()) {
             let found = function.clone();
             self.port_comes_off(&found, because);
             let steps = self.leave_tree(&found, because);
@@ -459,12 +480,17 @@ impl Planner<'_, '_> {
     }
 }
 
+/// What legacy mode leaves of a PCI function: a port that comes with switchdev mode is a new one.
+pub(super) fn hidden(function: &Function) -> Function {
+    Function { rates: None, representor: None, ..function.clone() }
+}
+
 /// Whether it is a VF of the parent that it is on, whose number is the parent's.
-fn is_own(id: &FunctionId) -> bool {
+pub(super) fn is_own(id: &FunctionId) -> bool {
     id.vf_index().is_some()
 }
 
-/// The subjects of VFs.
-pub(super) fn is_vf(subject: &Subject) -> bool {
-    subject.function_id().is_some_and(FunctionId::is_vf)
+/// The subjects of functions that are never made or deleted by themselves.
+pub(super) fn is_pci(subject: &Subject) -> bool {
+    subject.function_id().is_some_and(FunctionId::is_pci)
 }

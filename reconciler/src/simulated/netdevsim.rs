@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode, LinkState, MacAddr, Rate, VlanProtocol};
 
 use super::host::{SimulatedHost, SimulatedInterface};
+use super::other_side::OtherSide;
 use super::params::{self, Params, Values};
 use super::rates::{check_above, check_name};
 use super::requests::{refuse, write_interface};
@@ -42,14 +43,17 @@ pub(super) struct SimulatedNetdevsim {
     configs: BTreeMap<u32, BTreeMap<Legacy, LegacySetting>>,
     /// The ports of VFs by index: they are there in switchdev mode.
     ports: BTreeMap<u32, Port>,
+    /// Functions of the other side; netdevsim itself has none.
+    #[serde(skip_serializing_if = "OtherSide::is_empty")]
+    pub(super) other_side: OtherSide,
     rate_nodes: BTreeMap<String, Rates>,
 }
 
 /// The port of a VF: its leaf, and its netdev, which is the representor.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Port {
-    leaf: Rates,
-    netdev: SimulatedInterface,
+pub(super) struct Port {
+    pub leaf: Rates,
+    pub netdev: SimulatedInterface,
 }
 
 impl Default for SimulatedNetdevsim {
@@ -61,6 +65,7 @@ impl Default for SimulatedNetdevsim {
             most_vfs: MOST_VFS,
             configs: BTreeMap::new(),
             ports: BTreeMap::new(),
+            other_side: OtherSide::default(),
             rate_nodes: BTreeMap::new(),
         }
     }
@@ -74,7 +79,8 @@ impl SimulatedHost {
 
     /// The interfaces of the VFs' ports.
     pub(super) fn netdevsim_interfaces(&self) -> impl Iterator<Item = &str> {
-        let ports = self.netdevsims.values().flat_map(|device| device.ports.values());
+        let devices = self.netdevsims.values();
+        let ports = devices.flat_map(|device| device.ports.values().chain(device.other_side.ports()));
         ports.map(|port| port.netdev.name.as_str())
     }
 
@@ -83,7 +89,10 @@ impl SimulatedHost {
         self.netdevsims.iter().map(|(name, device)| (DevlinkHandle::new(BUS, name.as_str()), device.state()))
     }
 
-    fn netdevsim(&mut self, handle: &DevlinkHandle) -> Result<&mut SimulatedNetdevsim, RequestError> {
+    pub(super) fn netdevsim(
+        &mut self,
+        handle: &DevlinkHandle,
+    ) -> Result<&mut SimulatedNetdevsim, RequestError> {
         self.netdevsims.get_mut(handle.device()).ok_or_else(|| refuse(Errno::ENODEV, ""))
     }
 
@@ -91,11 +100,15 @@ impl SimulatedHost {
     fn add_ports(&mut self, handle: &DevlinkHandle) -> Answer {
         let vfs = self.netdevsim(handle)?.vfs;
         for index in 0..vfs {
-            let port = Port { leaf: self.new_rates(), netdev: self.new_interface(MOST_MTU) };
+            let port = self.new_port();
             self.netdevsim(handle)?.ports.insert(index, port);
         }
         self.netdevsim(handle)?.mode = EswitchMode::Switchdev;
-        Ok(())
+        self.show_other_side(handle)
+    }
+
+    pub(super) fn new_port(&mut self) -> Port {
+        Port { leaf: self.new_rates(), netdev: self.new_interface(MOST_MTU) }
     }
 }
 
@@ -172,10 +185,15 @@ fn set_vfs(host: &mut SimulatedHost, handle: &DevlinkHandle, count: u32) -> Answ
 }
 
 impl SimulatedNetdevsim {
+    pub(super) fn is_switchdev(&self) -> bool {
+        self.mode == EswitchMode::Switchdev
+    }
+
     /// `nsim_esw_legacy_enable`.
     fn enable_legacy(&mut self) {
         self.rate_nodes.clear();
         self.ports.clear();
+        self.other_side.hide();
         self.mode = EswitchMode::Legacy;
     }
 
@@ -206,7 +224,7 @@ impl SimulatedNetdevsim {
             eswitch: Eswitch { mode: Some(self.mode), ..Eswitch::default() },
             params: self.params.reported(&params::OF_NETDEVSIM),
             sriov: Some(Sriov { vfs: self.vfs, ..Sriov::default() }),
-            functions: (0..self.vfs).map(|index| self.vf(index)).collect(),
+            functions: (0..self.vfs).map(|index| self.vf(index)).chain(self.other_side.functions()).collect(),
             rate_nodes: self.rate_nodes.clone(),
             volatile: Volatile(ParentVolatile {
                 mdev_types: Some(BTreeMap::new()),
@@ -318,9 +336,12 @@ fn find_port<'h>(
     subject: &Subject,
     id: &FunctionId,
 ) -> Result<&'h mut Port, RequestError> {
-    let port =
-        id.vf_index().map(|index| host.netdevsim(&subject.parent).map(|device| device.ports.get_mut(&index)));
-    port.transpose()?.flatten().ok_or_else(|| vanished(subject))
+    let device = host.netdevsim(&subject.parent)?;
+    let port = match id.vf_index() {
+        Some(index) => device.ports.get_mut(&index),
+        None => device.other_side.port(id),
+    };
+    port.ok_or_else(|| vanished(subject))
 }
 
 fn set_interface(
@@ -357,7 +378,7 @@ fn delete_node(host: &mut SimulatedHost, handle: &DevlinkHandle, name: &str) -> 
     if !device.rate_nodes.contains_key(name) {
         return Err(refuse(Errno::ENODEV, ""));
     }
-    let leafs = device.ports.values().map(|port| &port.leaf);
+    let leafs = device.ports.values().chain(device.other_side.ports()).map(|port| &port.leaf);
     if leafs.chain(device.rate_nodes.values()).any(|rates| rates.parent.as_deref() == Some(name)) {
         return Err(refuse(Errno::EBUSY, "Node has children. Cannot delete node."));
     }

@@ -119,7 +119,7 @@ pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
             host.vf(subject)?.driver_override.clone_from(driver);
             Ok(())
         }
-        Request::SetActive { parent, id, active } if id.is_vf() => {
+        Request::SetActive { parent, id, active } if id.is_pci() => {
             let subject = Subject::function(parent.clone(), id.clone());
             let default = host.pfs.get(parent.device()).map(|pf| pf.driver.clone()).unwrap_or_default();
             let vf = host.vf(&subject)?;

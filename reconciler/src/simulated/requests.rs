@@ -152,7 +152,7 @@ fn create(
             let mdev = SimulatedMdev { uuid: *uuid, mdev_type: mdev_type.to_owned(), attrs: BTreeMap::new() };
             (number.unwrap_or(u32::MAX), Some(mdev))
         }
-        FunctionId::Vf { .. } => return Err(refuse(Errno::EOPNOTSUPP, "")),
+        FunctionId::Vf { .. } | FunctionId::Pf { .. } => return Err(refuse(Errno::EOPNOTSUPP, "")),
     };
     if full {
         return Err(refuse(Errno::ENOSPC, NO_PLACE));

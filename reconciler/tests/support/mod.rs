@@ -60,7 +60,7 @@ impl Host {
             kernel.state().parents.into_values().flat_map(|parent| parent.functions).collect();
         let told = functions.iter().filter_map(|function| match function.id {
             FunctionId::Mdev { uuid } => Some((uuid, ["power/control".to_owned()].into())),
-            FunctionId::Sf { .. } | FunctionId::Vf { .. } => None,
+            FunctionId::Sf { .. } | FunctionId::Vf { .. } | FunctionId::Pf { .. } => None,
         });
         kernel.tell(told.collect());
         kernel.state()
