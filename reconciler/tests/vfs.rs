@@ -322,6 +322,11 @@ proptest! {
         let mut host = start(release, by_hand);
         let before = host.state();
         apply_all(&mut host, &files);
+        // Another host's function that a later file does not name stays below the node where a former one put it.
+        let refusals = host.plan_of_destroy().refusals;
+        let stays = |text: &str| text.contains("controller 1 is below it and is not subdevcfg's");
+        prop_assert!(refusals.iter().all(|refusal| stays(&refusal.text)), "{:#?}", refusals);
+        prop_assume!(refusals.is_empty());
         let outcome = host.destroy();
         prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
         // What was written of a VF that a later file does not name stays.

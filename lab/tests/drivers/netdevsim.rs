@@ -220,7 +220,7 @@ fn a_function_of_the_other_side_is_configured_whenever_it_comes() {
     }
     destroy();
     assert_eq!(vfs(), "2");
-    assert_eq!(sh("devlink dev eswitch show netdevsim/netdevsim1").contains("mode legacy"), true);
+    assert!(sh("devlink dev eswitch show netdevsim/netdevsim1").contains("mode legacy"));
 }
 
 #[test]

@@ -94,6 +94,12 @@ impl Host {
         self.carry_out(&self.told(desired), &planner, None, OnError::Undo)
     }
 
+    pub fn plan_of_destroy(&self) -> Plan {
+        let desired = Desired::default();
+        let state = &self.told(&desired).state();
+        destroy(Input { desired: &desired, state, record: &self.record }, Scope::Everything)
+    }
+
     pub fn destroy(&mut self) -> Outcome {
         let desired = Desired::default();
         let planner = |state: &State, record: &Record| {
