@@ -158,7 +158,7 @@ fn dpu() -> (DevlinkHandle, State) {
     };
     let handle: DevlinkHandle = "pci/0000:03:00.0".parse().unwrap();
     let mut state = State::empty();
-    state.volatile.0.kernel_release = "6.12.0".to_owned();
+    "6.12.0".clone_into(&mut state.volatile.0.kernel_release);
     state.volatile.0.soft_buses = Some(Vec::new());
     let eswitch = Eswitch { mode: Some(EswitchMode::Switchdev), ..Eswitch::default() };
     let parent = Parent {

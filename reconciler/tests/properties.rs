@@ -2,6 +2,7 @@
 //! redundant, and a failure at any operation leaves the host as it was.
 #![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
 
+#[expect(dead_code, reason = "what other tests use of it")]
 mod support;
 
 use std::fmt::Write as _;
