@@ -51,7 +51,7 @@ fn an_observation_sends_as_many_messages_for_many_functions_as_for_few() {
 }
 
 /// How many system calls a run of the program makes, its threads' too.
-fn system_calls(arguments: &str) -> i64 {
+fn system_calls(arguments: &str) -> usize {
     sh(&format!("strace -f -c -U calls,name -o /tmp/calls subdevcfg {arguments} >/tmp/said"));
     let table = std::fs::read_to_string("/tmp/calls").unwrap();
     let total = table.lines().find(|line| line.ends_with(" total")).unwrap();
@@ -59,9 +59,9 @@ fn system_calls(arguments: &str) -> i64 {
 }
 
 /// How many more it takes for one more function, where there are many.
-fn for_a_function(run: impl Fn(usize) -> i64) -> i64 {
+fn for_a_function(run: impl Fn(usize) -> usize) -> usize {
     let (few, many) = (5, 25);
-    (run(many) - run(few)) / (2 * (many - few)) as i64
+    (run(many) - run(few)) / (2 * (many - few))
 }
 
 #[test]
