@@ -76,9 +76,10 @@ fn one_more_function_takes_so_many_system_calls() {
         system_calls(&format!("plan {}", host(functions)))
     });
     destroy();
-    // Found on 6.12: 61 and 19. How many notifications are in one datagram is a matter of time.
-    assert!(first <= 75, "an apply: {first}");
-    assert!(plan <= 24, "a plan: {plan}");
+    // Found: 61 and 19 on 6.12, 80 for an apply on 6.1. How many notifications are read at once is a matter of time.
+    let on_6_1 = std::env::var("SUBDEVCFG_KERNEL").is_ok_and(|kernel| kernel == "6.1");
+    let most = if on_6_1 { 100 } else { 80 };
+    assert!(first <= most && plan <= 28, "an apply: {first}, a plan: {plan}");
 }
 
 /// Writes down what the tests of the netlink crate replay, when it is told to:
