@@ -5,6 +5,7 @@
 mod support;
 
 use subdevcfg_reconciler::apply::Outcome;
+use subdevcfg_reconciler::desired::Desired;
 use support::{Host, Kill, desired};
 
 /// Those that Open vSwitch has.
@@ -13,37 +14,33 @@ fn ports(host: &Host) -> Vec<String> {
     ovs.ports().map(|(bridge, name, _)| format!("{name} of {bridge}")).collect()
 }
 
-const SWITCHDEV: &str = "subdevcfg version=1
+/// A host with one function, on a parent that is made anew when its size changes.
+fn file(size: u32, mode: &str, representor: &str) -> Desired {
+    desired(&format!(
+        "subdevcfg version=1
 host \"*\"
-device \"subdev/p1\" {
-    create max-subdevices=8
-    eswitch mode=switchdev
-    subdevice s0 {
+device \"subdev/p1\" {{
+    create max-subdevices={size}
+    eswitch mode={mode}
+    subdevice s0 {{
         mdev type=eth uuid=\"00000000-0000-4000-8000-000000000004\"
-        representor rx4 { bridge br-int }
-    }
-}
+        {representor}
+    }}
+}}
 bridge br-int kind=ovs
-";
-
-const LEGACY: &str = "subdevcfg version=1
-host \"*\"
-device \"subdev/p1\" {
-    create max-subdevices=16
-    eswitch mode=legacy
-    subdevice s0 {
-        mdev type=eth uuid=\"00000000-0000-4000-8000-000000000004\"
-    }
+"
+    ))
 }
-bridge br-int kind=ovs
-";
 
 #[test]
 fn a_port_does_not_stay_behind_where_a_killed_run_had_taken_its_representor_away() {
-    let wanted = desired(LEGACY);
+    let wanted = file(16, "legacy", "");
     let mut host = Host::with_kernel("6.1.0");
     host.kernel.start_ovs(&["br-int"]);
-    assert!(matches!(host.apply(&desired(SWITCHDEV)), Outcome::Converged(_)));
+    assert!(matches!(
+        host.apply(&file(8, "switchdev", "representor rx4 { bridge br-int }")),
+        Outcome::Converged(_)
+    ));
     assert_eq!(ports(&host), ["rx4 of br-int"]);
     for at in 1..=host.plan(&wanted).operations.len() {
         for after in [false, true] {

@@ -172,8 +172,7 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
 
 /// Whether all that was written to a subject is as it was before.
 fn is_as_found_first(record: &Record, subject: &Subject, found: &Settings) -> bool {
-    let mut written = record.settings.iter().filter(|((of, _), _)| of == subject);
-    written.all(|((_, attribute), written)| found.get(attribute) == written.before.as_ref())
+    record.written_of(subject).all(|(attribute, written)| found.get(attribute) == written.before.as_ref())
 }
 
 /// Tells of a subject that the file names and that is there without being recorded, or the other way round.

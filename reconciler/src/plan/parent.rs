@@ -192,8 +192,7 @@ impl Planner<'_, '_> {
             let is_counted = vfs::is_own(&function.id) && self.counts_vfs();
             let subject = self.of_function(&function.id);
             // What was written of one is told to be released.
-            let is_released =
-                || self.draft.input.record.settings.keys().any(|(written, _)| *written == subject);
+            let is_released = || self.draft.input.record.written_of(&subject).next().is_some();
             let is_told = is_counted || function.id.is_pci() && is_released();
             if self.is_unmanaged(&function.id) && !self.is_swept(function) && !is_told {
                 let about = subject.to_string();

@@ -435,9 +435,10 @@ impl Planner<'_, '_> {
         self.draft.change(change);
     }
 
-    /// VFs stay over a switch of the mode, and lose what they have in the one mode only; so do functions of other hosts. Limits of a leaf go before: they
-    /// would be the VF's in legacy mode as well. So does its place in the tree, whose nodes go. Undone, these steps
-    /// bring it all back after the switch; what brings back the rest follows the undo of the switch itself.
+    /// VFs stay over a switch of the mode, and lose what they have in the one mode only; so do functions of other hosts.
+    /// Limits of a leaf go before: they would be the VF's in legacy mode as well. So does its place in the tree, whose
+    /// nodes go. Undone, these steps bring it all back after the switch; what brings back the rest follows the undo of the
+    /// switch itself.
     pub(super) fn keep_vfs(&mut self, to: EswitchMode, because: &Reason) -> Vec<(Request, Option<Effect>)> {
         let Some(mut now) = self.now.take() else { return Vec::new() };
         let mut undo = Vec::new();
