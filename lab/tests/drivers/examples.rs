@@ -39,7 +39,10 @@ const JOURNEYS: &[Journey] = &[
     },
     Journey {
         example: "nvme-vfs.kdl",
-        changes: &[("vfs 4", "vfs 3"), ("vf 1\n        bind vfio-pci", "vf 1")],
+        changes: &[
+            ("vfs 4", "vfs 3"),
+            ("subdevice vm1", "subdevice vm2 { vf 2; bind vfio-pci; }\n    subdevice vm1"),
+        ],
         fresh: nvme::fresh,
     },
 ];
