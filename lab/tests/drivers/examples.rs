@@ -29,7 +29,10 @@ const JOURNEYS: &[Journey] = &[
     },
     Journey {
         example: "mtty.kdl",
-        changes: &[("Single port", "Dual port"), ("attr \"power/control\" on", "attr \"power/control\" auto")],
+        changes: &[
+            ("Single port", "Dual port"),
+            ("attr \"power/control\" on", "attr \"power/control\" auto"),
+        ],
         fresh: with_mdevs,
     },
     Journey {

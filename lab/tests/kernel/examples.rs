@@ -28,7 +28,10 @@ const JOURNEYS: &[Journey] = &[
     Journey {
         example: "two-parents.kdl",
         changes: &[
-            ("subdevice pod1 { sf 101; rate tx-max=\"2.5Gbit\"; netdev pod1 up=#true; representor pod1_r up=#true; }", ""),
+            (
+                "subdevice pod1 { sf 101; rate tx-max=\"2.5Gbit\"; netdev pod1 up=#true; representor pod1_r up=#true; }",
+                "",
+            ),
             ("tx-max=\"10Gbit\" tx-share=\"1Gbit\"", "tx-max=\"5Gbit\""),
             ("vm1 { mdev type=eth;", "vm2 { mdev type=eth;"),
         ],

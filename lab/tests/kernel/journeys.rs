@@ -9,9 +9,7 @@ use nix::sys::signal::Signal;
 use similar::TextDiff;
 use subdevcfg_compiler::source::SourceLoader;
 use subdevcfg_compiler::{Compilation, compile_on};
-use subdevcfg_reconciler::apply::{
-    Apply, OnError, Outcome, Progress, RecordKeeper, apply, differences,
-};
+use subdevcfg_reconciler::apply::{Apply, OnError, Outcome, Progress, RecordKeeper, apply, differences};
 use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::history::{Past, Planned};
 use subdevcfg_reconciler::kernel::{DeviceAttributes, Kernel};
@@ -23,7 +21,9 @@ use subdevcfg_reconciler::record::Record;
 use subdevcfg_reconciler::state::State;
 use subdevcfg_reconciler::store::FileKeeper;
 
-use crate::boundaries::{Boundary, Choice, Doom, DoomedKeeper, DoomedKernel, Fault, Faulty, boundaries, faults};
+use crate::boundaries::{
+    Boundary, Choice, Doom, DoomedKeeper, DoomedKernel, Fault, Faulty, boundaries, faults,
+};
 use crate::guest::sh;
 
 /// A host file that is taken to an empty host, changed there, and taken away.
