@@ -12,9 +12,11 @@ mod mirror;
 mod observe;
 mod ovs;
 mod perform;
+mod rdma;
 mod sysfs;
 mod uplink;
 mod usage;
+mod users;
 mod vfs;
 mod wire;
 
@@ -28,6 +30,7 @@ use subdevcfg_netlink::NetlinkError;
 use subdevcfg_netlink::conversation::Datagrams;
 use subdevcfg_netlink::devlink::{Devlink, Event, Events, Handle};
 use subdevcfg_netlink::ethtool::Ethtool;
+use subdevcfg_netlink::rdma::Rdma;
 use subdevcfg_netlink::route::{Link, Route};
 use subdevcfg_netlink::socket::Socket;
 
@@ -38,6 +41,7 @@ use crate::resource::{Setting, Side, Subject};
 use crate::state::State;
 use mirror::Mirror;
 use ovs::Switch;
+use rdma::OpenRdma;
 use sysfs::Sysfs;
 
 /// How often an effect is looked for without being told of it: drivers forget notifications (going to legacy mode
@@ -57,6 +61,8 @@ pub struct LiveKernel<D = Socket> {
     route: Route<D>,
     events: Events<D>,
     ethtool: Ethtool<D>,
+    open_rdma: Option<OpenRdma<D>>,
+    rdma: Option<Rdma<D>>,
     sysfs: Sysfs,
     switch: Switch,
     mirror: Mirror,
@@ -78,12 +84,13 @@ impl LiveKernel<Socket> {
     pub fn open() -> Result<Self, NetlinkError> {
         let devlink = Devlink::open()?;
         let events = devlink.subscribe()?;
-        Ok(Self::new(devlink, Route::open()?, events, Ethtool::open()?, "/"))
+        let kernel = Self::new(devlink, Route::open()?, events, Ethtool::open()?, "/");
+        Ok(Self { open_rdma: Some(Rdma::open), ..kernel })
     }
 }
 
 impl<D: Datagrams> LiveKernel<D> {
-    /// Talks over these conversations; sysfs and procfs are below `root`.
+    /// Talks over these conversations, and not about RDMA devices; sysfs and procfs are below `root`.
     pub fn new(
         devlink: Devlink<D>,
         route: Route<D>,
@@ -99,6 +106,8 @@ impl<D: Datagrams> LiveKernel<D> {
             route,
             events,
             ethtool,
+            open_rdma: None,
+            rdma: None,
             sysfs,
             switch,
             mirror: Mirror::default(),

@@ -17,6 +17,8 @@ use subdevcfg_reconciler::resource::Subject;
 use subdevcfg_reconciler::state::State;
 use subdevcfg_reconciler::store::FileKeeper;
 
+use crate::guest::on_the_debug_kernel;
+
 /// How far an operation has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
@@ -97,9 +99,10 @@ pub fn boundaries(plan: &Plan) -> Vec<(String, Boundary)> {
 }
 
 /// Which places are tried: a few of each plan, so that in the whole run every kind of operation is met; all of them with
-/// `SUBDEVCFG_EVERY_BOUNDARY=1`. `SUBDEVCFG_SEED` is another choice.
+/// `SUBDEVCFG_EVERY_BOUNDARY=1`. `SUBDEVCFG_SEED` is another choice. On the debug kernel it is one of each plan.
 pub struct Choice {
     every: bool,
+    one: bool,
     random: fastrand::Rng,
     met: BTreeSet<String>,
 }
@@ -109,6 +112,7 @@ impl Choice {
         let seed = std::env::var("SUBDEVCFG_SEED").ok().and_then(|seed| seed.parse().ok());
         Self {
             every: std::env::var("SUBDEVCFG_EVERY_BOUNDARY").is_ok_and(|every| every == "1"),
+            one: on_the_debug_kernel(),
             random: fastrand::Rng::with_seed(seed.unwrap_or(1)),
             met: BTreeSet::new(),
         }
@@ -123,11 +127,11 @@ impl Choice {
     pub fn of<T>(&mut self, mut all: Vec<(String, T)>) -> Vec<T> {
         if !self.every {
             self.random.shuffle(&mut all);
-            let is_new: Vec<bool> = all.iter().map(|(kind, _)| self.met.insert(kind.clone())).collect();
-            let any = is_new.contains(&true);
-            let mut is_new = is_new.into_iter();
-            let mut first = !any;
-            all.retain(|_| is_new.next() == Some(true) || std::mem::take(&mut first));
+            let mut nth = 0;
+            all.retain(|(kind, _)| {
+                nth += 1;
+                (self.met.insert(kind.clone()) && !self.one) || nth == 1
+            });
         }
         all.into_iter().map(|(_, place)| place).collect()
     }

@@ -17,5 +17,6 @@ mod others;
 mod promises;
 mod reasons;
 mod uplink;
+mod users;
 mod watch;
 mod wire;
