@@ -146,6 +146,8 @@ fn recorded() {
         println!("rdma: {line}");
     }
     listen_no_more();
-    sh("rdma link del rxe0; ip route del default; ip link del veth0; ip link del br0; ip address del 10.7.0.1/24 dev lo");
+    sh(
+        "rdma link del rxe0; ip route del default; ip link del veth0; ip link del br0; ip address del 10.7.0.1/24 dev lo",
+    );
     destroy();
 }

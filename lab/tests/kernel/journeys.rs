@@ -18,6 +18,7 @@ use subdevcfg_reconciler::plan::{
     Input, Operation, Plan, Scope, attributes_to_tell, attributes_to_tell_for_undo, destroy, plan, undo,
 };
 use subdevcfg_reconciler::record::Record;
+use subdevcfg_reconciler::resource::FunctionId;
 use subdevcfg_reconciler::state::State;
 use subdevcfg_reconciler::store::FileKeeper;
 
@@ -188,10 +189,14 @@ impl Found {
 
 /// The record without the attributes that had no value before `straight` wrote them, for they were new with their devices.
 /// After a kill the devices are there already: what is as it is wanted is not written (netdevsim remembers its VFs), and
-/// what is not has a value that was found.
+/// what is not has a value that was found. VFs are as new whenever their number changes, and a run that was killed in the
+/// middle of that does not see what the former ones had.
 fn without_what_was_new(record: &Record, straight: &Record) -> Record {
     let mut settings = record.settings.clone();
-    settings.retain(|key, _| straight.settings.get(key).is_none_or(|written| written.before.is_some()));
+    settings.retain(|key, _| {
+        let is_vf = key.0.function_id().is_some_and(FunctionId::is_pci);
+        !is_vf && straight.settings.get(key).is_none_or(|written| written.before.is_some())
+    });
     Record { settings, ..record.clone() }
 }
 
