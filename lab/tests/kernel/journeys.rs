@@ -224,8 +224,8 @@ struct Step {
 struct Tried {
     operations: usize,
     faults: usize,
-    /// Those after which something was left, and the report said what.
-    left: usize,
+    /// Of those after which something was left what the report said.
+    left: Vec<String>,
     kills: usize,
 }
 
@@ -271,8 +271,7 @@ impl Step {
                     .filter(|difference| !left.contains(difference))
                     .collect();
                 assert!(untold.is_empty(), "{when}: of {left:#?} it is not told: {untold:#?}");
-                println!("{when}: left: {left:#?}");
-                tried.left += 1;
+                tried.left.push(format!("{when}: {left:#?}"));
                 self.go_back(before, &when);
             }
             other => panic!("{when}: {other:#?}"),
@@ -367,9 +366,13 @@ impl Journey {
             let tried = step.walk(test, &format!("{nth} {number}"), chosen);
             let Tried { operations, faults, left, kills } = tried;
             println!(
-                "{}: {operations} operations, {faults} faults ({left} with something left), {kills} kills",
-                step.name
+                "{}: {operations} operations, {faults} faults ({} with something left), {kills} kills",
+                step.name,
+                left.len()
             );
+            for left in left {
+                println!("{left}");
+            }
         }
     }
 }

@@ -53,7 +53,7 @@ fn tc_filters_are_users_and_what_only_could_have_some_is_none() {
     destroy();
 }
 
-/// Has the kernel listen for NVMe over RDMA on an address: `drivers/nvme/target/rdma.c`.
+/// Has the `NVMe` target of the kernel listen on an address (`drivers/nvme/target/rdma.c`).
 pub fn listen(address: &str) {
     sh(
         "modprobe nvmet_rdma && { grep -q configfs /proc/mounts || mount -t configfs none /sys/kernel/config; }",

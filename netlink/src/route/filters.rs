@@ -30,7 +30,7 @@ pub enum Hook {
 
 impl Hook {
     /// The parent of its filters: `TC_H_CLSACT` with `TC_H_MIN_INGRESS` or `TC_H_MIN_EGRESS`. The qdisc `ingress` takes the
-    /// first for its own as well (`ingress_find` in net/sched/sch_ingress.c).
+    /// first for its own as well (`ingress_find` in `net/sched/sch_ingress.c`).
     const fn parent(self) -> TcHandle {
         let minor = match self {
             Self::Ingress => TcHandle::MIN_INGRESS,
