@@ -149,8 +149,7 @@ fn the_book_has_the_page_of_every_code() {
     let summary = read("docs/SUMMARY.md");
     let chapter = "- [Messages](errors/README.md)\n";
     let (before, rest) = summary.split_once(chapter).unwrap();
-    let after: String =
-        rest.split_inclusive('\n').skip_while(|line| line.starts_with("  - ")).collect();
+    let after: String = rest.split_inclusive('\n').skip_while(|line| line.starts_with("  - ")).collect();
     let made = format!("{before}{chapter}{listed}{after}");
     if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
         fs::write(root().join("docs/SUMMARY.md"), &made).unwrap();
