@@ -1,6 +1,6 @@
 //! Manual pages, made from the definitions of the command line.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::run::{Host, root, run};
 

@@ -46,6 +46,9 @@ pub(super) struct Scouts<D> {
 
 type Open<D> = dyn Fn() -> Result<Devlink<D>, NetlinkError> + Send + Sync;
 
+/// A dump of all instances, or of one.
+type Dump<D, T> = fn(&mut Devlink<D>, Option<&Handle>) -> Result<Vec<T>, NetlinkError>;
+
 /// Who answered when each was asked alone, and who did not.
 #[derive(Debug, Default)]
 struct RollCall {
@@ -175,10 +178,7 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
     }
 
     /// What a dump tells of them.
-    pub(super) fn dumped<T>(
-        &mut self,
-        dump: fn(&mut Devlink<D>, Option<&Handle>) -> Result<Vec<T>, NetlinkError>,
-    ) -> Result<Vec<T>, NetlinkError> {
+    pub(super) fn dumped<T>(&mut self, dump: Dump<D, T>) -> Result<Vec<T>, NetlinkError> {
         match &self.reach {
             Reach::All => dump(&mut self.devlink, None),
             Reach::Of(handles) => {
