@@ -46,6 +46,9 @@ use sysfs::Sysfs;
 /// deletes the subfunctions of mlx5 in silence).
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// How long Open vSwitch may take over a port.
+const PORT_DEADLINE: Duration = Duration::from_secs(30);
+
 /// The name of the PCI device that a VF of this machine is, or will be when it is made: `0000:08:00.2`.
 #[must_use]
 pub fn vf_address(parent: &DevlinkHandle, index: u32) -> Option<String> {
@@ -258,6 +261,14 @@ impl<D: Datagrams + 'static> Kernel for LiveKernel<D> {
             matches!(&result, Err(RequestError::Refused { errno: Errno::ENODEV | Errno::ENOENT, .. }));
         self.stale |= missing || takes_others_along(request);
         result
+    }
+
+    fn shows(&mut self, subject: &Subject, effect: Effect) -> Result<bool, RequestError> {
+        if effect == Effect::Port {
+            // The database is asked for one after the other.
+            return self.switch.wait(PORT_DEADLINE).map(|()| true);
+        }
+        self.seen(subject, effect)
     }
 
     fn wait(&mut self, subject: &Subject, effect: Effect, deadline: Duration) -> Result<(), RequestError> {
