@@ -13,6 +13,7 @@ mod observe;
 mod ovs;
 mod perform;
 mod rdma;
+mod reach;
 mod sysfs;
 mod uplink;
 mod usage;
@@ -28,7 +29,7 @@ use nix::errno::Errno;
 use subdevcfg_compiler::values::DevlinkHandle;
 use subdevcfg_netlink::NetlinkError;
 use subdevcfg_netlink::conversation::Datagrams;
-use subdevcfg_netlink::devlink::{Devlink, Event, Events, Handle};
+use subdevcfg_netlink::devlink::{Devlink, Event, Events, Handle, Instance};
 use subdevcfg_netlink::ethtool::Ethtool;
 use subdevcfg_netlink::rdma::Rdma;
 use subdevcfg_netlink::route::{Link, Route};
@@ -38,15 +39,19 @@ pub use subdevcfg_netlink::ears::Ears;
 
 use crate::kernel::{DeviceAttributes, Effect, Kernel, ObserveError, Request, RequestError};
 use crate::resource::{Setting, Side, Subject};
-use crate::state::State;
+use crate::state::{State, Unread};
 use mirror::Mirror;
 use ovs::Switch;
 use rdma::OpenRdma;
+use reach::{Reach, Scouts};
 use sysfs::Sysfs;
 
 /// How often an effect is looked for without being told of it: drivers forget notifications (going to legacy mode
 /// deletes the subfunctions of mlx5 in silence).
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long Open vSwitch may take over a port.
+const PORT_DEADLINE: Duration = Duration::from_secs(30);
 
 /// The name of the PCI device that a VF of this machine is, or will be when it is made: `0000:08:00.2`.
 #[must_use]
@@ -65,6 +70,12 @@ pub struct LiveKernel<D = Socket> {
     rdma: Option<Rdma<D>>,
     sysfs: Sysfs,
     switch: Switch,
+    /// None where nobody keeps answers back: in tests.
+    scouts: Option<Scouts<D>>,
+    /// Who answered at the last observation.
+    reach: Reach,
+    /// Who did not.
+    withheld: Vec<Unread>,
     mirror: Mirror,
     /// The mirror may lack something that no notification tells.
     stale: bool,
@@ -84,12 +95,13 @@ impl LiveKernel<Socket> {
     pub fn open() -> Result<Self, NetlinkError> {
         let devlink = Devlink::open()?;
         let events = devlink.subscribe()?;
-        let kernel = Self::new(devlink, Route::open()?, events, Ethtool::open()?, "/");
-        Ok(Self { open_rdma: Some(Rdma::open), ..kernel })
+        let scouts = Scouts::new(devlink.opener());
+        let live = Self::new(devlink, Route::open()?, events, Ethtool::open()?, "/");
+        Ok(Self { scouts: Some(scouts), open_rdma: Some(Rdma::open), ..live })
     }
 }
 
-impl<D: Datagrams> LiveKernel<D> {
+impl<D: Datagrams + 'static> LiveKernel<D> {
     /// Talks over these conversations, and not about RDMA devices; sysfs and procfs are below `root`.
     pub fn new(
         devlink: Devlink<D>,
@@ -110,6 +122,9 @@ impl<D: Datagrams> LiveKernel<D> {
             rdma: None,
             sysfs,
             switch,
+            scouts: None,
+            reach: Reach::All,
+            withheld: Vec::new(),
             mirror: Mirror::default(),
             stale: true,
             pf_links: None,
@@ -133,8 +148,13 @@ impl<D: Datagrams> LiveKernel<D> {
 
     /// Fills the mirror with dumps.
     fn refill(&mut self) -> Result<(), ObserveError> {
-        let instances = self.devlink.instances()?;
-        let ports = self.devlink.ports()?;
+        let instances = self.instances()?;
+        self.fill(instances)
+    }
+
+    /// Fills it with these instances and with dumps of the rest.
+    fn fill(&mut self, instances: Vec<Instance>) -> Result<(), ObserveError> {
+        let ports = self.dumped(Devlink::ports)?;
         self.mirror.refill(instances, ports, self.sysfs.mdevs()?, &self.sysfs);
         self.stale = false;
         Ok(())
@@ -232,7 +252,7 @@ impl<D: Datagrams> LiveKernel<D> {
     }
 }
 
-impl<D: Datagrams> Kernel for LiveKernel<D> {
+impl<D: Datagrams + 'static> Kernel for LiveKernel<D> {
     fn tell(&mut self, attributes: DeviceAttributes) {
         self.attributes = attributes;
     }
@@ -249,6 +269,14 @@ impl<D: Datagrams> Kernel for LiveKernel<D> {
             matches!(&result, Err(RequestError::Refused { errno: Errno::ENODEV | Errno::ENOENT, .. }));
         self.stale |= missing || takes_others_along(request);
         result
+    }
+
+    fn shows(&mut self, subject: &Subject, effect: Effect) -> Result<bool, RequestError> {
+        if effect == Effect::Port {
+            // The database is asked for one after the other.
+            return self.switch.wait(PORT_DEADLINE).map(|()| true);
+        }
+        self.seen(subject, effect)
     }
 
     fn wait(&mut self, subject: &Subject, effect: Effect, deadline: Duration) -> Result<(), RequestError> {

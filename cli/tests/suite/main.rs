@@ -4,6 +4,7 @@
 mod bridges;
 mod catalogues;
 mod checking;
+mod completions;
 mod diagnostics;
 mod diff;
 mod documents;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use subdevcfg_reconciler::apply::{KeepError, RecordKeeper};
+use subdevcfg_reconciler::apply::{KeepError, Progress, RecordKeeper};
 use subdevcfg_reconciler::kernel::{DeviceAttributes, Effect, Kernel, ObserveError, Request, RequestError};
 use subdevcfg_reconciler::live::LiveKernel;
 use subdevcfg_reconciler::plan::{Operation, Plan};
@@ -28,7 +28,7 @@ pub enum Moment {
     Sent,
     /// What it took away has its second line.
     Struck,
-    /// Its effect was seen, and the line of the next one is not written.
+    /// The line of the next one is not written; its effect was seen, if nothing else can be sent before.
     Seen,
 }
 
@@ -176,6 +176,10 @@ impl Kernel for DoomedKernel<'_> {
         result
     }
 
+    fn shows(&mut self, subject: &Subject, effect: Effect) -> Result<bool, RequestError> {
+        self.0.shows(subject, effect)
+    }
+
     fn wait(&mut self, subject: &Subject, effect: Effect, deadline: Duration) -> Result<(), RequestError> {
         self.0.wait(subject, effect, deadline)
     }
@@ -224,13 +228,15 @@ pub fn faults(plan: &Plan) -> Vec<(String, Fault)> {
 pub struct Faulty<'a> {
     kernel: &'a mut LiveKernel,
     fault: Option<Fault>,
-    /// Operations are sent in the order of their numbers.
-    sent: usize,
+    /// The operation that is sent, as [`Begun`] hears of it.
+    operation: &'a Cell<usize>,
+    /// What comes too late, once its operation was sent.
+    late: Option<(Subject, Effect)>,
 }
 
 impl<'a> Faulty<'a> {
-    pub const fn new(kernel: &'a mut LiveKernel, fault: Fault) -> Self {
-        Self { kernel, fault: Some(fault), sent: 0 }
+    pub const fn new(kernel: &'a mut LiveKernel, fault: Fault, operation: &'a Cell<usize>) -> Self {
+        Self { kernel, fault: Some(fault), operation, late: None }
     }
 }
 
@@ -244,20 +250,41 @@ impl Kernel for Faulty<'_> {
     }
 
     fn perform(&mut self, request: &Request) -> Result<(), RequestError> {
-        self.sent += 1;
-        if self.fault == Some(Fault::Refused(self.sent)) {
+        if self.fault == Some(Fault::Refused(self.operation.get())) {
             self.fault = None;
             return Err(RequestError::Refused { errno: Errno::EIO, message: None, file: None });
         }
         self.kernel.perform(request)
     }
 
+    /// What comes too late is not there at once: others are sent meanwhile.
+    fn shows(&mut self, subject: &Subject, effect: Effect) -> Result<bool, RequestError> {
+        if self.fault == Some(Fault::Late(self.operation.get())) {
+            self.fault = None;
+            self.late = Some((subject.clone(), effect));
+        }
+        if self.late.as_ref() == Some(&(subject.clone(), effect)) {
+            return Ok(false);
+        }
+        self.kernel.shows(subject, effect)
+    }
+
     fn wait(&mut self, subject: &Subject, effect: Effect, deadline: Duration) -> Result<(), RequestError> {
         self.kernel.wait(subject, effect, deadline)?;
-        if self.fault == Some(Fault::Late(self.sent)) {
-            self.fault = None;
+        if self.late.take_if(|late| *late == (subject.clone(), effect)).is_some() {
             return Err(RequestError::NoEffect { effect, waited: deadline });
         }
         Ok(())
     }
+}
+
+/// Hears which operation is sent.
+pub struct Begun<'a>(pub &'a Cell<usize>);
+
+impl Progress for Begun<'_> {
+    fn begins(&mut self, operation: &Operation, _: usize) {
+        self.0.set(operation.id);
+    }
+
+    fn undoes(&mut self, _: &Operation) {}
 }

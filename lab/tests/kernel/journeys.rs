@@ -1,5 +1,6 @@
 //! Host files taken to a host and away again, ended and refused at the boundaries of their plans on the way.
 
+use std::cell::Cell;
 use std::os::unix::process::ExitStatusExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
@@ -9,13 +10,13 @@ use nix::sys::signal::Signal;
 use similar::TextDiff;
 use subdevcfg_compiler::source::SourceLoader;
 use subdevcfg_compiler::{Compilation, compile_on};
-use subdevcfg_reconciler::apply::{Apply, OnError, Outcome, Progress, RecordKeeper, apply, differences};
+use subdevcfg_reconciler::apply::{Apply, OnError, Outcome, RecordKeeper, apply, differences};
 use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::history::{Past, Planned};
 use subdevcfg_reconciler::kernel::{DeviceAttributes, Kernel};
 use subdevcfg_reconciler::live::LiveKernel;
 use subdevcfg_reconciler::plan::{
-    Input, Operation, Plan, Scope, attributes_to_tell, attributes_to_tell_for_undo, destroy, plan, undo,
+    Input, Plan, Scope, attributes_to_tell, attributes_to_tell_for_undo, destroy, plan, undo,
 };
 use subdevcfg_reconciler::record::Record;
 use subdevcfg_reconciler::resource::FunctionId;
@@ -23,7 +24,7 @@ use subdevcfg_reconciler::state::State;
 use subdevcfg_reconciler::store::FileKeeper;
 
 use crate::boundaries::{
-    Boundary, Choice, Doom, DoomedKeeper, DoomedKernel, Fault, Faulty, boundaries, faults,
+    Begun, Boundary, Choice, Doom, DoomedKeeper, DoomedKernel, Fault, Faulty, boundaries, faults,
 };
 use crate::guest::{on_the_debug_kernel, sh};
 
@@ -101,14 +102,6 @@ struct Host {
     state: State,
 }
 
-struct Quiet;
-
-impl Progress for Quiet {
-    fn begins(&mut self, _: &Operation, _: usize) {}
-
-    fn undoes(&mut self, _: &Operation) {}
-}
-
 impl Host {
     fn open(attributes: impl Fn(&Record) -> DeviceAttributes) -> Self {
         let mut kernel = LiveKernel::open().unwrap();
@@ -136,6 +129,7 @@ impl Host {
 fn carry_out(
     kernel: &mut dyn Kernel,
     keeper: &mut dyn RecordKeeper,
+    sent: &Cell<usize>,
     (before, record): (&State, &Record),
     replan: &dyn Fn(&State, &Record) -> Plan,
 ) -> Outcome {
@@ -143,7 +137,7 @@ fn carry_out(
     let job = Apply {
         kernel,
         keeper,
-        progress: &mut Quiet,
+        progress: &mut Begun(sent),
         before,
         record,
         replan,
@@ -245,7 +239,7 @@ impl Step {
         host.plan(target);
         let replan = |state: &State, record: &Record| target.plan(state, record);
         let now = (&host.state, &host.record);
-        let outcome = carry_out(&mut host.kernel, &mut host.keeper, now, &replan);
+        let outcome = carry_out(&mut host.kernel, &mut host.keeper, &Cell::new(0), now, &replan);
         assert!(matches!(outcome, Outcome::Converged(_)), "{}, {when}: {outcome:#?}", self.name);
         let found = Found::now(target);
         let left = target.plan(&found.state, &found.record);
@@ -259,8 +253,9 @@ impl Step {
         let mut host = Host::for_target(&self.to);
         host.plan(&self.to);
         let replan = |state: &State, record: &Record| self.to.plan(state, record);
-        let mut kernel = Faulty::new(&mut host.kernel, fault);
-        let outcome = carry_out(&mut kernel, &mut host.keeper, (&host.state, &host.record), &replan);
+        let sent = Cell::new(0);
+        let mut kernel = Faulty::new(&mut host.kernel, fault, &sent);
+        let outcome = carry_out(&mut kernel, &mut host.keeper, &sent, (&host.state, &host.record), &replan);
         let after = Found::now(&self.to);
         tried.faults += 1;
         match &outcome {
@@ -299,7 +294,7 @@ impl Step {
         let now = (&host.state, &host.record);
         let plan = replan(now.0, now.1);
         assert!(plan.refusals.is_empty(), "{when}: {:?}", plan.refusals);
-        let outcome = carry_out(&mut host.kernel, &mut host.keeper, now, &replan);
+        let outcome = carry_out(&mut host.kernel, &mut host.keeper, &Cell::new(0), now, &replan);
         assert!(matches!(outcome, Outcome::Converged(_)), "{when}: {outcome:#?}");
         Found::now(&self.from).assert_is(before, &format!("{when}, undone"));
     }
@@ -390,6 +385,7 @@ fn run_until_killed(journeys: &[Journey], place: &str) {
     let outcome = carry_out(
         &mut DoomedKernel(&mut host.kernel, &doom),
         &mut DoomedKeeper(&mut host.keeper, &doom),
+        &Cell::new(0),
         (&host.state, &host.record),
         &|state, record| to.plan(state, record),
     );

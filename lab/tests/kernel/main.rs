@@ -14,6 +14,7 @@ mod history;
 mod journeys;
 mod killed;
 mod others;
+mod overlap;
 mod promises;
 mod reasons;
 mod uplink;

@@ -23,7 +23,7 @@ pub(super) struct RdmaUsers {
 /// core.
 pub(super) type OpenRdma<D> = fn() -> Result<Rdma<D>, NetlinkError>;
 
-impl<D: Datagrams> LiveKernel<D> {
+impl<D: Datagrams + 'static> LiveKernel<D> {
     /// One dump, and of each device that is used its ports and its users.
     pub(super) fn rdma_users(&mut self) -> Result<RdmaUsers, NetlinkError> {
         let mut found = RdmaUsers::default();

@@ -11,7 +11,7 @@ use crate::kernel::ObserveError;
 use crate::resource::{Side, Subject};
 use crate::state::{FunctionUser, User};
 
-impl<D: Datagrams> LiveKernel<D> {
+impl<D: Datagrams + 'static> LiveKernel<D> {
     /// Who uses a function: its interfaces, then itself.
     pub(super) fn function_users(
         &mut self,

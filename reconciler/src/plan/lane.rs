@@ -255,6 +255,11 @@ impl<'a> Draft<'a> {
         last
     }
 
+    /// What is sent so far, in order.
+    pub fn requests(&self) -> impl Iterator<Item = &Request> {
+        self.operations.iter().map(|operation| &operation.request)
+    }
+
     pub fn finish(mut self) -> Plan {
         places::settle(&mut self.operations, &self.frees, self.input.state, &mut self.refusals);
         let operations = std::mem::take(&mut self.operations);
