@@ -26,6 +26,7 @@ const JOURNEYS: &[Journey] = &[
             ("red_r mtu=9000", "red9_r mtu=1400"),
         ],
         fresh: with_netdevsim,
+        settle: || {},
     },
     Journey {
         example: "mtty.kdl",
@@ -34,11 +35,13 @@ const JOURNEYS: &[Journey] = &[
             ("attr \"power/control\" on", "attr \"power/control\" auto"),
         ],
         fresh: with_mdevs,
+        settle: || {},
     },
     Journey {
         example: "mdpy.kdl",
         changes: &[("repeat 2", "repeat 1"), ("type=hd", "type=vga")],
         fresh: with_mdevs,
+        settle: || {},
     },
     Journey {
         example: "nvme-vfs.kdl",
@@ -47,6 +50,7 @@ const JOURNEYS: &[Journey] = &[
             ("subdevice vm1", "subdevice vm2 { vf 2; bind vfio-pci; }\n    subdevice vm1"),
         ],
         fresh: nvme::fresh,
+        settle: nvme::settle,
     },
 ];
 

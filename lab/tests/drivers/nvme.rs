@@ -15,6 +15,13 @@ pub fn fresh() -> bool {
     true
 }
 
+/// QEMU gives the VFs no queues: the kernel's driver binds to one, fails (on 6.1 some time later) and lets go.
+pub fn settle() {
+    sh(&format!(
+        "for i in $(seq 100); do ls -ld {PF}/virtfn*/driver 2>/dev/null | grep -q /nvme$ || break; usleep 100000; done"
+    ));
+}
+
 fn device(body: &str) -> &'static str {
     host_file(&format!("subdevcfg version=1\nhost lab\ndevice \"pci/0000:01:00.0\" {{ {body} }}\n"))
 }

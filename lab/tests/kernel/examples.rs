@@ -19,11 +19,13 @@ const JOURNEYS: &[Journey] = &[
             ("sf 89", "sf 90"),
         ],
         fresh,
+        settle: || {},
     },
     Journey {
         example: "legacy.kdl",
         changes: &[("mode=legacy", "mode=switchdev"), ("queues 2", "queues 4")],
         fresh,
+        settle: || {},
     },
     Journey {
         example: "two-parents.kdl",
@@ -36,6 +38,7 @@ const JOURNEYS: &[Journey] = &[
             ("vm1 { mdev type=eth;", "vm2 { mdev type=eth;"),
         ],
         fresh,
+        settle: || {},
     },
     Journey {
         example: "rates.kdl",
@@ -45,6 +48,7 @@ const JOURNEYS: &[Journey] = &[
             ("gold tx-share=\"1Gbit\"", "tenants tx-share=\"2Gbit\""),
         ],
         fresh,
+        settle: || {},
     },
     Journey {
         example: "bridge.kdl",
@@ -54,11 +58,13 @@ const JOURNEYS: &[Journey] = &[
             ("bridge staff", "bridge guests"),
         ],
         fresh,
+        settle: || {},
     },
     Journey {
         example: "gitops/hosts/lab-01.kdl",
         changes: &[("default=2", "default=1"), ("mtu=1500", "mtu=1400")],
         fresh,
+        settle: || {},
     },
 ];
 

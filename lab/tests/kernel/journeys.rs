@@ -37,6 +37,8 @@ pub struct Journey {
     pub changes: &'static [(&'static str, &'static str)],
     /// Makes the host empty; tells whether it has the device at all.
     pub fresh: fn() -> bool,
+    /// Waits until nothing on the host changes by itself any more.
+    pub settle: fn(),
 }
 
 /// What a host is to be.
@@ -68,12 +70,13 @@ impl SourceLoader for Files {
 struct Target {
     desired: Desired,
     goal: Goal,
+    settle: fn(),
 }
 
 impl Target {
     fn of(journey: &Journey, goal: Goal) -> Self {
         let changes = match goal {
-            Goal::Nothing => return Self { desired: Desired::default(), goal },
+            Goal::Nothing => return Self { desired: Desired::default(), goal, settle: journey.settle },
             Goal::Example => &[],
             Goal::Changed => journey.changes,
         };
@@ -82,7 +85,7 @@ impl Target {
         let Compilation { sources, diagnostics, host } =
             compile_on(Utf8Path::new(&path), &Files(changes), &kernel);
         let host = host.unwrap_or_else(|| panic!("{path}: {diagnostics:?}"));
-        Self { desired: Desired::of(&host, &sources).unwrap(), goal }
+        Self { desired: Desired::of(&host, &sources).unwrap(), goal, settle: journey.settle }
     }
 
     fn plan(&self, state: &State, record: &Record) -> Plan {
@@ -114,6 +117,7 @@ impl Host {
     }
 
     fn for_target(target: &Target) -> Self {
+        (target.settle)();
         Self::open(|record| attributes_to_tell(&target.desired, record))
     }
 
