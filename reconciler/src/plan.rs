@@ -13,6 +13,7 @@ mod function;
 mod in_use;
 mod lane;
 mod mdev;
+mod mode;
 mod ovs;
 mod parent;
 mod places;

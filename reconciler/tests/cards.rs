@@ -40,8 +40,9 @@ impl Driver {
 struct Device {
     switchdev: Option<bool>,
     vfs: Option<u32>,
-    /// Of mlx5: the steering, and a parameter that needs a reload. Of ice: what speaks RDMA, and local forwarding.
-    params: (Option<bool>, Option<bool>),
+    /// Of mlx5: the steering, a parameter that needs a reload, and one of switchdev mode. Of ice: what speaks RDMA, and
+    /// local forwarding.
+    params: (Option<bool>, Option<bool>, Option<bool>),
     uplink: Option<(Option<u32>, Option<bool>)>,
     /// Nodes gold and silver: limit, and whether the second is below the first.
     nodes: Vec<Option<(Option<u8>, bool)>>,
@@ -89,8 +90,9 @@ fn function() -> impl Strategy<Value = Function> {
 
 fn device() -> impl Strategy<Value = Device> {
     let counts = (weighted(0.8, weighted_bool(0.7)), weighted(0.8, 0_u32..4));
-    let params = (weighted(0.3, any::<bool>()), weighted(0.3, any::<bool>()));
-    let uplink = weighted(0.3, (of(prop_oneof![Just(1600_u32), Just(9000)]), of(any::<bool>())));
+    let param = || weighted(0.3, any::<bool>());
+    let params = (param(), param(), param());
+    let uplink = weighted(0.3, (of(prop_oneof![Just(9000_u32), Just(9100)]), of(any::<bool>())));
     let nodes = vec(of((of(5_u8..7), any::<bool>())), 2);
     (counts, params, uplink, nodes, vec(of(function()), 3), vec(of(function()), 3)).prop_map(
         |((switchdev, vfs), params, uplink, nodes, sfs, functions)| Device {
@@ -120,7 +122,7 @@ fn text(driver: Driver, device: &Device) -> String {
     if let Some(vfs) = device.vfs {
         let _ = writeln!(text, " vfs {vfs}");
     }
-    params(&mut text, driver, device.params);
+    params(&mut text, driver, device);
     if let Some((mtu, up)) = device.uplink.filter(|(mtu, up)| mtu.is_some() || up.is_some()) {
         let _ = writeln!(text, " uplink{}", interface_words(mtu, up));
     }
@@ -168,13 +170,16 @@ fn text(driver: Driver, device: &Device) -> String {
     text
 }
 
-fn params(text: &mut String, driver: Driver, (first, second): (Option<bool>, Option<bool>)) {
+fn params(text: &mut String, driver: Driver, device: &Device) {
+    let (first, second, third) = device.params;
     match driver {
         Driver::Mlx5 => {
             let steering = first.map(|first| if first { "smfs" } else { "dmfs" });
             let _ = steering.map(|steering| writeln!(text, " param flow_steering_mode {steering}"));
             let groups = second.map(|second| if second { 16 } else { 15 });
             let _ = groups.map(|groups| writeln!(text, " param fdb_large_groups {groups}"));
+            let multiport = third.filter(|_| device.switchdev == Some(true));
+            let _ = multiport.map(|on| writeln!(text, " param esw_multiport #{on}"));
         }
         Driver::Ice => {
             let _ = first
@@ -260,7 +265,11 @@ fn whole_hosts() -> impl Strategy<Value = (Driver, String, String)> {
     let whole = |device: Device| Device {
         switchdev: device.switchdev.or(Some(false)),
         vfs: device.vfs.or(Some(1)),
-        params: (device.params.0.or(Some(false)), device.params.1.or(Some(false))),
+        params: (
+            device.params.0.or(Some(false)),
+            device.params.1.or(Some(false)),
+            device.params.2.or(Some(false)),
+        ),
         uplink: None,
         ..device
     };

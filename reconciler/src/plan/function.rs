@@ -8,6 +8,7 @@ use super::bridges;
 use super::lane::Step;
 use super::ovs::{self, Ports};
 use super::places::{self, Place};
+use super::rates;
 use super::vfs;
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
@@ -190,6 +191,7 @@ impl Context<'_> {
         let mut target = Target::as_observed(origin);
         // A port of Open vSwitch is there until a step takes it out, which has an undo of its own.
         ovs::leave_out(&mut target.settings);
+        rates::leave_drivers_place(&mut target.settings, self.catalogue);
         target.settings.extend(self.granted.iter().cloned());
         let mut steps = steps(&context, left, &target);
         steps.sort_by_key(|step| step.stage);
@@ -225,9 +227,18 @@ impl Context<'_> {
         let params = default_params(self.catalogue, ParamOwner::Function, target.mdev_type.as_deref());
         params
             .chain(default_attributes(self.catalogue))
-            .chain(Rates::of_new().settings())
+            .chain(self.new_rates())
             .chain(Side::ALL.into_iter().flat_map(new_interface))
             .collect()
+    }
+
+    /// The rate leaf of a function that was just made. Where the driver makes nodes, it is below one of them.
+    pub(super) fn new_rates(&self) -> Settings {
+        let mut rates = Rates::of_new().settings();
+        if self.catalogue.is_some_and(|known| known.driver_rate_nodes.is_some()) {
+            rates.retain(|attribute| *attribute != Attribute::RateParent);
+        }
+        rates
     }
 
     /// Stops a running function when an attribute changes only while it is stopped.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use subdevcfg_compiler::catalogue::Impact;
+use subdevcfg_compiler::catalogue::{Catalogue, Impact};
 use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode};
 
 use super::lane::{Draft, Lane, Step};
@@ -13,7 +13,7 @@ use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
 use crate::resource::{Attribute, Child, Setting, Settings, Subject};
 use crate::rules::{self, Stage};
-use crate::state::{Parent, Rates};
+use crate::state::{Function, Parent, Rates};
 
 /// The requests that make nodes again as they were found, those above first.
 pub(super) fn restore(
@@ -175,6 +175,12 @@ impl Planner<'_, '_> {
             self.draft.refuse(&desired.address, text);
             return;
         }
+        let by_driver = self.catalogue.is_some_and(|known| known.driver_rate_nodes.is_some());
+        if by_driver && self.now.as_ref().is_some_and(|now| now.sriov.as_ref().is_none_or(|it| it.vfs == 0)) {
+            let text = "the driver's tree of rates comes with the first VF: write `vfs` as well";
+            self.draft.refuse(&desired.address, text);
+            return;
+        }
         let origin = self.origin.and_then(|parent| parent.rate_nodes.get(&desired.name));
         let found = self.now.as_ref().and_then(|parent| parent.rate_nodes.get(&desired.name)).cloned();
         let parent = self.desired.subject.parent.clone();
@@ -256,13 +262,44 @@ impl Planner<'_, '_> {
     pub(super) fn take_rate_nodes(&mut self, because: &Reason) -> BTreeMap<String, Rates> {
         let Some(now) = &mut self.now else { return BTreeMap::new() };
         let nodes = std::mem::take(&mut now.rate_nodes);
+        let by_driver = |name: &String| self.catalogue.is_some_and(|known| known.makes_rate_node(name));
+        let nodes: BTreeMap<String, Rates> = nodes.into_iter().filter(|(name, _)| !by_driver(name)).collect();
         for name in nodes.keys() {
             let subject = self.of_rate_node(name);
             if self.address_of_rate_node(&subject).is_none() {
                 self.refuse_to_take(&subject, because);
             }
         }
+        self.leafs_come_to_the_top();
         nodes
+    }
+
+    /// What is left of places in the tree once the nodes are gone (`devl_rate_nodes_destroy`). Of a function that nobody
+    /// brings back to its place somebody has to know.
+    fn leafs_come_to_the_top(&mut self) {
+        let Some(now) = &mut self.now else { return };
+        let leafs = now.functions.iter_mut().filter_map(|function| function.rates.as_mut());
+        leafs.for_each(|leaf| leaf.parent = None);
+    }
+
+    /// Without functions there are no rate nodes where the driver makes its own ones.
+    pub(super) fn nodes_without_functions(&mut self) {
+        let makes_nodes = self.catalogue.is_some_and(|known| known.driver_rate_nodes.is_some());
+        if makes_nodes && self.now.as_ref().is_some_and(|now| now.functions.is_empty()) {
+            self.take_rate_nodes(&Reason::forced("with the last function all rate nodes go"));
+        }
+    }
+
+    /// The places in the tree of functions that stay while its nodes go and come back.
+    pub(super) fn restore_leafs(&self) -> Vec<(Request, Option<Effect>)> {
+        let leafs = self.present().iter().filter(|function| !vfs::is_own(&function.id));
+        let below =
+            leafs.filter(|function| function.rates.as_ref().is_some_and(|leaf| leaf.parent.is_some()));
+        let restored = below.flat_map(|function| {
+            let top = function.rates.clone().map(|leaf| Rates { parent: None, ..leaf });
+            self.restore_function(function, Some(&Function { rates: top, ..function.clone() }))
+        });
+        restored.collect()
     }
 
     fn refuse_to_take(&mut self, subject: &Subject, because: &Reason) {
@@ -291,6 +328,7 @@ impl Planner<'_, '_> {
                             self.draft.bookkeeping.let_go.push(subject);
                         }
                     }
+                    None if self.catalogue.is_some_and(|known| known.makes_rate_node(name)) => {}
                     None if self.undoing.is_none() && self.draft.input.record.address(&subject).is_none() => {
                         let text = "not made by subdevcfg and in no file: untouched";
                         self.draft.note(NoteKind::Unmanaged, subject.to_string(), text);
@@ -329,13 +367,38 @@ impl Planner<'_, '_> {
         named || self.recorded_child(subject).is_some()
     }
 
-    /// A leaf or node below a node that goes, and that the file puts below no other one, comes to the top.
+    /// A leaf or node below a node that goes, and that the file puts below no other one, comes to the top, or to where the
+    /// driver has such. Where the driver chose the place of what the file says nothing of, it chooses that of a new one too.
     pub(super) fn leave_what_goes(&self, target: &mut Settings, wanted: &Settings) {
-        if let Some(Setting::RateParent(Some(above))) = target.get(&Attribute::RateParent)
-            && wanted.get(&Attribute::RateParent).is_none()
-            && self.rate_node_goes(above)
-        {
+        let Some(Setting::RateParent(Some(above))) = target.get(&Attribute::RateParent) else { return };
+        let by_driver = self.catalogue.is_some_and(|known| known.makes_rate_node(above));
+        let is_asked = wanted.get(&Attribute::RateParent).is_some();
+        match (is_asked, by_driver) {
+            // What was found: it may be another node by now.
+            (true, true) if self.undoing.is_some() && self.rate_node_goes(above) => {
+                self.to_drivers_place(target)
+            }
+            (true, _) => {}
+            (false, true) => target.retain(|attribute| *attribute != Attribute::RateParent),
+            (false, false) if self.rate_node_goes(above) => self.to_drivers_place(target),
+            (false, false) => {}
+        }
+    }
+
+    /// Where the driver makes nodes, a leaf is below one of them: the one that others are below already, else any but the
+    /// root. While none is there, those that come have the leafs that come with them.
+    fn to_drivers_place(&self, target: &mut Settings) {
+        let Some(made) = self.catalogue.and_then(|known| known.driver_rate_nodes.as_ref()) else {
             target.set(Setting::RateParent(None));
+            return;
+        };
+        let Some(now) = &self.now else { return };
+        let is_inner = |name: &&String| name.starts_with(&made.prefix) && **name != made.root;
+        let leafs = now.functions.iter().filter_map(|function| function.rates.as_ref()?.parent.as_ref());
+        let place = leafs.filter(is_inner).next().or_else(|| now.rate_nodes.keys().find(is_inner));
+        match place {
+            Some(place) => target.set(Setting::RateParent(Some(place.clone()))),
+            None => target.retain(|attribute| *attribute != Attribute::RateParent),
         }
     }
 
@@ -365,6 +428,15 @@ impl Planner<'_, '_> {
         let recorded = self.recorded_child(subject)?;
         let named = self.desired.rate_nodes.iter().find(|node| node.subject == *subject);
         Some(named.map_or(recorded, |node| node.address.clone()))
+    }
+}
+
+/// Leaves out the place in the tree that the driver chose for a leaf: it chooses that of a new one too.
+pub(super) fn leave_drivers_place(settings: &mut Settings, catalogue: Option<&Catalogue>) {
+    if let Some(Setting::RateParent(Some(above))) = settings.get(&Attribute::RateParent)
+        && catalogue.is_some_and(|known| known.makes_rate_node(above))
+    {
+        settings.retain(|attribute| *attribute != Attribute::RateParent);
     }
 }
 

@@ -1,6 +1,8 @@
 //! The VFs of a parent: another number of them goes by none, and takes all of them along; what each of them had comes
 //! back. What the file says of one is worked out in `function`, as for other functions.
 
+use std::collections::BTreeMap;
+
 use subdevcfg_compiler::catalogue::{Impact, Reset, VfManners};
 use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode, Scalar};
 
@@ -78,7 +80,7 @@ impl Context<'_> {
     pub(super) fn new_vf(&self, target: &Target) -> Now {
         let bind = are_devices(self.parent).then_some(Setting::Bind(None));
         let interfaces = Side::ALL.into_iter().flat_map(function::new_interface);
-        let settings = Rates::of_new().settings().into_iter().chain(bind).chain(interfaces).collect();
+        let settings = self.new_rates().into_iter().chain(bind).chain(interfaces).collect();
         Now { exists: true, active: target.active && !is_held(self.parent, target), settings }
     }
 
@@ -96,7 +98,12 @@ impl Planner<'_, '_> {
 
     fn vf_manners(&self) -> VfManners {
         // Of a driver that nobody knows the worst is taken for true.
-        let unknown = VfManners { before_mode: false, mode_with_vfs: false, mode_ends_with_vfs: false };
+        let unknown = VfManners {
+            before_mode: false,
+            mode_with_vfs: false,
+            mode_ends_with_vfs: false,
+            nodes_end_with_vfs: false,
+        };
         self.catalogue.and_then(|catalogue| catalogue.vfs).unwrap_or(unknown)
     }
 
@@ -118,20 +125,6 @@ impl Planner<'_, '_> {
     /// Whether the number of VFs is this file's, so that those that it does not name are nobody's.
     pub(super) fn counts_vfs(&self) -> bool {
         self.wanted_vfs().is_some()
-    }
-
-    fn mode(&self) -> Option<EswitchMode> {
-        self.now.as_ref().and_then(|parent| parent.eswitch.mode)
-    }
-
-    /// Whether the eswitch mode will change, by what the file says or by a reload.
-    fn mode_switches(&self) -> bool {
-        let found =
-            if self.reloads() && self.reload_ends_mode() { Some(EswitchMode::Legacy) } else { self.mode() };
-        match self.wanted().get(&Attribute::EswitchMode) {
-            Some(Setting::EswitchMode(mode)) => found != Some(*mode),
-            _ => false,
-        }
     }
 
     /// Whether a reload puts the eswitch back into legacy mode: by itself, or because it takes the VFs.
@@ -177,9 +170,12 @@ impl Planner<'_, '_> {
         if asked.is_none() {
             self.refuse_to_take_vfs(count, &because);
         }
-        let ends = self.vf_manners().mode_ends_with_vfs && self.mode() == Some(EswitchMode::Switchdev);
-        let nodes = if ends {
-            self.take_rate_nodes(&Reason::forced("with the last VF it goes"))
+        let switchdev = self.mode() == Some(EswitchMode::Switchdev);
+        let ends = self.vf_manners().mode_ends_with_vfs && switchdev;
+        let (nodes, leafs) = if ends || self.nodes_end_with_vfs() {
+            self.refuse_to_lose_places();
+            let leafs = if self.mode_switches() { Vec::new() } else { self.restore_leafs() };
+            (self.take_rate_nodes(&Reason::forced("with the last VF it goes")), leafs)
         } else {
             <_>::default()
         };
@@ -197,6 +193,7 @@ impl Planner<'_, '_> {
         step.undo.push((set_vfs(&handle, count, held_as_observed(&handle, &vfs)), None));
         step.undo.extend(rates::restore(&handle, &nodes));
         step.undo.extend(vfs.iter().flat_map(|function| self.restore_function(function, None)));
+        step.undo.extend(leafs);
         if ends {
             step.undo.extend(self.restore_others());
         }
@@ -205,6 +202,30 @@ impl Planner<'_, '_> {
             let others = now.functions.iter_mut().filter(|function| function.id.is_of_other_host());
             others.for_each(|function| *function = hidden(function));
             now.eswitch.mode = Some(EswitchMode::Legacy);
+        }
+    }
+
+    /// Whether all rate nodes go with the VFs: of all drivers that say so, and with the last function of one that makes
+    /// nodes itself. With a switch of the mode all others go as well.
+    fn nodes_end_with_vfs(&self) -> bool {
+        let only_vfs = || self.present().iter().all(|function| is_own(&function.id));
+        let by_driver = self.catalogue.is_some_and(|known| known.driver_rate_nodes.is_some());
+        self.mode() == Some(EswitchMode::Switchdev)
+            && (self.vf_manners().nodes_end_with_vfs || by_driver && (self.mode_switches() || only_vfs()))
+    }
+
+    /// A function that nobody named loses its place in the tree with the nodes, and nobody brings it back.
+    fn refuse_to_lose_places(&mut self) {
+        let is_below =
+            |function: &&Function| function.rates.as_ref().is_some_and(|leaf| leaf.parent.is_some());
+        let lost = self.present().iter().filter(is_below).map(|function| function.id.clone());
+        let lost: Vec<FunctionId> = lost.filter(|id| !is_own(id) && self.is_unmanaged(id)).collect();
+        for id in lost {
+            let text = format!(
+                "{} is below a rate node that goes with the VFs, and is not subdevcfg's: name it, or move it by hand",
+                self.of_function(&id)
+            );
+            self.draft.refuse(&self.desired.address, text);
         }
     }
 
@@ -269,10 +290,17 @@ impl Planner<'_, '_> {
         // Some drivers set up the PF anew; where there were VFs, the step that took them bears the price.
         step.impact = if before == 0 { self.price(Impact::Traffic) } else { Impact::None };
         step.undo.push((set_vfs(handle, 0, Vec::new()), None));
-        if manners.mode_ends_with_vfs && self.mode() == Some(EswitchMode::Switchdev) {
+        let switchdev = self.mode() == Some(EswitchMode::Switchdev);
+        let ends = manners.mode_ends_with_vfs && switchdev;
+        if ends {
             step.undo.push((self.set_mode(EswitchMode::Switchdev), None));
+        }
+        if ends || manners.nodes_end_with_vfs && switchdev {
             let nodes = self.now.as_ref().map(|now| now.rate_nodes.clone()).unwrap_or_default();
             step.undo.extend(rates::restore(handle, &nodes));
+            step.undo.extend(self.restore_leafs());
+        }
+        if ends {
             step.undo.extend(self.restore_others());
         }
         step
@@ -394,7 +422,11 @@ impl Planner<'_, '_> {
     pub(super) fn leave_other_mode(&self, target: &mut Settings) {
         match self.mode() {
             Some(EswitchMode::Legacy) => {
-                target.retain(|attribute| !super::target::is_of_switchdev(attribute));
+                let is_of_port = |attribute: &Attribute| {
+                    matches!(attribute, Attribute::Mac | Attribute::Capability(_) | Attribute::MaxIoEqs)
+                };
+                target
+                    .retain(|attribute| !super::target::is_of_switchdev(attribute) && !is_of_port(attribute));
             }
             Some(EswitchMode::Switchdev) => {
                 target.retain(|attribute| !matches!(attribute, Attribute::Legacy(_)));
@@ -447,7 +479,7 @@ impl Planner<'_, '_> {
             self.port_comes_off(&found, because);
             let steps = self.leave_tree(&found, because);
             self.lane.removal.extend((!steps.is_empty()).then_some(steps));
-            function.representor = None;
+            *function = hidden(function);
             function.rates = (to == EswitchMode::Switchdev).then(Rates::of_new);
             if let Some(vf) = &mut function.vf {
                 vf.legacy.clear();
@@ -481,9 +513,17 @@ impl Planner<'_, '_> {
     }
 }
 
-/// What legacy mode leaves of a PCI function: a port that comes with switchdev mode is a new one.
+/// What legacy mode leaves of a PCI function: the port, with its leaf and its attributes, comes with switchdev mode and is
+/// a new one.
 pub(super) fn hidden(function: &Function) -> Function {
-    Function { rates: None, representor: None, ..function.clone() }
+    Function {
+        rates: None,
+        representor: None,
+        mac: None,
+        capabilities: BTreeMap::new(),
+        max_io_eqs: None,
+        ..function.clone()
+    }
 }
 
 /// Whether it is a VF of the parent that it is on, whose number is the parent's.

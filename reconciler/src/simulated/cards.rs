@@ -71,6 +71,9 @@ pub(super) struct SimulatedCard {
     /// How often the core of the card was reset by a parameter.
     #[serde(default)]
     pub core_resets: u64,
+    /// How often a tree of rates was made.
+    #[serde(default)]
+    pub trees: u64,
     #[serde(default)]
     pub next_port_index: u32,
 }
@@ -156,6 +159,7 @@ impl SimulatedHost {
             has_tc_rules: false,
             restarts: Restarts::default(),
             core_resets: 0,
+            trees: 0,
             next_port_index: 1,
         };
         self.cards.insert(address.to_owned(), card);

@@ -1,8 +1,6 @@
 //! Intel E800: what `ice` demands and does. Sources are files of Linux 6.12.117 below drivers/net/ethernet/intel/ice.
 //! Nothing here was tried on hardware.
 
-use std::collections::BTreeMap;
-
 use nix::errno::Errno;
 use subdevcfg_compiler::values::{Cmode, EncapMode, EswitchMode, MacAddr, Rate, Scalar, VlanProtocol};
 
@@ -24,9 +22,9 @@ const WEIGHTS: std::ops::RangeInclusive<u32> = 1..=200;
 /// The names of the scheduler's nodes that are exported as rate nodes begin so (`ice_sched_add_elems`, `ice_sched.c`).
 const NODE: &str = "node_";
 
-/// The root of the exported tree, and the inner node that new leafs are below.
+/// The root of the exported tree, and the number of the first inner node that leafs are below: each tree has another.
 const ROOT: &str = "node_0";
-const INNER: &str = "node_25";
+const INNER: u64 = 25;
 
 /// devlink/devlink.c:1530-1552.
 static OF_PARENT: [Spec; 4] = [
@@ -329,14 +327,20 @@ fn export_tree(card: &mut SimulatedCard, host: &Host) {
         return;
     }
     let below = |above: &str| Rates { parent: Some(above.to_owned()), ..host.rates.clone() };
-    let nodes = BTreeMap::from([(ROOT.to_owned(), host.rates.clone()), (INNER.to_owned(), below(ROOT))]);
-    for (name, rates) in nodes {
-        card.rate_nodes.entry(name).or_insert(rates);
+    if !card.rate_nodes.contains_key(ROOT) {
+        card.trees += 1;
+        card.rate_nodes.insert(ROOT.to_owned(), host.rates.clone());
+        card.rate_nodes.insert(inner(card), below(ROOT));
     }
+    let inner = inner(card);
     let with_leaf = card.sfs.values_mut().filter(|port| port.phase == Phase::InUse);
     for port in with_leaf.chain(card.vf_ports.values_mut()) {
-        port.leaf.get_or_insert_with(|| below(INNER));
+        port.leaf.get_or_insert_with(|| below(&inner));
     }
+}
+
+fn inner(card: &SimulatedCard) -> String {
+    format!("{NODE}{}", INNER + card.trees)
 }
 
 /// `ice_eswitch_detach` (`ice_eswitch.c:566`): with the last representor all nodes go, whoever made them.
