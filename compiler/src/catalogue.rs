@@ -146,6 +146,8 @@ pub enum Reset {
     Sfs,
     /// There are no VFs any more.
     Vfs,
+    /// Limits and the state of the link that the PF has set for VFs are gone.
+    VfLimits,
     /// Mediated devices stay, inactive.
     MdevState,
     /// Rate nodes and the leaf settings are gone.

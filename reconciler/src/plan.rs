@@ -51,6 +51,7 @@ pub(crate) use function::{default_attributes, default_params, netdev_is_off};
 pub use in_use::InUse;
 pub(crate) use mdev::type_without_host;
 pub use mdev::{attributes_to_tell, attributes_to_tell_for_undo};
+pub(crate) use rates::leave_drivers_choice;
 pub use removal::Scope;
 pub use selection::{Selection, UnknownAddress};
 
@@ -285,6 +286,8 @@ pub enum NoteKind {
     Withheld,
     /// The last apply was killed; the plan goes on from what is there.
     Interrupted,
+    /// The kernel is simulated, and how it plays the device's driver was never compared with the hardware.
+    Unverified,
 }
 
 /// Something in the way.

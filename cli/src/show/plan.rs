@@ -268,6 +268,7 @@ fn notes(text: &mut String, plan: &Plan) {
             NoteKind::Unconfirmed => "UNSEEN",
             NoteKind::Withheld => "WITHHELD",
             NoteKind::Interrupted => "KILLED",
+            NoteKind::Unverified => "UNVERIFIED",
         };
         wrapped(text, &format!("{word:<10} {}: {}", note.about, note.text));
     }

@@ -142,6 +142,9 @@ const fn reset_words(reset: Reset) -> (&'static str, &'static str) {
         Reset::EswitchMode => ("eswitch-mode", "the eswitch is in legacy mode afterwards"),
         Reset::Sfs => ("sfs", "subfunctions are gone"),
         Reset::Vfs => ("vfs", "there are no VFs any more"),
+        Reset::VfLimits => {
+            ("vf-limits", "limits and the state of the link that the PF has set for VFs are gone")
+        }
         Reset::MdevState => ("mdev-state", "mediated devices stay, inactive"),
         Reset::Uplink => ("uplink", "the uplink has a new network interface"),
         Reset::Rates => ("rates", "rate nodes and rates are gone"),

@@ -267,6 +267,7 @@ fn reset(word: &str) -> Option<Reset> {
         "eswitch-mode" => Some(Reset::EswitchMode),
         "sfs" => Some(Reset::Sfs),
         "vfs" => Some(Reset::Vfs),
+        "vf-limits" => Some(Reset::VfLimits),
         "mdev-state" => Some(Reset::MdevState),
         "rates" => Some(Reset::Rates),
         "uplink" => Some(Reset::Uplink),

@@ -282,6 +282,7 @@ impl<D: Datagrams> LiveKernel<D> {
                 uplink: uplink.map(|link| link.name.clone()),
                 offload_is_fixed: offload.is_some_and(|offload| !offload.changeable),
                 users: uplink.and_then(|link| dumps.users.get(&link.index)).cloned().unwrap_or_default(),
+                profile: None,
                 hardware: self.hardware(handle, dumps.infos.get(handle), uplink),
                 restarts: Some(Restarts {
                     reloads: self.mirror.reloads(handle),

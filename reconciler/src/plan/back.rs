@@ -145,7 +145,7 @@ impl Way<'_> {
         // A name that the kernel had chosen is not among them: by now it may give it to what is made again.
         let mut wanted = changed(&settings, settings_after.as_ref());
         // Nor the place that the driver had chosen in the tree of rates.
-        rates::leave_drivers_place(&mut wanted, catalogue(&self.input, handle).as_deref());
+        rates::leave_drivers_leaf(&mut wanted, &function.id, catalogue(&self.input, handle).as_deref());
         DesiredFunction {
             address: self.address(&subject),
             id: function.id.clone(),

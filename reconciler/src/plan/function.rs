@@ -124,13 +124,13 @@ pub(super) fn steps(context: &Context<'_>, found: Option<&Function>, target: &Ta
     let target = &target;
     let mut steps = Vec::new();
     context.create(&mut now, target, &mut steps);
-    context.stop_if_needed(&mut now, target, &mut steps);
+    context.stop_if_needed(found, &mut now, target, &mut steps);
     context.device_attributes(&now, target, &mut steps);
     context.attributes(&now, target, &mut steps);
     if context.params_before() == ParamsBefore::Activation {
         context.params(&mut now, target, &mut steps, Stage::EarlyParam, Stage::EarlyReload);
     }
-    context.activate(&mut now, target, &mut steps);
+    context.activate(found, &mut now, target, &mut steps);
     if context.params_before() == ParamsBefore::Use {
         context.params(&mut now, target, &mut steps, Stage::LateParam, Stage::LateReload);
     }
@@ -191,7 +191,7 @@ impl Context<'_> {
         let mut target = Target::as_observed(origin);
         // A port of Open vSwitch is there until a step takes it out, which has an undo of its own.
         ovs::leave_out(&mut target.settings);
-        rates::leave_drivers_place(&mut target.settings, self.catalogue);
+        rates::leave_drivers_choice(&mut target.settings, self.id, self.catalogue);
         target.settings.extend(self.granted.iter().cloned());
         let mut steps = steps(&context, left, &target);
         steps.sort_by_key(|step| step.stage);
@@ -241,8 +241,29 @@ impl Context<'_> {
         rates
     }
 
+    /// Whether the function was stopped and its driver has not let go, so that it neither changes nor starts.
+    fn is_stopping(&self, found: Option<&Function>, target: &Target, now: &Now) -> bool {
+        let is_attached = found.is_some_and(|found| !found.active && found.volatile.0.attached);
+        let has_to_change = target.active || differing(target, now).next().is_some();
+        is_attached && has_to_change && self.has_state && !self.id.is_pci()
+    }
+
     /// Stops a running function when an attribute changes only while it is stopped.
-    fn stop_if_needed(&self, now: &mut Now, target: &Target, steps: &mut Vec<Step>) {
+    fn stop_if_needed(
+        &self,
+        found: Option<&Function>,
+        now: &mut Now,
+        target: &Target,
+        steps: &mut Vec<Step>,
+    ) {
+        if self.is_stopping(found, target, now) {
+            // To ask for the state that it has changes nothing, and its effect is what is waited for.
+            let because = Reason::forced("it was stopped, and its driver has not let go yet");
+            let mut step = self.step(Stage::Stop, self.set_active(false), because);
+            step.effect = Some(Effect::Detached);
+            steps.push(step);
+            return;
+        }
         let subject = self.subject();
         let forcing = differing(target, now).find_map(|setting| {
             let rule = rules::for_attribute(&subject, &setting.attribute(), self.catalogue);
@@ -363,7 +384,28 @@ impl Context<'_> {
         self.origin.is_some() && !is_new && !steps.iter().any(made_by)
     }
 
-    fn activate(&self, now: &mut Now, target: &Target, steps: &mut Vec<Step>) {
+    /// Whether the function was started and its driver has not come yet, so that its instance is still to be waited for.
+    fn is_starting(&self, found: Option<&Function>, now: &Now, target: &Target) -> bool {
+        let without_instance =
+            |found: &Function| found.volatile.0.instance.is_none() && found.params.is_empty();
+        let is_param = |setting: &Setting| matches!(setting, Setting::Param { .. });
+        now.active
+            && !self.id.is_pci()
+            && self.has_state
+            && self.params_before() == ParamsBefore::Use
+            && found.is_some_and(without_instance)
+            && differing(target, now).any(is_param)
+    }
+
+    fn activate(&self, found: Option<&Function>, now: &mut Now, target: &Target, steps: &mut Vec<Step>) {
+        if self.is_starting(found, now, target) {
+            // To ask for the state that it has changes nothing, and its effect is what is waited for.
+            let because = Reason::forced("it was started, and its driver has not come yet");
+            let mut step = self.step(Stage::Activate, self.set_active(true), because);
+            step.effect = Some(Effect::Instance);
+            steps.push(step);
+            return;
+        }
         if now.active || !target.active {
             return;
         }

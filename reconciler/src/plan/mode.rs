@@ -25,11 +25,21 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// Whether the eswitch mode will be set, for what the file says or because a step before takes it to legacy mode.
+    /// Whether the eswitch mode will be another one, at the end or for a while: by what the file says, by a reload, or for
+    /// what can be done in legacy mode only.
     pub(super) fn mode_switches(&self) -> bool {
-        let by_reload = self.reloads() && self.reload_ends_mode();
-        let found = if by_reload { Some(EswitchMode::Legacy) } else { self.mode() };
-        self.forces_legacy().is_some() || found != self.mode_at_the_end()
+        self.is_ended_by_reload() || self.functions_go_for_mode()
+    }
+
+    fn is_ended_by_reload(&self) -> bool {
+        self.mode() == Some(EswitchMode::Switchdev) && self.reloads() && self.reload_ends_mode()
+    }
+
+    /// Whether the mode is set, so that functions go before anything on the parent changes. What a reload takes is there
+    /// until the reload.
+    pub(super) fn functions_go_for_mode(&self) -> bool {
+        let is_another = self.mode() != self.mode_at_the_end() && !self.is_ended_by_reload();
+        is_another || self.forces_legacy().is_some()
     }
 
     fn spec(&self, setting: &Setting) -> Option<&ParamSpec> {
@@ -81,16 +91,19 @@ impl Planner<'_, '_> {
             && (self.mode() != Some(EswitchMode::Switchdev) || self.mode_switches())
     }
 
-    /// A parameter of switchdev mode where there is to be none.
-    pub(super) fn check_mode(&mut self, setting: &Setting) {
+    /// Whether it is a parameter of switchdev mode where there is to be none. What is off there is off without it.
+    pub(super) fn has_no_mode_for(&mut self, setting: &Setting) -> bool {
         let only_in = self.spec(setting).and_then(|spec| spec.only_in);
-        if only_in == Some(EswitchMode::Switchdev) && self.mode_at_the_end() != Some(EswitchMode::Switchdev) {
+        let has_none =
+            only_in == Some(EswitchMode::Switchdev) && self.mode_at_the_end() != Some(EswitchMode::Switchdev);
+        if has_none && setting.value() != Scalar::Bool(false) {
             let text = format!(
                 "{} can be written in switchdev mode only: write `eswitch mode=switchdev` as well",
                 setting.attribute()
             );
             self.draft.refuse(&self.desired.address, text);
         }
+        has_none
     }
 
     /// Takes away what is in the way of a switch of the mode: functions, rate nodes, and of what stays what there is in
@@ -102,13 +115,39 @@ impl Planner<'_, '_> {
         for function in present.cloned().collect::<Vec<_>>() {
             self.take(&function.id, &because);
             let address = self.address_of(&function.id);
-            self.delete(&function, &address, &because, rules::REPLACE);
+            // Functions go before anything on the parent changes, so that is how an undo finds them.
+            let found = self.origin.and_then(|origin| origin.function(&function.id));
+            self.delete(found.unwrap_or(&function), &address, &because, rules::REPLACE);
         }
         self.nodes_without_functions();
         let because = Reason::forced("the eswitch mode changes only without rate nodes");
-        let undo = self.keep_vfs(to, &because);
+        let mut undo = self.keep_vfs(to, &because);
         self.clear_rate_nodes(&because);
+        if to == EswitchMode::Legacy {
+            let set = |setting| Request::Set { subject: self.subject().clone(), setting };
+            undo.extend(self.lost_with_mode().into_iter().map(|setting| (set(setting), None)));
+        }
         undo
+    }
+
+    /// The parameters that are on and that there are in switchdev mode only.
+    fn lost_with_mode(&self) -> Vec<Setting> {
+        let is_lost = |setting: &Setting| {
+            let only_in = self.spec(setting).and_then(|spec| spec.only_in);
+            only_in == Some(EswitchMode::Switchdev) && setting.value() == Scalar::Bool(true)
+        };
+        let found = self.origin.map(Parent::settings).unwrap_or_default();
+        found.into_iter().filter(is_lost).collect()
+    }
+
+    /// Those of them that the file says nothing of, and that come back after the mode was another for a while.
+    pub(super) fn come_back_with_mode(&self, wanted: &Settings) -> Vec<Setting> {
+        if self.mode_at_the_end() != Some(EswitchMode::Switchdev) {
+            return Vec::new();
+        }
+        let mut lost = self.lost_with_mode();
+        lost.retain(|setting| wanted.get(&setting.attribute()).is_none() && self.is_lost_with_mode(setting));
+        lost
     }
 
     pub(super) fn eswitch(&mut self) {

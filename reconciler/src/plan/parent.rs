@@ -320,7 +320,8 @@ impl Planner<'_, '_> {
         let pending = self.draft.input.record.pending.contains(self.subject());
         let mut reload = (pending && self.origin.is_some())
             .then(|| Reason::forced("a parameter was written and never came into force"));
-        let wanted = self.wanted();
+        let mut wanted = self.wanted();
+        wanted.extend(self.come_back_with_mode(&wanted));
         // What is switched off goes first: of some the driver has one or the other (`enable_roce` and `enable_iwarp` of ice).
         let is_off = |setting: &Setting| matches!(setting, Setting::Param { value: Scalar::Bool(false), .. });
         let (off, rest): (Vec<_>, Vec<_>) =
@@ -329,7 +330,9 @@ impl Planner<'_, '_> {
             if found.has(&setting) && !self.is_lost_with_mode(&setting) {
                 continue;
             }
-            self.check_mode(&setting);
+            if self.has_no_mode_for(&setting) {
+                continue;
+            }
             let rule = rules::for_attribute(self.subject(), &setting.attribute(), self.catalogue);
             if rule.needs == Needs::Reload {
                 reload.get_or_insert_with(|| Reason::forced(rule.because));
@@ -361,6 +364,7 @@ impl Planner<'_, '_> {
         if reset(Reset::Vfs) {
             undo.extend(self.vfs_lost_by_reload(&because));
         }
+        let functions = self.present().to_vec();
         if reset(Reset::Rates) || ends {
             let nodes = self.take_rate_nodes(&because);
             undo.extend(rates::restore(&self.desired.subject.parent, &nodes));
@@ -369,7 +373,6 @@ impl Planner<'_, '_> {
             let found = self.now.as_ref().and_then(|parent| parent.uplink.as_ref());
             undo.extend(uplink::restore(self.subject(), found));
         }
-        let functions = self.present().to_vec();
         let vfs_go = reset(Reset::Vfs);
         let mut left = Vec::new();
         for function in functions {
@@ -381,6 +384,8 @@ impl Planner<'_, '_> {
                 FunctionId::Vf { .. } | FunctionId::Pf { .. } if ends => Some(vfs::hidden(&function)),
                 _ => Some(function.clone()),
             };
+            let remains =
+                remains.map(|left| if reset(Reset::VfLimits) { vfs::without_limits(left) } else { left });
             undo.extend(self.restore_function(&function, remains.as_ref()));
             match remains {
                 None => {

@@ -8,10 +8,10 @@ use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode};
 use super::lane::{Draft, Lane, Step};
 use super::parent::Planner;
 use super::{NoteKind, changes, vfs};
-use crate::desired::DesiredRateNode;
+use crate::desired::{DesiredRateNode, Wanted};
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
-use crate::resource::{Attribute, Child, Setting, Settings, Subject};
+use crate::resource::{Attribute, Child, FunctionId, Setting, Settings, Subject};
 use crate::rules::{self, Stage};
 use crate::state::{Function, Parent, Rates};
 
@@ -163,7 +163,11 @@ impl Planner<'_, '_> {
         let is_ours =
             origin.is_none() || self.desired.left.owner(&format!("rate-node[{}]", node.name)).is_none();
         target.extend(node.wanted.settings.iter().filter(|_| is_ours).cloned());
-        self.leave_what_goes(&mut target, &node.wanted.settings);
+        // The driver's root is there whenever there is a tree.
+        let by_driver = |name: &str| self.catalogue.is_some_and(|known| known.makes_rate_node(name));
+        if !target.iter().find_map(above).is_some_and(by_driver) {
+            self.leave_what_goes(&mut target, &node.wanted);
+        }
         target
     }
 
@@ -175,8 +179,9 @@ impl Planner<'_, '_> {
             self.draft.refuse(&desired.address, text);
             return;
         }
-        let by_driver = self.catalogue.is_some_and(|known| known.driver_rate_nodes.is_some());
-        if by_driver && self.now.as_ref().is_some_and(|now| now.sriov.as_ref().is_none_or(|it| it.vfs == 0)) {
+        if self.makes_nodes()
+            && self.now.as_ref().is_some_and(|now| now.sriov.as_ref().is_none_or(|it| it.vfs == 0))
+        {
             let text = "the driver's tree of rates comes with the first VF: write `vfs` as well";
             self.draft.refuse(&desired.address, text);
             return;
@@ -187,7 +192,12 @@ impl Planner<'_, '_> {
         if found.is_none() {
             let make = Request::MakeRateNode { parent: parent.clone(), name: desired.name.clone() };
             let mut step = Step::new(Stage::RateNode, &desired.address, make, desired.wanted.reason.clone());
-            step.undo = vec![(Request::DeleteRateNode { parent, name: desired.name.clone() }, None)];
+            // Undone after the VFs, where these are below it (`nodes_that_come_with_vfs`).
+            let come_vfs =
+                self.lane.parent.iter().any(|step| matches!(step.stage, Stage::Vfs | Stage::EarlyVfs));
+            if !(come_vfs && self.makes_nodes()) {
+                step.undo = vec![(Request::DeleteRateNode { parent, name: desired.name.clone() }, None)];
+            }
             self.lane.rate_nodes.push(step);
         }
         let now = found.clone().unwrap_or_else(Rates::of_new).settings();
@@ -282,10 +292,29 @@ impl Planner<'_, '_> {
         leafs.for_each(|leaf| leaf.parent = None);
     }
 
+    /// Whether the driver makes rate nodes itself.
+    pub(super) fn makes_nodes(&self) -> bool {
+        self.catalogue.is_some_and(|known| known.driver_rate_nodes.is_some())
+    }
+
+    /// What takes rate nodes away that are made because VFs come: of drivers that make nodes themselves they are deleted
+    /// after the VFs that are below them are gone, unless they go with these.
+    pub(super) fn nodes_that_come_with_vfs(&self) -> Vec<(Request, Option<Effect>)> {
+        let Some(now) = self.now.as_ref().filter(|now| self.makes_nodes() && !now.functions.is_empty())
+        else {
+            return Vec::new();
+        };
+        let named = self.desired.rate_nodes.iter();
+        let new = named.filter(|node| !now.rate_nodes.contains_key(&node.name));
+        let places = new.map(|node| (node.name.as_str(), node.wanted.settings.iter().find_map(above)));
+        let parent = &self.desired.subject.parent;
+        let delete = |name: &str| Request::DeleteRateNode { parent: parent.clone(), name: name.to_owned() };
+        downwards(places).into_iter().rev().map(|name| (delete(name), None)).collect()
+    }
+
     /// Without functions there are no rate nodes where the driver makes its own ones.
     pub(super) fn nodes_without_functions(&mut self) {
-        let makes_nodes = self.catalogue.is_some_and(|known| known.driver_rate_nodes.is_some());
-        if makes_nodes && self.now.as_ref().is_some_and(|now| now.functions.is_empty()) {
+        if self.makes_nodes() && self.now.as_ref().is_some_and(|now| now.functions.is_empty()) {
             self.take_rate_nodes(&Reason::forced("with the last function all rate nodes go"));
         }
     }
@@ -368,20 +397,15 @@ impl Planner<'_, '_> {
     }
 
     /// A leaf or node below a node that goes, and that the file puts below no other one, comes to the top, or to where the
-    /// driver has such. Where the driver chose the place of what the file says nothing of, it chooses that of a new one too.
-    pub(super) fn leave_what_goes(&self, target: &mut Settings, wanted: &Settings) {
+    /// driver has such.
+    pub(super) fn leave_what_goes(&self, target: &mut Settings, wanted: &Wanted) {
         let Some(Setting::RateParent(Some(above))) = target.get(&Attribute::RateParent) else { return };
         let by_driver = self.catalogue.is_some_and(|known| known.makes_rate_node(above));
-        let is_asked = wanted.get(&Attribute::RateParent).is_some();
-        match (is_asked, by_driver) {
-            // What was found: it may be another node by now.
-            (true, true) if self.undoing.is_some() && self.rate_node_goes(above) => {
-                self.to_drivers_place(target)
-            }
-            (true, _) => {}
-            (false, true) => target.retain(|attribute| *attribute != Attribute::RateParent),
-            (false, false) if self.rate_node_goes(above) => self.to_drivers_place(target),
-            (false, false) => {}
+        let is_asked = wanted.settings.get(&Attribute::RateParent).is_some();
+        // What was found before, and no file asks for, may be another of the driver's nodes by now.
+        let is_stale = by_driver && wanted.why(&Attribute::RateParent).source.is_none();
+        if (!is_asked || is_stale) && self.rate_node_goes(above) {
+            self.to_drivers_place(target);
         }
     }
 
@@ -431,12 +455,22 @@ impl Planner<'_, '_> {
     }
 }
 
-/// Leaves out the place in the tree that the driver chose for a leaf: it chooses that of a new one too.
-pub(super) fn leave_drivers_place(settings: &mut Settings, catalogue: Option<&Catalogue>) {
+/// Leaves out what of a function's rates is the driver's: the place in the tree that it chose for a leaf, and will choose
+/// for a new one, and the leaf of a subfunction as below.
+pub(crate) fn leave_drivers_choice(settings: &mut Settings, id: &FunctionId, catalogue: Option<&Catalogue>) {
+    leave_drivers_leaf(settings, id, catalogue);
     if let Some(Setting::RateParent(Some(above))) = settings.get(&Attribute::RateParent)
         && catalogue.is_some_and(|known| known.makes_rate_node(above))
     {
         settings.retain(|attribute| *attribute != Attribute::RateParent);
+    }
+}
+
+/// Leaves out the leaf of a subfunction where nobody can rely on it.
+pub(super) fn leave_drivers_leaf(settings: &mut Settings, id: &FunctionId, catalogue: Option<&Catalogue>) {
+    let is_sf = matches!(id, FunctionId::Sf { .. });
+    if is_sf && catalogue.and_then(|known| known.rate).is_some_and(|rate| !rate.of_sfs) {
+        settings.retain(|attribute| !attribute.is_rate());
     }
 }
 

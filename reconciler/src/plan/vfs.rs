@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use subdevcfg_compiler::catalogue::{Impact, Reset, VfManners};
-use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode, Scalar};
+use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode, LinkState, Rate, Scalar};
 
 use super::function::{self, Context, Now, Target};
 use super::lane::Step;
 use super::parent::Planner;
 use super::{NoteKind, Reversible, changes, places, rates};
-use crate::desired::DesiredFunction;
+use crate::desired::{DesiredFunction, Wanted};
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
 use crate::resource::{Attribute, FunctionId, Legacy, LegacySetting, Setting, Settings, Side, Subject};
@@ -41,6 +41,7 @@ pub(super) fn as_observed(function: &Function) -> Settings {
     let switchdev = function.rates.is_some() || function.representor.is_some();
     let is_set = |setting: &Setting| match setting {
         Setting::Legacy(legacy) => !switchdev && !legacy.is_nothing(),
+        Setting::Mac(mac) => !mac.is_zero(),
         _ => true,
     };
     function.settings().into_iter().filter(is_set).collect()
@@ -80,7 +81,10 @@ impl Context<'_> {
     pub(super) fn new_vf(&self, target: &Target) -> Now {
         let bind = are_devices(self.parent).then_some(Setting::Bind(None));
         let interfaces = Side::ALL.into_iter().flat_map(function::new_interface);
-        let settings = self.new_rates().into_iter().chain(bind).chain(interfaces).collect();
+        // How many queues a VF has the firmware says.
+        let attributes = function::default_attributes(self.catalogue)
+            .filter(|setting| setting.attribute() != Attribute::MaxIoEqs);
+        let settings = attributes.chain(self.new_rates()).chain(bind).chain(interfaces).collect();
         Now { exists: true, active: target.active && !is_held(self.parent, target), settings }
     }
 
@@ -118,6 +122,10 @@ impl Planner<'_, '_> {
         let is_there = |applied: &&Setting| self.origin.is_some_and(|origin| origin.settings().has(applied));
         match self.wanted().get(&Attribute::Vfs).or_else(|| recorded.filter(is_there)) {
             Some(Setting::Vfs(count)) => Some(*count),
+            // What goes back to what was found takes VFs away and brings them back as it did on the way here.
+            _ if self.undoing.is_some() && self.mode_switches() => {
+                self.origin?.sriov.as_ref().map(|sriov| sriov.vfs)
+            }
             _ => None,
         }
     }
@@ -172,14 +180,19 @@ impl Planner<'_, '_> {
         }
         let switchdev = self.mode() == Some(EswitchMode::Switchdev);
         let ends = self.vf_manners().mode_ends_with_vfs && switchdev;
-        let (nodes, leafs) = if ends || self.nodes_end_with_vfs() {
+        let nodes_end = ends || self.nodes_end_with_vfs();
+        let vfs = self.take_vfs(&because);
+        let (nodes, stay) = if nodes_end {
             self.refuse_to_lose_places();
-            let leafs = if self.mode_switches() { Vec::new() } else { self.restore_leafs() };
-            (self.take_rate_nodes(&Reason::forced("with the last VF it goes")), leafs)
+            let stay = match (ends, self.functions_go_for_mode()) {
+                (true, _) => self.restore_others(),
+                (false, true) => Vec::new(),
+                (false, false) => self.restore_leafs(),
+            };
+            (self.take_rate_nodes(&Reason::forced("with the last VF it goes")), stay)
         } else {
             <_>::default()
         };
-        let vfs = self.take_vfs(&because);
         let handle = self.handle().clone();
         let mut step =
             Step::new(Stage::RemoveVfs, &self.desired.address, set_vfs(&handle, 0, Vec::new()), because);
@@ -193,10 +206,7 @@ impl Planner<'_, '_> {
         step.undo.push((set_vfs(&handle, count, held_as_observed(&handle, &vfs)), None));
         step.undo.extend(rates::restore(&handle, &nodes));
         step.undo.extend(vfs.iter().flat_map(|function| self.restore_function(function, None)));
-        step.undo.extend(leafs);
-        if ends {
-            step.undo.extend(self.restore_others());
-        }
+        step.undo.extend(stay);
         self.lane.parent.push(step);
         if let Some(now) = self.now.as_mut().filter(|_| ends) {
             let others = now.functions.iter_mut().filter(|function| function.id.is_of_other_host());
@@ -209,9 +219,9 @@ impl Planner<'_, '_> {
     /// nodes itself. With a switch of the mode all others go as well.
     fn nodes_end_with_vfs(&self) -> bool {
         let only_vfs = || self.present().iter().all(|function| is_own(&function.id));
-        let by_driver = self.catalogue.is_some_and(|known| known.driver_rate_nodes.is_some());
         self.mode() == Some(EswitchMode::Switchdev)
-            && (self.vf_manners().nodes_end_with_vfs || by_driver && (self.mode_switches() || only_vfs()))
+            && (self.vf_manners().nodes_end_with_vfs
+                || self.makes_nodes() && (self.mode_switches() || only_vfs()))
     }
 
     /// A function that nobody named loses its place in the tree with the nodes, and nobody brings it back.
@@ -219,7 +229,8 @@ impl Planner<'_, '_> {
         let is_below =
             |function: &&Function| function.rates.as_ref().is_some_and(|leaf| leaf.parent.is_some());
         let lost = self.present().iter().filter(is_below).map(|function| function.id.clone());
-        let lost: Vec<FunctionId> = lost.filter(|id| !is_own(id) && self.is_unmanaged(id)).collect();
+        let lost: Vec<FunctionId> =
+            lost.filter(|id| !is_own(id) && !id.is_of_other_host() && self.is_unmanaged(id)).collect();
         for id in lost {
             let text = format!(
                 "{} is below a rate node that goes with the VFs, and is not subdevcfg's: name it, or move it by hand",
@@ -298,11 +309,9 @@ impl Planner<'_, '_> {
         if ends || manners.nodes_end_with_vfs && switchdev {
             let nodes = self.now.as_ref().map(|now| now.rate_nodes.clone()).unwrap_or_default();
             step.undo.extend(rates::restore(handle, &nodes));
-            step.undo.extend(self.restore_leafs());
+            step.undo.extend(if ends { self.restore_others() } else { self.restore_leafs() });
         }
-        if ends {
-            step.undo.extend(self.restore_others());
-        }
+        step.undo.extend(self.nodes_that_come_with_vfs());
         step
     }
 
@@ -413,8 +422,9 @@ impl Planner<'_, '_> {
 
     fn target_of_unnamed(&self, origin: &Function) -> Target {
         let mut target = Target::as_observed(origin);
+        rates::leave_drivers_choice(&mut target.settings, &origin.id, self.catalogue);
         self.leave_other_mode(&mut target.settings);
-        self.leave_what_goes(&mut target.settings, &Settings::new());
+        self.leave_what_goes(&mut target.settings, &Wanted::all(Settings::new(), Reason::default()));
         target
     }
 
@@ -524,6 +534,18 @@ pub(super) fn hidden(function: &Function) -> Function {
         max_io_eqs: None,
         ..function.clone()
     }
+}
+
+/// A VF without the limits and the state of the link that its PF has set.
+pub(super) fn without_limits(mut function: Function) -> Function {
+    for setting in function.vf.iter_mut().flat_map(|vf| vf.legacy.values_mut()) {
+        match setting {
+            LegacySetting::RateMin(rate) | LegacySetting::RateMax(rate) => *rate = Rate(0),
+            LegacySetting::LinkState(state) => *state = LinkState::Auto,
+            _ => {}
+        }
+    }
+    function
 }
 
 /// Whether it is a VF of the parent that it is on, whose number is the parent's.

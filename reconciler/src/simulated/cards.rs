@@ -351,6 +351,7 @@ impl SimulatedCard {
                 uplink: self.uplink.as_ref().map(|uplink| uplink.name.clone()),
                 users: self.uplink.as_ref().map(|uplink| uplink.users.clone()).unwrap_or_default(),
                 restarts: driver.counts_restarts().then_some(self.restarts),
+                profile: Some(format!("the source of {} in Linux 6.12.117", driver.name())),
                 hardware: self.hardware(),
                 ..ParentVolatile::default()
             }),

@@ -420,6 +420,7 @@ impl SimulatedParent {
                 offload_is_fixed: self.uplink.is_some(),
                 users: self.uplink.as_ref().map(|uplink| uplink.users.clone()).unwrap_or_default(),
                 restarts: Some(self.restarts),
+                profile: None,
                 hardware: self.hardware(),
             }),
         }
