@@ -31,7 +31,7 @@ fn edit(host: &Host, change: impl Fn(&mut Value)) {
     host.write("host.json", &simulated.to_string());
 }
 
-const ALLOW: [&str; 4] = ["--allow", "vf-recount", "--allow", "eswitch-switch"];
+const ALLOW: [&str; 2] = ["--allow", "parent-wide"];
 
 fn apply(host: &Host, file: &str) {
     let run = host.run(&[&["apply", file, "--yes"][..], &ALLOW].concat());
@@ -48,8 +48,7 @@ fn the_hosts_of_the_example_repository_live_through_a_card() {
         // Somebody turns something, and it is put back.
         edit(&host, |simulated| simulated["cards"][address]["uplink"]["mtu"] = json!(1500));
         apply(&host, file);
-        let undone =
-            host.run(&[&["destroy", "--yes"][..], &ALLOW, &["--allow", "subdevice-delete"]].concat());
+        let undone = host.run(&[&["destroy", "--yes"][..], &ALLOW].concat());
         assert_eq!(undone.code, 0, "{file}: {}", undone.all());
         let state: Value = serde_json::from_str(&host.run(&["state", "--format", "json"]).stdout).unwrap();
         let card = &state["parents"][format!("pci/{address}")];
