@@ -31,24 +31,23 @@ impl Card {
 
     fn in_switchdev(driver: &str) -> Self {
         let mut card = Self::new(driver);
-        card.ok(mode(EswitchMode::Switchdev));
+        card.ok(&mode(EswitchMode::Switchdev));
         card
     }
 
-    fn ok(&mut self, request: Request) {
-        let words = request.to_string();
-        self.0.perform(&request).unwrap_or_else(|error| panic!("{words}: {error:?}"));
+    fn ok(&mut self, request: &Request) {
+        self.0.perform(request).unwrap_or_else(|error| panic!("{request}: {error:?}"));
     }
 
-    fn refusal(&mut self, request: Request) -> Errno {
-        match self.0.perform(&request) {
+    fn refusal(&mut self, request: &Request) -> Errno {
+        match self.0.perform(request) {
             Err(RequestError::Refused { errno, .. }) => errno,
             other => panic!("{request}: {other:?}"),
         }
     }
 
-    fn vanishes(&mut self, request: Request) -> bool {
-        matches!(self.0.perform(&request), Err(RequestError::Vanished(_)))
+    fn vanishes(&mut self, request: &Request) -> bool {
+        matches!(self.0.perform(request), Err(RequestError::Vanished(_)))
     }
 
     fn wait(&mut self, id: FunctionId, effect: Effect) {
@@ -61,8 +60,8 @@ impl Card {
 
     /// Makes and starts a subfunction.
     fn start(&mut self, number: u32) {
-        self.ok(create(number));
-        self.ok(active(sf(number), true));
+        self.ok(&create(number));
+        self.ok(&active(sf(number), true));
         self.wait(sf(number), Effect::Instance);
     }
 }
@@ -136,16 +135,16 @@ const BOOL: fn(bool) -> Scalar = Scalar::Bool;
 #[test]
 fn mlx5_takes_subfunctions_in_switchdev_mode_only() {
     let mut card = Card::new("mlx5_core");
-    assert_eq!(card.refusal(create(1)), Errno::EOPNOTSUPP);
-    card.ok(mode(EswitchMode::Switchdev));
+    assert_eq!(card.refusal(&create(1)), Errno::EOPNOTSUPP);
+    card.ok(&mode(EswitchMode::Switchdev));
     let of_other_pf = FunctionId::Sf { controller: 0, pf: 1, number: 1 };
     let other = Request::Create { parent: self::card(), id: of_other_pf, mdev_type: None };
-    assert_eq!(card.refusal(other), Errno::EOPNOTSUPP);
-    card.ok(create(1));
-    assert_eq!(card.refusal(create(1)), Errno::EEXIST);
+    assert_eq!(card.refusal(&other), Errno::EOPNOTSUPP);
+    card.ok(&create(1));
+    assert_eq!(card.refusal(&create(1)), Errno::EEXIST);
     assert!(card.state().functions[0].representor.is_some());
     // Going to legacy mode deletes them without a word.
-    card.ok(mode(EswitchMode::Legacy));
+    card.ok(&mode(EswitchMode::Legacy));
     assert_eq!(card.state().functions, []);
 }
 
@@ -153,39 +152,39 @@ fn mlx5_takes_subfunctions_in_switchdev_mode_only() {
 fn mlx5_keeps_the_number_of_a_running_subfunction_until_the_firmware_is_done() {
     let mut card = Card::in_switchdev("mlx5_core");
     card.start(7);
-    card.ok(delete(7));
+    card.ok(&delete(7));
     assert_eq!(card.state().functions, []);
-    assert_eq!(card.refusal(create(7)), Errno::EEXIST);
+    assert_eq!(card.refusal(&create(7)), Errno::EEXIST);
     for other in 100..103 {
-        card.ok(create(other));
+        card.ok(&create(other));
     }
-    card.ok(create(7));
+    card.ok(&create(7));
 
     // One that was stopped and waited for is gone at once.
     card.start(8);
-    card.ok(active(sf(8), false));
-    assert_eq!(card.refusal(active(sf(8), true)), Errno::EBUSY);
+    card.ok(&active(sf(8), false));
+    assert_eq!(card.refusal(&active(sf(8), true)), Errno::EBUSY);
     card.wait(sf(8), Effect::Detached);
-    card.ok(delete(8));
-    card.ok(create(8));
+    card.ok(&delete(8));
+    card.ok(&create(8));
 }
 
 #[test]
 fn mlx5_starts_a_subfunction_with_nothing_enabled() {
     let mut card = Card::in_switchdev("mlx5_core");
     let enable = || set_of(sf(1), param("enable_eth", Cmode::Driverinit, BOOL(true)));
-    card.ok(create(1));
-    assert!(card.vanishes(enable()));
-    card.ok(active(sf(1), true));
+    card.ok(&create(1));
+    assert!(card.vanishes(&enable()));
+    card.ok(&active(sf(1), true));
     // Its driver comes a moment later.
-    assert!(card.vanishes(enable()));
+    assert!(card.vanishes(&enable()));
     card.wait(sf(1), Effect::Instance);
     let found = card.state().functions[0].clone();
     assert_eq!(found.params["enable_eth"][&Cmode::Driverinit], BOOL(false));
     assert_eq!((found.netdev, found.max_io_eqs), (None, Some(8)));
-    card.ok(enable());
+    card.ok(&enable());
     assert_eq!(card.state().functions[0].netdev, None);
-    card.ok(Request::Reload { subject: of(sf(1)) });
+    card.ok(&Request::Reload { subject: of(sf(1)) });
     assert!(card.state().functions[0].netdev.is_some());
 }
 
@@ -193,37 +192,37 @@ fn mlx5_starts_a_subfunction_with_nothing_enabled() {
 fn mlx5_takes_an_address_at_any_time_and_uses_it_at_the_next_probe() {
     let mut card = Card::in_switchdev("mlx5_core");
     card.start(1);
-    card.ok(set_of(sf(1), Setting::Mac(MAC)));
+    card.ok(&set_of(sf(1), Setting::Mac(MAC)));
     assert_eq!(card.state().functions[0].mac, Some(MAC));
     assert_eq!(
         card.0.not_in_force(),
         ["0000:08:00.0 sf 1 has the MAC address 02:00:00:00:00:01 and runs with 00:00:00:00:00:00"]
     );
-    card.ok(active(sf(1), false));
+    card.ok(&active(sf(1), false));
     card.wait(sf(1), Effect::Detached);
-    card.ok(active(sf(1), true));
+    card.ok(&active(sf(1), true));
     card.wait(sf(1), Effect::Instance);
     assert_eq!(card.0.not_in_force(), [""; 0]);
-    assert_eq!(card.refusal(set_of(sf(1), Setting::Capability(Capability::Roce, false))), Errno::EINVAL);
+    assert_eq!(card.refusal(&set_of(sf(1), Setting::Capability(Capability::Roce, false))), Errno::EINVAL);
     let migratable = Setting::Capability(Capability::Migratable, true);
-    assert_eq!(card.refusal(set_of(sf(1), migratable)), Errno::EOPNOTSUPP);
+    assert_eq!(card.refusal(&set_of(sf(1), migratable)), Errno::EOPNOTSUPP);
 }
 
 #[test]
 fn mlx5_is_back_in_legacy_mode_after_a_reload() {
     let mut card = Card::in_switchdev("mlx5_core");
     card.start(1);
-    card.ok(node("gold"));
-    card.ok(set_of(sf(1), below("gold")));
-    card.ok(set(param("fdb_large_groups", Cmode::Driverinit, 16_u32)));
-    card.ok(reload());
+    card.ok(&node("gold"));
+    card.ok(&set_of(sf(1), below("gold")));
+    card.ok(&set(param("fdb_large_groups", Cmode::Driverinit, 16_u32)));
+    card.ok(&reload());
     let state = card.state();
     assert_eq!(state.eswitch.mode, Some(EswitchMode::Legacy));
     assert_eq!((state.functions.len(), state.rate_nodes.len()), (0, 0));
     assert_eq!(state.volatile.0.restarts.unwrap().reloads, 1);
     // The numbers are free.
-    card.ok(mode(EswitchMode::Switchdev));
-    card.ok(create(1));
+    card.ok(&mode(EswitchMode::Switchdev));
+    card.ok(&create(1));
 }
 
 #[test]
@@ -233,46 +232,46 @@ fn mlx5_has_parameters_of_one_mode() {
         |word: &str| set(param("flow_steering_mode", Cmode::Runtime, Scalar::Text(word.to_owned())));
     let metadata = || set(param("esw_port_metadata", Cmode::Runtime, BOOL(false)));
     let multiport = |on| set(param("esw_multiport", Cmode::Runtime, BOOL(on)));
-    assert_eq!(card.refusal(multiport(true)), Errno::EOPNOTSUPP);
-    assert_eq!(card.refusal(steering("hmfs")), Errno::EINVAL);
-    card.ok(steering("smfs"));
-    card.ok(metadata());
-    card.ok(mode(EswitchMode::Switchdev));
-    assert_eq!(card.refusal(steering("smfs")), Errno::EOPNOTSUPP);
-    assert_eq!(card.refusal(metadata()), Errno::EBUSY);
-    card.ok(multiport(true));
-    assert_eq!(card.refusal(reload()), Errno::EOPNOTSUPP);
-    card.ok(mode(EswitchMode::Legacy));
+    assert_eq!(card.refusal(&multiport(true)), Errno::EOPNOTSUPP);
+    assert_eq!(card.refusal(&steering("hmfs")), Errno::EINVAL);
+    card.ok(&steering("smfs"));
+    card.ok(&metadata());
+    card.ok(&mode(EswitchMode::Switchdev));
+    assert_eq!(card.refusal(&steering("smfs")), Errno::EOPNOTSUPP);
+    assert_eq!(card.refusal(&metadata()), Errno::EBUSY);
+    card.ok(&multiport(true));
+    assert_eq!(card.refusal(&reload()), Errno::EOPNOTSUPP);
+    card.ok(&mode(EswitchMode::Legacy));
     assert_eq!(card.state().params["esw_multiport"][&Cmode::Runtime], BOOL(false));
-    card.ok(reload());
+    card.ok(&reload());
     let by_mistake = set(param("fdb_large_groups", Cmode::Runtime, 16_u32));
-    assert_eq!(card.refusal(by_mistake), Errno::EOPNOTSUPP);
+    assert_eq!(card.refusal(&by_mistake), Errno::EOPNOTSUPP);
     let odd = set(param("max_macs", Cmode::Driverinit, 3_u32));
-    assert_eq!(card.refusal(odd), Errno::EINVAL);
+    assert_eq!(card.refusal(&odd), Errno::EINVAL);
 }
 
 #[test]
 fn mlx5_has_rates_of_whole_megabits_and_nodes_of_one_layer() {
     let mut card = Card::new("mlx5_core");
-    assert_eq!(card.refusal(node("gold")), Errno::EOPNOTSUPP);
-    card.ok(mode(EswitchMode::Switchdev));
-    card.ok(node("gold"));
-    card.ok(node("silver"));
-    assert_eq!(card.refusal(set_node("silver", below("gold"))), Errno::EOPNOTSUPP);
-    card.ok(create(1));
+    assert_eq!(card.refusal(&node("gold")), Errno::EOPNOTSUPP);
+    card.ok(&mode(EswitchMode::Switchdev));
+    card.ok(&node("gold"));
+    card.ok(&node("silver"));
+    assert_eq!(card.refusal(&set_node("silver", below("gold"))), Errno::EOPNOTSUPP);
+    card.ok(&create(1));
     let limit = |rate| set_of(sf(1), Setting::TxMax(Rate(rate)));
-    assert_eq!(card.refusal(limit(125_001)), Errno::EINVAL);
-    assert_eq!(card.refusal(limit(125_000 * 100_001)), Errno::EINVAL);
-    card.ok(limit(125_000));
-    assert_eq!(card.refusal(set_of(sf(1), Setting::TxPriority(1))), Errno::EOPNOTSUPP);
+    assert_eq!(card.refusal(&limit(125_001)), Errno::EINVAL);
+    assert_eq!(card.refusal(&limit(125_000 * 100_001)), Errno::EINVAL);
+    card.ok(&limit(125_000));
+    assert_eq!(card.refusal(&set_of(sf(1), Setting::TxPriority(1))), Errno::EOPNOTSUPP);
     // Also for the mode that it has.
-    assert_eq!(card.refusal(mode(EswitchMode::Switchdev)), Errno::EBUSY);
-    card.ok(set_of(sf(1), below("gold")));
+    assert_eq!(card.refusal(&mode(EswitchMode::Switchdev)), Errno::EBUSY);
+    card.ok(&set_of(sf(1), below("gold")));
     let delete = Request::DeleteRateNode { parent: self::card(), name: "gold".to_owned() };
-    assert_eq!(card.refusal(delete), Errno::EBUSY);
+    assert_eq!(card.refusal(&delete), Errno::EBUSY);
     // With the last VF the nodes go, also above subfunctions.
-    card.ok(vfs(2, &[]));
-    card.ok(vfs(0, &[]));
+    card.ok(&vfs(2, &[]));
+    card.ok(&vfs(0, &[]));
     assert_eq!(card.state().rate_nodes.len(), 0);
     assert_eq!(card.state().functions[0].rates.clone().unwrap().parent, None);
 }
@@ -280,18 +279,18 @@ fn mlx5_has_rates_of_whole_megabits_and_nodes_of_one_layer() {
 #[test]
 fn mlx5_changes_the_mode_while_no_driver_runs_a_vf() {
     let mut card = Card::new("mlx5_core");
-    card.ok(vfs(2, &[0]));
-    assert_eq!(card.refusal(mode(EswitchMode::Switchdev)), Errno::EINVAL);
-    card.ok(active(vf(1), false));
-    card.ok(mode(EswitchMode::Switchdev));
-    card.ok(set_of(vf(1), Setting::Capability(Capability::Migratable, true)));
-    card.ok(active(vf(1), true));
+    card.ok(&vfs(2, &[0]));
+    assert_eq!(card.refusal(&mode(EswitchMode::Switchdev)), Errno::EINVAL);
+    card.ok(&active(vf(1), false));
+    card.ok(&mode(EswitchMode::Switchdev));
+    card.ok(&set_of(vf(1), Setting::Capability(Capability::Migratable, true)));
+    card.ok(&active(vf(1), true));
     let ipsec = Setting::Capability(Capability::IpsecCrypto, true);
-    assert_eq!(card.refusal(set_of(vf(1), ipsec)), Errno::EINVAL);
-    assert_eq!(card.refusal(vfs(3, &[])), Errno::EBUSY);
-    assert_eq!(card.refusal(vfs(9, &[])), Errno::ERANGE);
+    assert_eq!(card.refusal(&set_of(vf(1), ipsec)), Errno::EINVAL);
+    assert_eq!(card.refusal(&vfs(3, &[])), Errno::EBUSY);
+    assert_eq!(card.refusal(&vfs(9, &[])), Errno::ERANGE);
     let trust = set_of(vf(0), Setting::Legacy(LegacySetting::Trust(true)));
-    assert_eq!(card.refusal(trust), Errno::EOPNOTSUPP);
+    assert_eq!(card.refusal(&trust), Errno::EOPNOTSUPP);
 }
 
 #[test]
@@ -306,78 +305,78 @@ fn a_mode_that_is_none_of_the_two_is_no_mode_until_one_is_set() {
     // tc rules of others hold a mode.
     let text = text.replace("\"mode\": null", "\"has_tc_rules\": true");
     let mut card = Card(serde_json::from_str(&text).unwrap());
-    assert_eq!(card.refusal(mode(EswitchMode::Switchdev)), Errno::EBUSY);
+    assert_eq!(card.refusal(&mode(EswitchMode::Switchdev)), Errno::EBUSY);
 }
 
 #[test]
 fn ice_takes_subfunctions_in_switchdev_mode_only_and_starts_them_whole() {
     let mut card = Card::new("ice");
-    assert_eq!(card.refusal(create(1)), Errno::EOPNOTSUPP);
-    card.ok(mode(EswitchMode::Switchdev));
+    assert_eq!(card.refusal(&create(1)), Errno::EOPNOTSUPP);
+    card.ok(&mode(EswitchMode::Switchdev));
     let of_other_pf = FunctionId::Sf { controller: 0, pf: 1, number: 1 };
     let other = Request::Create { parent: self::card(), id: of_other_pf, mdev_type: None };
-    assert_eq!(card.refusal(other), Errno::EINVAL);
-    card.ok(create(1));
-    assert_eq!(card.refusal(create(1)), Errno::EBUSY);
-    assert_eq!(card.refusal(set_of(sf(1), Setting::Mac(MacAddr([0; 6])))), Errno::EADDRNOTAVAIL);
-    assert_eq!(card.refusal(set_of(sf(1), Setting::Capability(Capability::Roce, false))), Errno::EOPNOTSUPP);
-    card.ok(active(sf(1), true));
+    assert_eq!(card.refusal(&other), Errno::EINVAL);
+    card.ok(&create(1));
+    assert_eq!(card.refusal(&create(1)), Errno::EBUSY);
+    assert_eq!(card.refusal(&set_of(sf(1), Setting::Mac(MacAddr([0; 6])))), Errno::EADDRNOTAVAIL);
+    assert_eq!(card.refusal(&set_of(sf(1), Setting::Capability(Capability::Roce, false))), Errno::EOPNOTSUPP);
+    card.ok(&active(sf(1), true));
     assert!(card.state().functions[0].netdev.is_some());
-    assert_eq!(card.refusal(set_of(sf(1), Setting::Mac(MAC))), Errno::EBUSY);
-    assert_eq!(card.refusal(Request::Reload { subject: of(sf(1)) }), Errno::EOPNOTSUPP);
+    assert_eq!(card.refusal(&set_of(sf(1), Setting::Mac(MAC))), Errno::EBUSY);
+    assert_eq!(card.refusal(&Request::Reload { subject: of(sf(1)) }), Errno::EOPNOTSUPP);
     // One that runs is stopped by its deletion, and its number is free.
-    card.ok(delete(1));
-    card.ok(create(1));
+    card.ok(&delete(1));
+    card.ok(&create(1));
 
     let mut old = SimulatedHost::new("6.11.0");
     old.plug_in(ADDRESS, "ice");
     let mut old = Card(old);
-    old.ok(mode(EswitchMode::Switchdev));
-    assert_eq!(old.refusal(create(1)), Errno::EOPNOTSUPP);
+    old.ok(&mode(EswitchMode::Switchdev));
+    assert_eq!(old.refusal(&create(1)), Errno::EOPNOTSUPP);
 }
 
 #[test]
 fn ice_makes_rate_nodes_with_the_first_representor_and_takes_them_with_the_last() {
     let mut card = Card::in_switchdev("ice");
     assert_eq!(card.state().rate_nodes.len(), 0);
-    card.ok(vfs(2, &[]));
+    card.ok(&vfs(2, &[]));
     let state = card.state();
     let names: Vec<&str> = state.rate_nodes.keys().map(String::as_str).collect();
     assert_eq!(names, ["node_0", "node_26"]);
     assert_eq!(state.functions[0].rates.clone().unwrap().parent.as_deref(), Some("node_26"));
     for name in names {
         let delete = Request::DeleteRateNode { parent: self::card(), name: name.to_owned() };
-        assert_eq!(card.refusal(delete), Errno::EBUSY);
+        assert_eq!(card.refusal(&delete), Errno::EBUSY);
     }
-    assert_eq!(card.refusal(mode(EswitchMode::Switchdev)), Errno::EBUSY);
-    card.ok(node("gold"));
+    assert_eq!(card.refusal(&mode(EswitchMode::Switchdev)), Errno::EBUSY);
+    card.ok(&node("gold"));
     // Below none it is in no layer of the scheduler.
-    assert_eq!(card.refusal(set_node("gold", Setting::TxMax(Rate(125_000)))), Errno::EINVAL);
-    card.ok(set_node("gold", below("node_0")));
-    card.ok(set_node("gold", Setting::TxMax(Rate(1))));
-    assert_eq!(card.refusal(set_of(vf(0), Setting::TxPriority(8))), Errno::EINVAL);
-    assert_eq!(card.refusal(set_of(vf(0), Setting::TxWeight(0))), Errno::EINVAL);
-    card.ok(set_of(vf(0), below("gold")));
+    assert_eq!(card.refusal(&set_node("gold", Setting::TxMax(Rate(125_000)))), Errno::EINVAL);
+    card.ok(&set_node("gold", below("node_0")));
+    card.ok(&set_node("gold", Setting::TxMax(Rate(1))));
+    assert_eq!(card.refusal(&set_of(vf(0), Setting::TxPriority(8))), Errno::EINVAL);
+    assert_eq!(card.refusal(&set_of(vf(0), Setting::TxWeight(0))), Errno::EINVAL);
+    card.ok(&set_of(vf(0), below("gold")));
     // A subfunction keeps the tree alive, and has no leaf in it.
-    card.ok(create(1));
-    assert_eq!(card.refusal(set_of(sf(1), Setting::TxMax(Rate(125_000)))), Errno::ENODEV);
-    card.ok(vfs(0, &[]));
+    card.ok(&create(1));
+    assert_eq!(card.refusal(&set_of(sf(1), Setting::TxMax(Rate(125_000)))), Errno::ENODEV);
+    card.ok(&vfs(0, &[]));
     assert_eq!(card.state().rate_nodes.len(), 3);
-    card.ok(delete(1));
+    card.ok(&delete(1));
     assert_eq!(card.state().rate_nodes.len(), 0);
-    card.ok(mode(EswitchMode::Legacy));
+    card.ok(&mode(EswitchMode::Legacy));
 }
 
 #[test]
 fn ice_changes_the_mode_without_vfs_and_reloads_in_legacy_mode() {
     let mut card = Card::new("ice");
-    card.ok(vfs(1, &[]));
-    assert_eq!(card.refusal(mode(EswitchMode::Switchdev)), Errno::EOPNOTSUPP);
-    assert_eq!(card.refusal(reload()), Errno::EOPNOTSUPP);
-    card.ok(vfs(0, &[]));
-    card.ok(reload());
-    card.ok(mode(EswitchMode::Switchdev));
-    assert_eq!(card.refusal(reload()), Errno::EOPNOTSUPP);
+    card.ok(&vfs(1, &[]));
+    assert_eq!(card.refusal(&mode(EswitchMode::Switchdev)), Errno::EOPNOTSUPP);
+    assert_eq!(card.refusal(&reload()), Errno::EOPNOTSUPP);
+    card.ok(&vfs(0, &[]));
+    card.ok(&reload());
+    card.ok(&mode(EswitchMode::Switchdev));
+    assert_eq!(card.refusal(&reload()), Errno::EOPNOTSUPP);
 }
 
 #[test]
@@ -385,11 +384,11 @@ fn ice_leaves_subfunctions_without_representors_in_legacy_mode() {
     let text = r#"{ "format": "subdevcfg-simulated-host/1", "kernel_release": "6.12.0",
         "cards": { "0000:08:00.0": { "driver": "ice", "dcb": true } } }"#;
     let mut card = Card(serde_json::from_str(text).unwrap());
-    card.ok(mode(EswitchMode::Switchdev));
-    card.ok(create(1));
+    card.ok(&mode(EswitchMode::Switchdev));
+    card.ok(&create(1));
     // DCB keeps the tree of rates from users, and from the mode.
-    assert_eq!(card.refusal(node("gold")), Errno::EBUSY);
-    card.ok(mode(EswitchMode::Legacy));
+    assert_eq!(card.refusal(&node("gold")), Errno::EBUSY);
+    card.ok(&mode(EswitchMode::Legacy));
     assert_eq!(card.state().functions[0].representor, None);
 }
 
@@ -397,13 +396,13 @@ fn ice_leaves_subfunctions_without_representors_in_legacy_mode() {
 fn ice_speaks_one_kind_of_rdma_at_a_time() {
     let mut card = Card::new("ice");
     let rdma = |name, on| set(param(name, Cmode::Runtime, BOOL(on)));
-    assert_eq!(card.refusal(rdma("enable_iwarp", true)), Errno::EOPNOTSUPP);
-    card.ok(rdma("enable_roce", false));
-    card.ok(rdma("enable_iwarp", true));
-    assert_eq!(card.refusal(rdma("enable_roce", true)), Errno::EOPNOTSUPP);
+    assert_eq!(card.refusal(&rdma("enable_iwarp", true)), Errno::EOPNOTSUPP);
+    card.ok(&rdma("enable_roce", false));
+    card.ok(&rdma("enable_iwarp", true));
+    assert_eq!(card.refusal(&rdma("enable_roce", true)), Errno::EOPNOTSUPP);
     let layers = |number: u32| set(param("tx_scheduling_layers", Cmode::Permanent, number));
-    assert_eq!(card.refusal(layers(7)), Errno::EINVAL);
-    card.ok(layers(5));
+    assert_eq!(card.refusal(&layers(7)), Errno::EINVAL);
+    card.ok(&layers(5));
 }
 
 fn file(driver: &str, body: &str) -> String {

@@ -61,7 +61,8 @@ struct Function {
     bind: bool,
     max: Option<u8>,
     below: Option<u8>,
-    netdev: Option<Option<u32>>,
+    /// MTU of its netdev, if it has one; 0 leaves it as it is.
+    netdev: Option<u32>,
     representor: Option<(Option<u32>, Option<bool>)>,
 }
 
@@ -69,7 +70,7 @@ fn function() -> impl Strategy<Value = Function> {
     let attributes = (of(1_u8..3), of(any::<bool>()), of(9_u32..11), of(any::<bool>()));
     let of_vf = (of(0_u8..3), of(any::<bool>()), any::<bool>());
     let rate = (of(3_u8..5), of(0_u8..2));
-    let netdev = of(of(prop_oneof![Just(1400_u32), Just(9000)]));
+    let netdev = of(prop_oneof![Just(0_u32), Just(1400), Just(9000)]);
     let representor = of((of(prop_oneof![Just(1400_u32), Just(1500)]), of(any::<bool>())));
     (attributes, of_vf, rate, netdev, representor).prop_map(
         |((mac, roce, eqs, rdma), (vlan, trust, bind), (max, below), netdev, representor)| Function {
@@ -209,7 +210,7 @@ fn sf_words(
         let _ = function.rdma.map(|rdma| writeln!(text, "  param enable_rdma #{rdma}"));
     }
     if let Some(mtu) = function.netdev {
-        let _ = writeln!(text, "  netdev n{at}{}", interface_words(mtu, None));
+        let _ = writeln!(text, "  netdev n{at}{}", interface_words(Some(mtu).filter(|mtu| *mtu > 0), None));
     }
 }
 

@@ -418,8 +418,8 @@ impl Planner<'_, '_> {
         };
         let Some(now) = &self.now else { return };
         let is_inner = |name: &&String| name.starts_with(&made.prefix) && **name != made.root;
-        let leafs = now.functions.iter().filter_map(|function| function.rates.as_ref()?.parent.as_ref());
-        let place = leafs.filter(is_inner).next().or_else(|| now.rate_nodes.keys().find(is_inner));
+        let mut leafs = now.functions.iter().filter_map(|function| function.rates.as_ref()?.parent.as_ref());
+        let place = leafs.find(is_inner).or_else(|| now.rate_nodes.keys().find(is_inner));
         match place {
             Some(place) => target.set(Setting::RateParent(Some(place.clone()))),
             None => target.retain(|attribute| *attribute != Attribute::RateParent),
