@@ -3,8 +3,8 @@
 # The Debian packages that the lab and the checks use. Sourced by lab/test.
 
 lab_packages=(
-	bash bc binutils busybox-static cpio dash e2fsprogs ethtool g++ gcc gcc-12 iproute2 iputils-ping jq kmod libc6-dev libelf1
-	make mmdebstrap perl python3 qemu-system-x86 shellcheck sparse strace util-linux xz-utils zstd
+	bash bc binutils busybox-static cpio dash e2fsprogs ethtool fish g++ gcc gcc-12 iproute2 iputils-ping jq kmod libc6-dev libelf1
+	make mmdebstrap perl python3 qemu-system-x86 shellcheck sparse strace util-linux xz-utils zsh zstd
 )
 
 # packages_install: as root, installs what is missing; as anyone else, says how to.

@@ -110,6 +110,15 @@ impl Devlink<Socket> {
         Self::new(Socket::open(Protocol::Generic)?)
     }
 
+    /// What opens further conversations with the family, also on other threads.
+    pub fn opener(&self) -> impl Fn() -> Result<Self, NetlinkError> + Send + Sync + 'static {
+        let family = self.family;
+        move || {
+            let conversation = Conversation::new(Socket::open(Protocol::Generic)?, TIMEOUT);
+            Ok(Self { conversation, family })
+        }
+    }
+
     /// Opens a second socket that hears of configuration changes.
     ///
     /// # Errors
@@ -139,12 +148,23 @@ impl<D: Datagrams> Devlink<D> {
         Ok(Self { conversation, family })
     }
 
-    /// All instances (`DEVLINK_CMD_GET` dump).
+    /// All instances (`DEVLINK_CMD_GET` dump). Like every dump without a handle it waits for each of them in turn: for one
+    /// that is busy with a reload, a mode switch or its firmware until it is done (`devlink_nl_dumpit` takes `devl_lock`).
     ///
     /// # Errors
     /// What the kernel or the conversation says; so for all methods here.
     pub fn instances(&mut self) -> Result<Vec<Instance>, NetlinkError> {
-        self.dump("devlink dev get", CMD_GET, decode::instance)
+        self.dump("devlink dev get", CMD_GET, None, decode::instance)
+    }
+
+    /// One instance.
+    ///
+    /// # Errors
+    /// See [`Self::instances`]; `ENODEV` when the device has none.
+    pub fn instance(&mut self, handle: &Handle) -> Result<Instance, NetlinkError> {
+        let mut payload = Vec::new();
+        push_handle(dl::OpGetDo::encode_request(&mut payload), handle);
+        self.one::<dl::OpGetDo<'_>, _>("devlink dev get", payload, decode::instance)
     }
 
     /// What every instance says of its device (`DEVLINK_CMD_INFO_GET` dump).
@@ -152,7 +172,17 @@ impl<D: Datagrams> Devlink<D> {
     /// # Errors
     /// See [`Self::instances`].
     pub fn infos(&mut self) -> Result<Vec<Info>, NetlinkError> {
-        self.dump("devlink dev info", CMD_INFO_GET, decode::info)
+        self.dump("devlink dev info", CMD_INFO_GET, None, decode::info)
+    }
+
+    /// What one instance says of its device.
+    ///
+    /// # Errors
+    /// See [`Self::instances`]; `EOPNOTSUPP` when the driver says nothing.
+    pub fn info(&mut self, handle: &Handle) -> Result<Info, NetlinkError> {
+        let mut payload = Vec::new();
+        push_handle(dl::OpInfoGetDo::encode_request(&mut payload), handle);
+        self.one::<dl::OpInfoGetDo<'_>, _>("devlink dev info", payload, decode::info)
     }
 
     /// The sizes of an instance's resources, by name (`DEVLINK_CMD_RESOURCE_DUMP`, which is no dump).
@@ -173,22 +203,23 @@ impl<D: Datagrams> Devlink<D> {
         Ok(reply.messages.iter().flat_map(|message| decode::resources(message)).collect())
     }
 
-    /// How often the health reporters of every instance have recovered it, those of its ports left out
+    /// How often the health reporters of every instance, or of one, have recovered it, those of its ports left out
     /// (`DEVLINK_CMD_HEALTH_REPORTER_GET` dump): once for each reporter.
     ///
     /// # Errors
     /// See [`Self::instances`].
-    pub fn recoveries(&mut self) -> Result<Vec<(Handle, u64)>, NetlinkError> {
-        let all = self.dump("devlink health show", CMD_HEALTH_REPORTER_GET, decode::recoveries)?;
+    pub fn recoveries(&mut self, of: Option<&Handle>) -> Result<Vec<(Handle, u64)>, NetlinkError> {
+        let all = self.dump("devlink health show", CMD_HEALTH_REPORTER_GET, of, decode::recoveries)?;
         Ok(all.into_iter().flatten().collect())
     }
 
-    /// All ports of all instances (`DEVLINK_CMD_PORT_GET` dump).
+    /// All ports of all instances, or of one (`DEVLINK_CMD_PORT_GET` dump). Kernels before 6.6 do not look at the handle of a
+    /// dump, and tell of all.
     ///
     /// # Errors
     /// See [`Self::instances`].
-    pub fn ports(&mut self) -> Result<Vec<Port>, NetlinkError> {
-        self.dump("devlink port get", CMD_PORT_GET, decode::port)
+    pub fn ports(&mut self, of: Option<&Handle>) -> Result<Vec<Port>, NetlinkError> {
+        self.dump("devlink port get", CMD_PORT_GET, of, decode::port)
     }
 
     /// One port.
@@ -202,20 +233,20 @@ impl<D: Datagrams> Devlink<D> {
         self.one::<dl::OpPortGetDo<'_>, _>(name, payload, decode::port)
     }
 
-    /// All params of all instances with all their cmodes (`DEVLINK_CMD_PARAM_GET` dump).
+    /// All params of all instances, or of one, with all their cmodes (`DEVLINK_CMD_PARAM_GET` dump).
     ///
     /// # Errors
     /// See [`Self::instances`].
-    pub fn params(&mut self) -> Result<Vec<Param>, NetlinkError> {
-        self.dump("devlink dev param get", CMD_PARAM_GET, decode::param)
+    pub fn params(&mut self, of: Option<&Handle>) -> Result<Vec<Param>, NetlinkError> {
+        self.dump("devlink dev param get", CMD_PARAM_GET, of, decode::param)
     }
 
-    /// The rate leafs and nodes of all instances (`DEVLINK_CMD_RATE_GET` dump).
+    /// The rate leafs and nodes of all instances, or of one (`DEVLINK_CMD_RATE_GET` dump).
     ///
     /// # Errors
     /// See [`Self::instances`].
-    pub fn rates(&mut self) -> Result<Vec<RateObject>, NetlinkError> {
-        self.dump("devlink port function rate get", CMD_RATE_GET, decode::rate)
+    pub fn rates(&mut self, of: Option<&Handle>) -> Result<Vec<RateObject>, NetlinkError> {
+        self.dump("devlink port function rate get", CMD_RATE_GET, of, decode::rate)
     }
 
     /// Changes a rate leaf or node. The kernel writes share, limit, priority, weight and parent one after another and
@@ -412,9 +443,13 @@ impl<D: Datagrams> Devlink<D> {
         &mut self,
         name: &'static str,
         command: u8,
+        of: Option<&Handle>,
         decode: fn(&[u8]) -> Result<T, String>,
     ) -> Result<Vec<T>, NetlinkError> {
-        let payload = vec![command, GENL_VERSION, 0, 0];
+        let mut payload = vec![command, GENL_VERSION, 0, 0];
+        if let Some(handle) = of {
+            push_handle(dl::PushDevlink::new(&mut payload), handle);
+        }
         let request = Request { name, kind: self.family.id, dump: true, payload, lookup: None };
         let reply = self.conversation.exchange(&request)?;
         let malformed = |why| NetlinkError::Malformed { request: name, why };

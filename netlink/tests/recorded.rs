@@ -16,11 +16,11 @@ fn devlink(recording: &Recording) -> Result<Vec<String>, NetlinkError> {
     let nic0 = Handle { bus: "subdev".to_owned(), device: "nic0".to_owned() };
     Ok(vec![
         format!("{:#?}", devlink.instances()?),
-        format!("{:#?}", devlink.ports()?),
-        format!("{:#?}", devlink.params()?),
-        format!("{:#?}", devlink.rates()?),
+        format!("{:#?}", devlink.ports(None)?),
+        format!("{:#?}", devlink.params(None)?),
+        format!("{:#?}", devlink.rates(None)?),
         format!("{:#?}", devlink.infos()?),
-        format!("{:#?}", devlink.recoveries()?),
+        format!("{:#?}", devlink.recoveries(None)?),
         format!("{:#?}", devlink.eswitch(&nic0)?),
         format!("{:#?}", devlink.resources(&nic0)?),
     ])

@@ -1,21 +1,22 @@
-//! Apply: carries a plan out, operation by operation, each done when its effect is seen; keeps the record; undoes what
+//! Apply: carries a plan out, operation by operation, each done when its effect is seen (`flow`); keeps the record; undoes what
 //! was done when something fails; and looks again at the end.
 
 mod differences;
+mod flow;
 mod journal;
 mod undo;
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::kernel::{Kernel, ObserveError, Request, RequestError};
 use crate::plan::{Operation, Plan};
 use crate::record::{Entry, Record};
 use crate::state::State;
+use flow::Flow;
 
 pub use differences::differences;
 
-/// How long an effect may take. Drivers do this by firmware events; the bundled module does it before it answers.
+/// How long an effect may take, once those that were awaited before it are there. Drivers do this by firmware events; the bundled module does it before it answers.
 const EFFECT_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Where the record is kept.
@@ -250,8 +251,18 @@ fn note_release(record: &mut Record, plan: &Plan) {
     }
 }
 
+fn failed(operation: &Operation, source: RequestError) -> Failure {
+    Failure::Operation {
+        id: operation.id,
+        address: operation.address.clone(),
+        request: Box::new(operation.request.clone()),
+        source,
+    }
+}
+
 impl Apply<'_> {
-    /// Sends the operations in order, as far as failures let it; what failed, the first first.
+    /// Sends the operations, as far as failures let it; what failed, the first first. What is under way at the end of it is
+    /// waited for.
     fn carry_out<'p>(
         &mut self,
         plan: &'p Plan,
@@ -259,41 +270,59 @@ impl Apply<'_> {
         done: &mut Vec<&'p Operation>,
     ) -> Vec<Failure> {
         let mut failures = Vec::new();
-        let mut missing = BTreeSet::new();
-        for operation in &plan.operations {
-            if operation.after.iter().any(|first| missing.contains(first)) {
-                missing.insert(operation.id);
-                continue;
-            }
-            if (self.stop)() {
-                failures.push(Failure::Stopped { before: operation.id });
+        let mut flow = Flow::of(&plan.operations);
+        loop {
+            let (operation, result) = if let Some(operation) = flow.next() {
+                if (self.stop)() {
+                    failures.push(Failure::Stopped { before: operation.id });
+                    break;
+                }
+                (operation, self.operate(operation, plan.operations.len(), record, done))
+            } else if let Some(operation) = flow.oldest() {
+                (operation, self.wait(operation, EFFECT_DEADLINE).map(|()| true))
+            } else {
                 break;
+            };
+            match result {
+                Ok(true) => flow.is_done(operation),
+                Ok(false) => flow.awaits(operation),
+                Err(failure) => {
+                    flow.gives_up(operation);
+                    let ends = self.on_error != OnError::Continue || matches!(failure, Failure::Record(_));
+                    failures.push(failure);
+                    if ends {
+                        break;
+                    }
+                }
             }
-            let Err(failure) = self.operate(operation, plan.operations.len(), record, done) else { continue };
-            missing.insert(operation.id);
-            let ends = self.on_error != OnError::Continue || matches!(failure, Failure::Record(_));
-            failures.push(failure);
-            if ends {
-                break;
+        }
+        let mut patience = EFFECT_DEADLINE;
+        while let Some(operation) = flow.oldest() {
+            if let Err(failure) = self.wait(operation, patience) {
+                // They were sent together: who has waited for one has waited for all.
+                patience = Duration::ZERO;
+                failures.extend((self.on_error != OnError::Undo).then_some(failure));
             }
         }
         failures
     }
 
+    /// Waits until an operation is done.
+    fn wait(&mut self, operation: &Operation, deadline: Duration) -> Result<(), Failure> {
+        let Some(effect) = operation.effect else { return Ok(()) };
+        let waited = self.kernel.wait(&operation.request.subject(), effect, deadline);
+        waited.map_err(|source| failed(operation, source))
+    }
+
+    /// Sends an operation, and tells whether it is done already.
     fn operate<'p>(
         &mut self,
         operation: &'p Operation,
         total: usize,
         record: &mut Record,
         done: &mut Vec<&'p Operation>,
-    ) -> Result<(), Failure> {
+    ) -> Result<bool, Failure> {
         self.progress.begins(operation, total);
-        let failed = |source| Failure::Operation {
-            id: operation.id,
-            address: operation.address.clone(),
-            request: Box::new(operation.request.clone()),
-            source,
-        };
         let mut entry = Entry {
             operation: operation.id,
             total,
@@ -301,7 +330,7 @@ impl Apply<'_> {
             change: self.change_before(operation),
         };
         self.keeper.note(&entry)?;
-        self.kernel.perform(&operation.request).map_err(failed)?;
+        self.kernel.perform(&operation.request).map_err(|source| failed(operation, source))?;
         done.push(operation);
         let after = journal::change_after(operation);
         for change in entry.change.iter().chain(&after) {
@@ -311,10 +340,9 @@ impl Apply<'_> {
             entry.change = after;
             self.keeper.note(&entry)?;
         }
-        if let Some(effect) = operation.effect {
-            self.kernel.wait(&operation.request.subject(), effect, EFFECT_DEADLINE).map_err(failed)?;
-        }
-        Ok(())
+        let Some(effect) = operation.effect else { return Ok(true) };
+        let shown = self.kernel.shows(&operation.request.subject(), effect);
+        shown.map_err(|source| failed(operation, source))
     }
 
     /// The state afterwards, if it leaves nothing to do.

@@ -298,6 +298,18 @@ pub trait Kernel {
     /// [`RequestError`] with the kernel's own words.
     fn perform(&mut self, request: &Request) -> Result<(), RequestError>;
 
+    /// Whether an effect is there already.
+    ///
+    /// # Errors
+    /// [`RequestError`] when nobody can tell.
+    fn shows(&mut self, subject: &Subject, effect: Effect) -> Result<bool, RequestError> {
+        match self.wait(subject, effect, Duration::ZERO) {
+            Ok(()) => Ok(true),
+            Err(RequestError::NoEffect { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Waits until an effect is seen on a subject.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ mod mirror;
 mod observe;
 mod ovs;
 mod perform;
+mod reach;
 mod sysfs;
 mod uplink;
 mod usage;
@@ -26,7 +27,7 @@ use nix::errno::Errno;
 use subdevcfg_compiler::values::DevlinkHandle;
 use subdevcfg_netlink::NetlinkError;
 use subdevcfg_netlink::conversation::Datagrams;
-use subdevcfg_netlink::devlink::{Devlink, Event, Events, Handle};
+use subdevcfg_netlink::devlink::{Devlink, Event, Events, Handle, Instance};
 use subdevcfg_netlink::ethtool::Ethtool;
 use subdevcfg_netlink::route::{Link, Route};
 use subdevcfg_netlink::socket::Socket;
@@ -35,14 +36,18 @@ pub use subdevcfg_netlink::ears::Ears;
 
 use crate::kernel::{DeviceAttributes, Effect, Kernel, ObserveError, Request, RequestError};
 use crate::resource::{Setting, Side, Subject};
-use crate::state::State;
+use crate::state::{State, Unread};
 use mirror::Mirror;
 use ovs::Switch;
+use reach::{Reach, Scouts};
 use sysfs::Sysfs;
 
 /// How often an effect is looked for without being told of it: drivers forget notifications (going to legacy mode
 /// deletes the subfunctions of mlx5 in silence).
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long Open vSwitch may take over a port.
+const PORT_DEADLINE: Duration = Duration::from_secs(30);
 
 /// The name of the PCI device that a VF of this machine is, or will be when it is made: `0000:08:00.2`.
 #[must_use]
@@ -59,6 +64,12 @@ pub struct LiveKernel<D = Socket> {
     ethtool: Ethtool<D>,
     sysfs: Sysfs,
     switch: Switch,
+    /// None where nobody keeps answers back: in tests.
+    scouts: Option<Scouts<D>>,
+    /// Who answered at the last observation.
+    reach: Reach,
+    /// Who did not.
+    withheld: Vec<Unread>,
     mirror: Mirror,
     /// The mirror may lack something that no notification tells.
     stale: bool,
@@ -78,11 +89,13 @@ impl LiveKernel<Socket> {
     pub fn open() -> Result<Self, NetlinkError> {
         let devlink = Devlink::open()?;
         let events = devlink.subscribe()?;
-        Ok(Self::new(devlink, Route::open()?, events, Ethtool::open()?, "/"))
+        let scouts = Scouts::new(devlink.opener());
+        let live = Self::new(devlink, Route::open()?, events, Ethtool::open()?, "/");
+        Ok(Self { scouts: Some(scouts), ..live })
     }
 }
 
-impl<D: Datagrams> LiveKernel<D> {
+impl<D: Datagrams + 'static> LiveKernel<D> {
     /// Talks over these conversations; sysfs and procfs are below `root`.
     pub fn new(
         devlink: Devlink<D>,
@@ -101,6 +114,9 @@ impl<D: Datagrams> LiveKernel<D> {
             ethtool,
             sysfs,
             switch,
+            scouts: None,
+            reach: Reach::All,
+            withheld: Vec::new(),
             mirror: Mirror::default(),
             stale: true,
             pf_links: None,
@@ -124,8 +140,13 @@ impl<D: Datagrams> LiveKernel<D> {
 
     /// Fills the mirror with dumps.
     fn refill(&mut self) -> Result<(), ObserveError> {
-        let instances = self.devlink.instances()?;
-        let ports = self.devlink.ports()?;
+        let instances = self.instances()?;
+        self.fill(instances)
+    }
+
+    /// Fills it with these instances and with dumps of the rest.
+    fn fill(&mut self, instances: Vec<Instance>) -> Result<(), ObserveError> {
+        let ports = self.dumped(Devlink::ports)?;
         self.mirror.refill(instances, ports, self.sysfs.mdevs()?, &self.sysfs);
         self.stale = false;
         Ok(())
@@ -223,7 +244,7 @@ impl<D: Datagrams> LiveKernel<D> {
     }
 }
 
-impl<D: Datagrams> Kernel for LiveKernel<D> {
+impl<D: Datagrams + 'static> Kernel for LiveKernel<D> {
     fn tell(&mut self, attributes: DeviceAttributes) {
         self.attributes = attributes;
     }
@@ -240,6 +261,14 @@ impl<D: Datagrams> Kernel for LiveKernel<D> {
             matches!(&result, Err(RequestError::Refused { errno: Errno::ENODEV | Errno::ENOENT, .. }));
         self.stale |= missing || takes_others_along(request);
         result
+    }
+
+    fn shows(&mut self, subject: &Subject, effect: Effect) -> Result<bool, RequestError> {
+        if effect == Effect::Port {
+            // The database is asked for one after the other.
+            return self.switch.wait(PORT_DEADLINE).map(|()| true);
+        }
+        self.seen(subject, effect)
     }
 
     fn wait(&mut self, subject: &Subject, effect: Effect, deadline: Duration) -> Result<(), RequestError> {

@@ -55,12 +55,16 @@ impl Kernel for SimulatedHost {
         requests::perform(self, request)
     }
 
+    fn shows(&mut self, subject: &Subject, effect: Effect) -> Result<bool, RequestError> {
+        Ok(self.has_effect(subject, effect))
+    }
+
     fn wait(&mut self, subject: &Subject, effect: Effect, _: Duration) -> Result<(), RequestError> {
         // What is no card's happens at once here; an effect that is not there never comes.
         let seen = if card_requests::is_one(self, &subject.parent) {
             card_requests::wait(self, subject, effect)
         } else {
-            self.shows(subject, effect)
+            self.has_effect(subject, effect)
         };
         if seen { Ok(()) } else { Err(RequestError::NoEffect { effect, waited: Duration::ZERO }) }
     }

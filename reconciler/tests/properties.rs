@@ -290,6 +290,11 @@ fn host_after(release: &str, texts: &[String]) -> Host {
     host
 }
 
+/// Which effects are seen late, as bits: none, any, all.
+fn late() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(0), any::<u64>(), Just(u64::MAX)]
+}
+
 fn release() -> impl Strategy<Value = &'static str> {
     prop_oneof![Just("6.1.0"), Just("6.12.0")]
 }
@@ -312,10 +317,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, max_global_rejects: 4000, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_plan_converges_and_the_next_one_is_empty(release in release(), first in hosts(), second in hosts()) {
+    fn a_plan_converges_and_the_next_one_is_empty(
+        release in release(), first in hosts(), second in hosts(), late in late(),
+    ) {
         let mut host = host_after(release, &[first]);
         prop_assume!(!is_refused(&host, &second));
         let wanted = desired(&second);
+        host.late = late;
         let outcome = host.apply(&wanted);
         prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
         prop_assert!(host.plan(&wanted).is_empty());
@@ -328,11 +336,12 @@ proptest! {
 
     #[test]
     fn a_failure_at_any_operation_leaves_the_host_as_it_was(
-        release in release(), first in hosts(), second in hosts(), at in any::<prop::sample::Index>(),
+        release in release(), first in hosts(), second in hosts(), at in any::<prop::sample::Index>(), late in late(),
     ) {
         let mut host = host_after(release, &[first]);
         prop_assume!(!is_refused(&host, &second));
         let wanted = desired(&second);
+        host.late = late;
         let before = is_undone_at(&mut host, &wanted, at)?;
         prop_assert_eq!(ports(&host), ports(&before));
         prop_assert!(matches!(host.apply(&wanted), Outcome::Converged(_)));
@@ -341,12 +350,13 @@ proptest! {
     #[test]
     fn a_run_that_is_killed_anywhere_is_gone_on_with_and_nothing_is_forgotten(
         release in release(), first in hosts(), second in hosts(), at in any::<prop::sample::Index>(),
-        fault in of(any::<prop::sample::Index>()), after in any::<bool>(),
+        fault in of(any::<prop::sample::Index>()), after in any::<bool>(), late in late(),
     ) {
         let empty = host_after(release, &[]).state();
         let mut host = host_after(release, &[first]);
         prop_assume!(!is_refused(&host, &second));
         let wanted = desired(&second);
+        host.late = late;
         let operations = host.plan(&wanted).operations.len();
         prop_assume!(operations > 0);
         let fault = fault.map(|fault| fault.index(operations) + 1);

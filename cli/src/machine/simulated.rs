@@ -77,6 +77,10 @@ impl Kernel for SimulatedFile {
         self.host.borrow_mut().perform(request)
     }
 
+    fn shows(&mut self, subject: &Subject, effect: Effect) -> Result<bool, RequestError> {
+        self.host.borrow_mut().shows(subject, effect)
+    }
+
     fn wait(&mut self, subject: &Subject, effect: Effect, deadline: Duration) -> Result<(), RequestError> {
         self.host.borrow_mut().wait(subject, effect, deadline)
     }

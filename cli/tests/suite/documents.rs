@@ -66,7 +66,7 @@ fn host_file<'b>(block: &[&'b str]) -> Option<&'b str> {
     (Path::new(name).extension()? == "kdl").then_some(name)
 }
 
-/// All pages but those of codes, by their paths from the root of the repository.
+/// All pages but those of codes, which the compiler's tests repeat, by their paths from the root of the repository.
 fn pages() -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::from("docs")];
@@ -127,6 +127,33 @@ fn every_host_file_of_every_page_compiles() {
         }
     }
     assert!(blocks >= 6, "{blocks}");
+}
+
+/// The pages of codes stand at the end of the list of their chapter, which is written from them.
+#[test]
+fn the_book_has_the_page_of_every_code() {
+    let mut names: Vec<String> = fs::read_dir(root().join("docs/errors"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != "README.md")
+        .collect();
+    names.sort();
+    let mut listed = String::new();
+    for name in &names {
+        let page = read(&format!("docs/errors/{name}"));
+        let title = page.lines().next().unwrap().strip_prefix("# ").unwrap();
+        let _ = writeln!(listed, "  - [{title}](errors/{name})");
+    }
+    let summary = read("docs/SUMMARY.md");
+    let chapter = "- [Messages](errors/README.md)\n";
+    let (before, rest) = summary.split_once(chapter).unwrap();
+    let after: String = rest.split_inclusive('\n').skip_while(|line| line.starts_with("  - ")).collect();
+    let made = format!("{before}{chapter}{listed}{after}");
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        fs::write(root().join("docs/SUMMARY.md"), &made).unwrap();
+    } else {
+        assert_eq!(summary, made, "docs/SUMMARY.md");
+    }
 }
 
 /// Every page is in the book, and every link of it leads somewhere in the book: what is not in `docs` has no page, and that

@@ -5,6 +5,7 @@ mod bridges;
 mod cards;
 mod catalogues;
 mod checking;
+mod completions;
 mod diagnostics;
 mod diff;
 mod documents;

@@ -50,9 +50,12 @@ fn an_observation_sends_as_many_messages_for_many_functions_as_for_few() {
     destroy();
 }
 
-/// How many system calls a run of the program makes, its threads' too.
+/// How many system calls a run of the program makes, its threads' too. Those that read notifications are left out: how many are
+/// read at once is a matter of time.
 fn system_calls(arguments: &str) -> usize {
-    sh(&format!("strace -f -c -U calls,name -o /tmp/calls subdevcfg {arguments} >/tmp/said"));
+    sh(&format!(
+        "strace -f -c -e trace=!recvfrom,poll -U calls,name -o /tmp/calls subdevcfg {arguments} >/tmp/said"
+    ));
     let table = std::fs::read_to_string("/tmp/calls").unwrap();
     let total = table.lines().find(|line| line.ends_with(" total")).unwrap();
     total.split_whitespace().next().unwrap().parse().unwrap()
@@ -76,10 +79,10 @@ fn one_more_function_takes_so_many_system_calls() {
         system_calls(&format!("plan {}", host(functions)))
     });
     destroy();
-    // Found: 61 and 19 on 6.12, 80 for an apply on 6.1. How many notifications are read at once is a matter of time.
+    // Found: 45 and 19 on 6.12, 66 for an apply on 6.1.
     let on_6_1 = std::env::var("SUBDEVCFG_KERNEL").is_ok_and(|kernel| kernel == "6.1");
-    let most = if on_6_1 { 100 } else { 80 };
-    assert!(first <= most && plan <= 28, "an apply: {first}, a plan: {plan}");
+    let most = if on_6_1 { 75 } else { 55 };
+    assert!(first <= most && plan <= 24, "an apply: {first}, a plan: {plan}");
 }
 
 /// Writes down what the tests of the netlink crate replay, when it is told to:
@@ -105,11 +108,11 @@ fn recorded() {
     let nic0 = Handle { bus: "subdev".to_owned(), device: "nic0".to_owned() };
     let mut devlink = Devlink::new(recorder(Protocol::Generic, &written)).unwrap();
     devlink.instances().unwrap();
-    devlink.ports().unwrap();
-    devlink.params().unwrap();
-    devlink.rates().unwrap();
+    devlink.ports(None).unwrap();
+    devlink.params(None).unwrap();
+    devlink.rates(None).unwrap();
     devlink.infos().unwrap();
-    devlink.recoveries().unwrap();
+    devlink.recoveries(None).unwrap();
     devlink.eswitch(&nic0).unwrap();
     devlink.resources(&nic0).unwrap();
     for line in written.lock().unwrap().to_text().lines() {

@@ -11,6 +11,7 @@ mod guest;
 mod history;
 mod killed;
 mod others;
+mod overlap;
 mod promises;
 mod reasons;
 mod uplink;

@@ -1,5 +1,7 @@
 //! Reasons for which people drop such a tool, each as a test that it is none here.
 
+use subdevcfg_reconciler::rules::kernel_is_before;
+
 use crate::guest::{apply, config, destroy, fresh, host_file, sh, subdevcfg};
 
 fn nic0(body: &str) -> String {
@@ -144,13 +146,31 @@ fn one_bad_subdevice_stops_all_others() {
     destroy();
 }
 
+/// Keeps an instance busy for so many milliseconds. Nothing in the background has the output of the shell: who reads that to
+/// its end would wait.
+fn busy(parent: &str, milliseconds: u32) {
+    sh(&format!(
+        "(echo {milliseconds} > /sys/kernel/debug/subdev/{parent}/busy) >/dev/null 2>&1 & sleep 0.2"
+    ));
+}
+
+/// A reload by others, firmware that hangs: what takes long is waited for; what takes longer is left out, and the rest is
+/// planned and carried out.
 #[test]
 fn a_plan_hangs_on_a_busy_instance() {
     fresh();
     apply(host_file(&nic0(&a("58", ""))));
-    // Held for half a second, as by firmware that is busy: the plan waits for it, and ends.
-    sh("echo 500 > /sys/kernel/debug/subdev/nic0/busy &");
+    busy("nic0", 500);
     let plan = subdevcfg(&["plan", "/tmp/host.kdl", "--detailed-exitcode"]).expect(0);
     assert!(plan.stdout.contains("Nothing to do"), "{}", plan.all());
+    sh("echo other > /sys/bus/subdev/new_device");
+    let both = format!("{}\ndevice \"subdev/other\" {{ eswitch mode=switchdev; }}", nic0(&a("59", "")));
+    busy("other", 14_000);
+    let plan = subdevcfg(&["plan", host_file(&both)]).expect(4);
+    assert!(plan.stdout.contains("NOT READ   subdev/other: busy"), "{}", plan.all());
+    let alone =
+        if kernel_is_before(&sh("uname -r"), 6, 6) { "NOT READ   subdev/nic0: kernels" } else { "59" };
+    assert!(plan.stdout.contains(alone), "{}", plan.all());
+    sh("echo other > /sys/bus/subdev/del_device");
     destroy();
 }

@@ -118,7 +118,7 @@ fn two_functions() -> (u32, u32) {
     sh(&format!("devlink dev param set mdev/{UUID} name enable_eth value true cmode driverinit"));
     sh(&format!("devlink dev param set mdev/{UUID} name queues value 8 cmode driverinit"));
     sh("devlink port add subdev/nic0 flavour pcisf pfnum 0 sfnum 88");
-    let ports = Devlink::open().unwrap().ports().unwrap();
+    let ports = Devlink::open().unwrap().ports(None).unwrap();
     let sf = ports.iter().find(|port| port.sf == Some(88)).unwrap().index;
     sh(&format!("devlink port function set subdev/nic0/{sf} state active"));
     (mdev, sf)

@@ -50,7 +50,7 @@ fn to_wire(vlans: &Vlans) -> route::PortVlans {
     vlans.0.iter().map(|(&id, flags)| (id, vlan(flags))).collect()
 }
 
-impl<D: Datagrams> LiveKernel<D> {
+impl<D: Datagrams + 'static> LiveKernel<D> {
     /// The VLANs of all ports of bridges, if there are any bridges.
     pub(super) fn port_vlans(
         &mut self,

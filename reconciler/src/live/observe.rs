@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use subdevcfg_compiler::values::{Cmode, DevlinkHandle, EswitchMode, MacAddr, Scalar};
 use subdevcfg_netlink::conversation::Datagrams;
-use subdevcfg_netlink::devlink::{Flavour, Handle, Info, Param, Port, RateObject};
+use subdevcfg_netlink::devlink::{Devlink, Flavour, Handle, Info, Instance, Param, Port, RateObject};
 use subdevcfg_netlink::route::{Link, PortVlans};
 use uuid::Uuid;
 
@@ -47,11 +47,12 @@ struct Dumps {
 
 type Params = BTreeMap<String, BTreeMap<Cmode, Scalar>>;
 
-impl<D: Datagrams> LiveKernel<D> {
+impl<D: Datagrams + 'static> LiveKernel<D> {
     pub(super) fn read_everything(&mut self) -> Result<State, ObserveError> {
+        self.absorb(Instant::now())?;
+        let mut instances = self.scout()?;
         for _ in 1..ATTEMPTS {
-            self.absorb(Instant::now())?;
-            let (state, moved) = self.read_once()?;
+            let (state, moved) = self.read_once(instances)?;
             if !moved {
                 return Ok(state);
             }
@@ -60,8 +61,10 @@ impl<D: Datagrams> LiveKernel<D> {
                     break;
                 }
             }
+            self.absorb(Instant::now())?;
+            instances = self.instances()?;
         }
-        let (mut state, moved) = self.read_once()?;
+        let (mut state, moved) = self.read_once(instances)?;
         if moved {
             let why = "it kept changing while it was read".to_owned();
             state.unread.push(Unread { what: Unreadable::Host, why });
@@ -70,8 +73,8 @@ impl<D: Datagrams> LiveKernel<D> {
     }
 
     /// Reads everything, and tells whether something changed meanwhile.
-    fn read_once(&mut self) -> Result<(State, bool), ObserveError> {
-        self.refill()?;
+    fn read_once(&mut self, instances: Vec<Instance>) -> Result<(State, bool), ObserveError> {
+        self.fill(instances)?;
         let (links, interrupted) = self.route.links()?;
         let addresses = self.route.addresses()?;
         let mut ways: Vec<(u32, String)> = self
@@ -84,14 +87,13 @@ impl<D: Datagrams> LiveKernel<D> {
             let way = self.route.way_to(peer)?;
             ways.extend(way.map(|way| (way, format!("your session from {peer}"))));
         }
-        let mut unread = Vec::new();
-        let infos = self.devlink.infos();
-        let infos = infos.unwrap_or_else(|error| {
+        let mut unread = self.withheld.clone();
+        let infos = self.infos().unwrap_or_else(|error| {
             unread.push(Unread { what: Unreadable::Drivers, why: error.to_string() });
             Vec::new()
         });
         let mut params: BTreeMap<Handle, Vec<Param>> = BTreeMap::new();
-        match self.devlink.params() {
+        match self.dumped(Devlink::params) {
             Ok(found) => {
                 for param in found {
                     params.entry(param.handle.clone()).or_default().push(param);
@@ -174,7 +176,7 @@ impl<D: Datagrams> LiveKernel<D> {
 
     /// All rate leafs and nodes. On a kernel or with drivers that have none there are none.
     fn rate_objects(&mut self, unread: &mut Vec<Unread>) -> Vec<RateObject> {
-        self.devlink.rates().unwrap_or_else(|error| {
+        self.dumped(Devlink::rates).unwrap_or_else(|error| {
             let unsupported = error.refusal().is_some_and(|refusal| refusal.errno == Errno::EOPNOTSUPP);
             if !unsupported {
                 unread.extend(self.unread_everywhere(&format!("its rates: {error}")));
@@ -203,7 +205,7 @@ impl<D: Datagrams> LiveKernel<D> {
     /// and so is a kernel that does not tell.
     fn recoveries(&mut self) -> BTreeMap<Handle, u64> {
         let mut all = BTreeMap::new();
-        for (handle, count) in self.devlink.recoveries().unwrap_or_default() {
+        for (handle, count) in self.dumped(Devlink::recoveries).unwrap_or_default() {
             *all.entry(handle).or_default() += count;
         }
         all

@@ -228,7 +228,7 @@ impl Switch {
     }
 }
 
-impl<D: Datagrams> LiveKernel<D> {
+impl<D: Datagrams + 'static> LiveKernel<D> {
     /// Open vSwitch, as far as it can be read.
     pub(super) fn read_switch(&self, links: &BTreeMap<u32, Link>) -> Result<Found, OvsdbError> {
         self.switch.read(self.sysfs.ovs_daemon().as_deref(), links)

@@ -21,7 +21,7 @@ const IDENTITY_RETRY: Duration = Duration::from_millis(10);
 
 type Answer = Result<(), RequestError>;
 
-impl<D: Datagrams> LiveKernel<D> {
+impl<D: Datagrams + 'static> LiveKernel<D> {
     pub(super) fn send(&mut self, request: &Request) -> Answer {
         match request {
             Request::NewParent { handle, spec } => self.sysfs.new_parent(handle, spec),

@@ -166,6 +166,31 @@ impl Sysfs {
         Some(Auxiliary { parent: parent_device(&link)?, sf_number: number(&link.join("sfnum")) })
     }
 
+    /// The devices of every bus: what may have a devlink instance.
+    pub fn devices(&self) -> Result<Vec<Handle>, ObserveError> {
+        let mut found = Vec::new();
+        for bus in self.list("sys/bus")? {
+            let devices = self.list(&format!("sys/bus/{bus}/devices"))?;
+            found.extend(devices.into_iter().map(|device| Handle { bus: bus.clone(), device }));
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// The device that another is a part or a function of, at the end of the way; itself when it is none.
+    pub fn owner(&self, handle: &Handle) -> Handle {
+        let above = match handle.bus.as_str() {
+            "auxiliary" => self.auxiliary(&handle.device).map(|place| place.parent),
+            "mdev" => handle.device.parse().ok().and_then(|uuid| self.mdev(uuid)).map(|mdev| mdev.parent),
+            _ => {
+                let folder = self.device(&handle.bus, &handle.device);
+                let pf = folder.and_then(|folder| folder.join("physfn").read_link_utf8().ok());
+                pf.and_then(|pf| Some(DevlinkHandle::new(handle.bus.as_str(), pf.file_name()?)))
+            }
+        };
+        above.map_or_else(|| handle.clone(), |above| self.owner(&super::wire::netlink_handle(&above)))
+    }
+
     /// The words that made a parent of the bundled module; `None` for other devices.
     pub fn soft(&self, handle: &DevlinkHandle) -> Option<SoftSpec> {
         if handle.bus() != "subdev" {

@@ -15,7 +15,7 @@ use crate::state::SoftSpec;
 const UUID: &str = "9b3f4a52-6a0e-4b6a-9c1d-000000000001";
 
 /// Parts of sysfs and procfs: the parent nic0 of the module, an active SF 88 on port 1, an mdev on port 2.
-fn host() -> Tree {
+pub(super) fn host() -> Tree {
     let tree = Tree::empty();
     tree.file("proc/sys/kernel/osrelease", "6.1.0\n");
     tree.file("proc/sys/kernel/random/boot_id", "boot\n");
@@ -38,7 +38,7 @@ fn host() -> Tree {
 }
 
 impl Tree {
-    fn device(&self, bus: &str, name: &str, folder: &str) {
+    pub(super) fn device(&self, bus: &str, name: &str, folder: &str) {
         let devices = self.root.join(format!("sys/bus/{bus}/devices"));
         let folder = self.root.join(folder);
         fs::create_dir_all(&devices).unwrap();
@@ -228,14 +228,14 @@ fn notifications_keep_the_mirror_current() {
 }
 
 /// Answers each command with messages or with an errno, and says nothing by itself but what is in its queue.
-struct Fake {
-    answers: fn(u8) -> Result<Vec<Vec<u8>>, Errno>,
+pub(super) struct Fake {
+    pub(super) answers: fn(u8) -> Result<Vec<Vec<u8>>, Errno>,
     queue: VecDeque<Vec<u8>>,
     buffer: Vec<u8>,
 }
 
 impl Fake {
-    fn new(answers: fn(u8) -> Result<Vec<Vec<u8>>, Errno>) -> Self {
+    pub(super) fn new(answers: fn(u8) -> Result<Vec<Vec<u8>>, Errno>) -> Self {
         Self { answers, queue: VecDeque::new(), buffer: Vec::new() }
     }
 }
@@ -284,11 +284,11 @@ fn attribute(kind: u16, payload: &[u8]) -> Vec<u8> {
 }
 
 /// `DEVLINK_CMD_GET`, `DEVLINK_CMD_ESWITCH_GET` and `DEVLINK_CMD_PARAM_GET`.
-const GET: u8 = 1;
+pub(super) const GET: u8 = 1;
 const ESWITCH_GET: u8 = 29;
 const PARAM_GET: u8 = 38;
 
-fn one_parent(command: u8) -> Vec<Vec<u8>> {
+pub(super) fn one_parent(command: u8) -> Vec<Vec<u8>> {
     let handle = [attribute(1, b"subdev\0"), attribute(2, b"nic0\0")].concat();
     if command == GET { vec![[vec![3, 1, 0, 0], handle].concat()] } else { Vec::new() }
 }

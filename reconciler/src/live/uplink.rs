@@ -9,7 +9,7 @@ use super::{LiveKernel, wire};
 use crate::kernel::RequestError;
 use crate::resource::{Subject, UplinkSetting};
 
-impl<D: Datagrams> LiveKernel<D> {
+impl<D: Datagrams + 'static> LiveKernel<D> {
     /// Whether an interface offloads tc rules; `None` where the kernel does not tell.
     pub(super) fn offload(&mut self, index: u32) -> Option<Feature> {
         self.ethtool.hw_tc_offload(index).ok()

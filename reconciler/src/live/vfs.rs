@@ -20,7 +20,7 @@ const MEGABIT: u64 = 125_000;
 
 type Answer = Result<(), RequestError>;
 
-impl<D: Datagrams> LiveKernel<D> {
+impl<D: Datagrams + 'static> LiveKernel<D> {
     /// What a VF has beside what other functions have.
     pub(super) fn vf_parts(&self, subject: &Subject, config: Option<&VfConfig>) -> Vf {
         let device = self.mirror.vf_device(subject).map(wire::devlink_handle);

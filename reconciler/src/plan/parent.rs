@@ -24,8 +24,9 @@ use crate::state::{Function, Parent, Rates, Unreadable, Uplink};
 pub(super) fn plan(draft: &mut Draft<'_>, desired: &DesiredParent) {
     let state = draft.input.state;
     let handle = &desired.subject.parent;
-    if let Some(why) = state.unread(&Unreadable::Parent(handle.clone())) {
-        draft.note(NoteKind::Withheld, &desired.address, format!("it could not be read: {why}"));
+    // Why stands with what could not be read.
+    if state.unread(&Unreadable::Parent(handle.clone())).is_some() {
+        draft.note(NoteKind::Withheld, &desired.address, "left as it is: it could not be read");
         return;
     }
     let origin = state.parents.get(handle);

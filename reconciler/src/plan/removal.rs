@@ -58,8 +58,8 @@ pub(super) fn destroy_parent(
     let input = draft.input;
     let mut lane = Lane::default();
     let subject = Subject::parent(handle.clone());
-    if let Some(why) = input.state.unread(&Unreadable::Parent(handle.clone())) {
-        draft.note(NoteKind::Withheld, handle.to_string(), format!("it could not be read: {why}"));
+    if input.state.unread(&Unreadable::Parent(handle.clone())).is_some() {
+        draft.note(NoteKind::Withheld, handle.to_string(), "left as it is: it could not be read");
         return lane;
     }
     let Some(parent) = input.state.parents.get(handle) else {

@@ -93,7 +93,7 @@ pub(super) fn is_one(host: &SimulatedHost, handle: &DevlinkHandle) -> bool {
 /// A look that waits for an effect: time passes until it is to be seen, or nothing goes on any more.
 pub(super) fn wait(host: &mut SimulatedHost, subject: &Subject, effect: Effect) -> bool {
     loop {
-        if host.shows(subject, effect) {
+        if host.has_effect(subject, effect) {
             return true;
         }
         let goes_on = with_card(host, &subject.parent, |card, driver, host| Ok(driver.elapse(card, host)));

@@ -275,7 +275,7 @@ impl SimulatedHost {
     }
 
     /// Whether an effect is to be seen on a subject.
-    pub(super) fn shows(&self, subject: &Subject, effect: Effect) -> bool {
+    pub(super) fn has_effect(&self, subject: &Subject, effect: Effect) -> bool {
         if effect == Effect::Port {
             return self.port_is_done(subject);
         }

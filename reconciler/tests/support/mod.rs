@@ -42,6 +42,8 @@ pub fn desired(text: &str) -> Desired {
 pub struct Host {
     pub kernel: SimulatedHost,
     pub record: Record,
+    /// Effects are there at once; by the bits of this, some are seen later.
+    pub late: u64,
 }
 
 impl Host {
@@ -50,7 +52,7 @@ impl Host {
         for sample in [Sample::Mtty, Sample::Mdpy, Sample::VfioAp] {
             kernel.load(sample);
         }
-        Self { kernel, record: Record::default() }
+        Self { kernel, record: Record::default(), late: 0 }
     }
 
     /// All that is there, with the one attribute of mediated devices that can be read.
@@ -81,6 +83,17 @@ impl Host {
     pub fn apply_with_fault(&mut self, desired: &Desired, fault: Option<usize>) -> Outcome {
         let planner = |state: &State, record: &Record| plan(Input { desired, state, record });
         self.carry_out(&self.told(desired), &planner, fault, OnError::Undo)
+    }
+
+    /// Applies, and tells what was asked of the kernel.
+    pub fn apply_and_listen(&mut self, desired: &Desired) -> (Outcome, Vec<String>) {
+        let planner = |state: &State, record: &Record| plan(Input { desired, state, record });
+        let mut kernel = Faulty::new(self.told(desired), None, self.late);
+        let plan = planner(&kernel.inner.state(), &self.record);
+        let mut kept = Kept(self.record.clone());
+        let outcome = self.run(&mut kernel, &mut kept, &plan, &planner, OnError::Undo);
+        (self.kernel, self.record) = (kernel.inner, kept.0);
+        (outcome, kernel.heard)
     }
 
     pub fn apply(&mut self, desired: &Desired) -> Outcome {
@@ -117,7 +130,7 @@ impl Host {
     /// Applies, and is killed at this request; another one fails before, if one is given.
     pub fn apply_and_be_killed(&mut self, desired: &Desired, fault: Option<usize>, kill: Kill) {
         let planner = |state: &State, record: &Record| plan(Input { desired, state, record });
-        let mut kernel = Faulty::new(self.told(desired), fault);
+        let mut kernel = Faulty::new(self.told(desired), fault, self.late);
         let plan = planner(&kernel.inner.state(), &self.record);
         kernel.kill = Some(kill);
         let mut kept = Kept(self.record.clone());
@@ -162,7 +175,7 @@ impl Host {
         fault: Option<usize>,
         on_error: OnError,
     ) -> Outcome {
-        let mut kernel = Faulty::new(kernel.clone(), fault);
+        let mut kernel = Faulty::new(kernel.clone(), fault, self.late);
         let plan = planner(&kernel.inner.state(), &self.record);
         assert!(plan.refusals.is_empty(), "{:#?}", plan.refusals);
         let mut kept = Kept(self.record.clone());
@@ -211,11 +224,14 @@ pub struct Faulty {
     refused: Vec<String>,
     sent: usize,
     kill: Option<Kill>,
+    late: u64,
+    /// What it was asked for, in order: requests, and effects that were waited for.
+    pub heard: Vec<String>,
 }
 
 impl Faulty {
-    const fn new(inner: SimulatedHost, fault: Option<usize>) -> Self {
-        Self { inner, left: fault, refused: Vec::new(), sent: 0, kill: None }
+    pub const fn new(inner: SimulatedHost, fault: Option<usize>, late: u64) -> Self {
+        Self { inner, left: fault, refused: Vec::new(), sent: 0, kill: None, late, heard: Vec::new() }
     }
 
     /// Nothing of the run goes on after this.
@@ -237,6 +253,7 @@ impl Kernel for Faulty {
 
     fn perform(&mut self, request: &Request) -> Result<(), RequestError> {
         self.sent += 1;
+        self.heard.push(request.to_string());
         self.die_if(false);
         if let Some(left) = &mut self.left {
             *left -= 1;
@@ -254,7 +271,13 @@ impl Kernel for Faulty {
         result
     }
 
+    fn shows(&mut self, subject: &Subject, effect: Effect) -> Result<bool, RequestError> {
+        self.late = self.late.rotate_right(1);
+        if self.late >> 63 == 1 { Ok(false) } else { self.inner.shows(subject, effect) }
+    }
+
     fn wait(&mut self, subject: &Subject, effect: Effect, deadline: Duration) -> Result<(), RequestError> {
+        self.heard.push(format!("waits for {subject} {effect}"));
         self.inner.wait(subject, effect, deadline)
     }
 }
