@@ -27,6 +27,8 @@ mod selection;
 mod soft_parent;
 mod supported;
 mod target;
+mod tree;
+mod under_way;
 mod uplink;
 mod vfs;
 
@@ -51,9 +53,9 @@ pub(crate) use function::{default_attributes, default_params, netdev_is_off};
 pub use in_use::InUse;
 pub(crate) use mdev::type_without_host;
 pub use mdev::{attributes_to_tell, attributes_to_tell_for_undo};
-pub(crate) use rates::leave_drivers_choice;
 pub use removal::Scope;
 pub use selection::{Selection, UnknownAddress};
+pub(crate) use tree::leave_drivers_choice;
 
 /// The version of the plan's JSON form: the minor number counts additions, which readers ignore.
 pub const FORMAT_VERSION: &str = "1.0";

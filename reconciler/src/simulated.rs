@@ -5,6 +5,7 @@
 //! devices with VFs, and from their source alone `mlx5_core` and `ice`.
 
 mod bridges;
+mod card_rates;
 mod card_requests;
 mod cards;
 mod device_attributes;

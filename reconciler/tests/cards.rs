@@ -6,6 +6,7 @@
 mod support;
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::option::{of, weighted};
@@ -13,7 +14,7 @@ use proptest::prelude::*;
 use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode};
 use subdevcfg_reconciler::apply::{Outcome, differences};
 use subdevcfg_reconciler::kernel::{Kernel as _, Request};
-use subdevcfg_reconciler::plan::{Note, NoteKind};
+use subdevcfg_reconciler::plan::{Note, NoteKind, Operation};
 use subdevcfg_reconciler::resource::{FunctionId, LegacySetting, Setting, Subject};
 use subdevcfg_reconciler::state::State;
 use support::properties::{is_imported, is_undone_as_a_plan};
@@ -334,6 +335,38 @@ fn left(before: &State, after: &State) -> Vec<String> {
     left
 }
 
+/// What is there when these are carried out, if none is refused.
+fn carried_out<'o>(host: &Host, operations: impl Iterator<Item = &'o Operation>) -> Option<State> {
+    let mut kernel = host.kernel.clone();
+    for operation in operations {
+        kernel.perform(&operation.request).ok()?;
+        if let Some(effect) = operation.effect {
+            kernel.wait(&operation.request.subject(), effect, Duration::ZERO).ok()?;
+        }
+    }
+    Some(kernel.state())
+}
+
+/// Whether a state does not tell that it was done, or it is done so that something else may not happen.
+fn is_unseen(operation: &Operation) -> bool {
+    match &operation.request {
+        // A function is stopped before it is deleted: mlx5 keeps the number of one that was not. What goes is deleted by
+        // itself, although a reload or a switch of the mode would take it too; VFs go before a reload that would disable them
+        // for a while.
+        Request::Reload { .. }
+        | Request::SetActive { active: false, .. }
+        | Request::Delete { .. }
+        | Request::SetVfs { count: 0, .. }
+        | Request::DeleteRateNode { .. } => true,
+        // What a new VF has by itself is not known before.
+        Request::Set { setting, .. } => {
+            matches!(setting, Setting::Legacy(_) | Setting::MaxIoEqs(_) | Setting::Mac(_))
+                || operation.reason.source.is_none()
+        }
+        _ => false,
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, max_global_rejects: 4000, ..ProptestConfig::default() })]
 
@@ -415,5 +448,19 @@ proptest! {
         apply_if_possible(&mut host, &first);
         apply_if_possible(&mut host, &second);
         is_imported(&host)?;
+    }
+
+    #[test]
+    fn nothing_in_a_plan_is_redundant(by_hand in by_hand(), (driver, first, second) in hosts()) {
+        let mut host = start(driver, by_hand);
+        apply_if_possible(&mut host, &first);
+        prop_assume!(!is_refused(&host, &second));
+        let plan = host.plan(&desired(&second));
+        let all = carried_out(&host, plan.operations.iter()).unwrap();
+        for left_out in plan.operations.iter().filter(|operation| !is_unseen(operation)) {
+            let rest = plan.operations.iter().filter(|operation| operation.id != left_out.id);
+            let differs = carried_out(&host, rest).is_none_or(|state| state != all);
+            prop_assert!(differs, "{} is redundant\n{first}{second}", left_out.request);
+        }
     }
 }

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use subdevcfg_compiler::model::MdevType;
 use subdevcfg_compiler::values::{BridgeKind, DevlinkHandle};
 
-use super::rates;
 use super::removal::catalogue;
+use super::tree;
 use super::{Input, NoteKind, Plan, bookkeeping, bridges, lane, mdev, parent, removal};
 use crate::desired::{
     Desired, DesiredBridge, DesiredFunction, DesiredParent, DesiredRateNode, LeftToOthers, Wanted,
@@ -145,7 +145,7 @@ impl Way<'_> {
         // A name that the kernel had chosen is not among them: by now it may give it to what is made again.
         let mut wanted = changed(&settings, settings_after.as_ref());
         // Nor the place that the driver had chosen in the tree of rates.
-        rates::leave_drivers_leaf(&mut wanted, &function.id, catalogue(&self.input, handle).as_deref());
+        tree::leave_drivers_leaf(&mut wanted, &function.id, catalogue(&self.input, handle).as_deref());
         DesiredFunction {
             address: self.address(&subject),
             id: function.id.clone(),

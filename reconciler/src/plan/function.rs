@@ -8,7 +8,7 @@ use super::bridges;
 use super::lane::Step;
 use super::ovs::{self, Ports};
 use super::places::{self, Place};
-use super::rates;
+use super::tree;
 use super::vfs;
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
@@ -151,7 +151,7 @@ impl Context<'_> {
         if self.id.is_mdev() { catalogue.mdev } else { catalogue.sf }
     }
 
-    fn params_before(&self) -> ParamsBefore {
+    pub(super) fn params_before(&self) -> ParamsBefore {
         self.manners().map_or(ParamsBefore::Use, |manners| manners.params_before)
     }
 
@@ -175,11 +175,11 @@ impl Context<'_> {
         if self.origin.is_some() { Reversible::ConfigurationOnly } else { Reversible::Yes }
     }
 
-    fn step(&self, stage: Stage, request: Request, reason: Reason) -> Step {
+    pub(super) fn step(&self, stage: Stage, request: Request, reason: Reason) -> Step {
         Step::new(stage, self.address, request, reason)
     }
 
-    fn set_active(&self, active: bool) -> Request {
+    pub(super) fn set_active(&self, active: bool) -> Request {
         Request::SetActive { parent: self.parent.clone(), id: self.id.clone(), active }
     }
 
@@ -191,7 +191,7 @@ impl Context<'_> {
         let mut target = Target::as_observed(origin);
         // A port of Open vSwitch is there until a step takes it out, which has an undo of its own.
         ovs::leave_out(&mut target.settings);
-        rates::leave_drivers_choice(&mut target.settings, self.id, self.catalogue);
+        tree::leave_drivers_choice(&mut target.settings, self.id, self.catalogue);
         target.settings.extend(self.granted.iter().cloned());
         let mut steps = steps(&context, left, &target);
         steps.sort_by_key(|step| step.stage);
@@ -241,13 +241,6 @@ impl Context<'_> {
         rates
     }
 
-    /// Whether the function was stopped and its driver has not let go, so that it neither changes nor starts.
-    fn is_stopping(&self, found: Option<&Function>, target: &Target, now: &Now) -> bool {
-        let is_attached = found.is_some_and(|found| !found.active && found.volatile.0.attached);
-        let has_to_change = target.active || differing(target, now).next().is_some();
-        is_attached && has_to_change && self.has_state && !self.id.is_pci()
-    }
-
     /// Stops a running function when an attribute changes only while it is stopped.
     fn stop_if_needed(
         &self,
@@ -257,11 +250,7 @@ impl Context<'_> {
         steps: &mut Vec<Step>,
     ) {
         if self.is_stopping(found, target, now) {
-            // To ask for the state that it has changes nothing, and its effect is what is waited for.
-            let because = Reason::forced("it was stopped, and its driver has not let go yet");
-            let mut step = self.step(Stage::Stop, self.set_active(false), because);
-            step.effect = Some(Effect::Detached);
-            steps.push(step);
+            steps.push(self.wait_to_stop());
             return;
         }
         let subject = self.subject();
@@ -384,26 +373,9 @@ impl Context<'_> {
         self.origin.is_some() && !is_new && !steps.iter().any(made_by)
     }
 
-    /// Whether the function was started and its driver has not come yet, so that its instance is still to be waited for.
-    fn is_starting(&self, found: Option<&Function>, now: &Now, target: &Target) -> bool {
-        let without_instance =
-            |found: &Function| found.volatile.0.instance.is_none() && found.params.is_empty();
-        let is_param = |setting: &Setting| matches!(setting, Setting::Param { .. });
-        now.active
-            && !self.id.is_pci()
-            && self.has_state
-            && self.params_before() == ParamsBefore::Use
-            && found.is_some_and(without_instance)
-            && differing(target, now).any(is_param)
-    }
-
     fn activate(&self, found: Option<&Function>, now: &mut Now, target: &Target, steps: &mut Vec<Step>) {
         if self.is_starting(found, now, target) {
-            // To ask for the state that it has changes nothing, and its effect is what is waited for.
-            let because = Reason::forced("it was started, and its driver has not come yet");
-            let mut step = self.step(Stage::Activate, self.set_active(true), because);
-            step.effect = Some(Effect::Instance);
-            steps.push(step);
+            steps.push(self.wait_to_start());
             return;
         }
         if now.active || !target.active {

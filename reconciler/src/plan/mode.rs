@@ -81,8 +81,8 @@ impl Planner<'_, '_> {
         self.lane.parent.push(step);
     }
 
-    /// Whether a parameter that there is in switchdev mode only is lost with a switch of the mode, so that it is written
-    /// again.
+    /// Whether a parameter that there is in switchdev mode only is lost with a switch of the mode: what is on is written
+    /// again, and what is to be off is so by itself.
     pub(super) fn is_lost_with_mode(&self, setting: &Setting) -> bool {
         let only_in = self.spec(setting).and_then(|spec| spec.only_in);
         let left = self.origin.is_some_and(|origin| origin.eswitch.mode == Some(EswitchMode::Switchdev));

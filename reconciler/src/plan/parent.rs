@@ -328,7 +328,12 @@ impl Planner<'_, '_> {
         let (off, rest): (Vec<_>, Vec<_>) =
             wanted.into_iter().filter(|setting| matches!(setting, Setting::Param { .. })).partition(is_off);
         for setting in off.into_iter().chain(rest) {
-            if found.has(&setting) && !self.is_lost_with_mode(&setting) {
+            let is_lost = self.is_lost_with_mode(&setting);
+            if is_lost && is_off(&setting) {
+                self.comes_by_itself(setting);
+                continue;
+            }
+            if found.has(&setting) && !is_lost {
                 continue;
             }
             if self.has_no_mode_for(&setting) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use subdevcfg_compiler::catalogue::{Catalogue, Impact};
+use subdevcfg_compiler::catalogue::Impact;
 use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode};
 
 use super::lane::{Draft, Lane, Step};
@@ -11,9 +11,9 @@ use super::{NoteKind, changes, vfs};
 use crate::desired::{DesiredRateNode, Wanted};
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
-use crate::resource::{Attribute, Child, FunctionId, Setting, Settings, Subject};
+use crate::resource::{Attribute, Child, Setting, Settings, Subject};
 use crate::rules::{self, Stage};
-use crate::state::{Function, Parent, Rates};
+use crate::state::{Parent, Rates};
 
 /// The requests that make nodes again as they were found, those above first.
 pub(super) fn restore(
@@ -35,7 +35,7 @@ fn restore_one(parent: &DevlinkHandle, name: &str, rates: &Rates) -> Vec<(Reques
 
 /// Names with the name above each, in an order in which each comes after the one above it. The compiler and the kernel
 /// refuse circles; what would be in one is left out.
-fn downwards<'n>(nodes: impl Iterator<Item = (&'n str, Option<&'n str>)>) -> Vec<&'n str> {
+pub(super) fn downwards<'n>(nodes: impl Iterator<Item = (&'n str, Option<&'n str>)>) -> Vec<&'n str> {
     let above: BTreeMap<&str, Option<&str>> = nodes.collect();
     let mut order: Vec<&str> = Vec::new();
     let mut left: BTreeSet<&str> = above.keys().copied().collect();
@@ -284,53 +284,6 @@ impl Planner<'_, '_> {
         nodes
     }
 
-    /// What is left of places in the tree once the nodes are gone (`devl_rate_nodes_destroy`). Of a function that nobody
-    /// brings back to its place somebody has to know.
-    fn leafs_come_to_the_top(&mut self) {
-        let Some(now) = &mut self.now else { return };
-        let leafs = now.functions.iter_mut().filter_map(|function| function.rates.as_mut());
-        leafs.for_each(|leaf| leaf.parent = None);
-    }
-
-    /// Whether the driver makes rate nodes itself.
-    pub(super) fn makes_nodes(&self) -> bool {
-        self.catalogue.is_some_and(|known| known.driver_rate_nodes.is_some())
-    }
-
-    /// What takes rate nodes away that are made because VFs come: of drivers that make nodes themselves they are deleted
-    /// after the VFs that are below them are gone, unless they go with these.
-    pub(super) fn nodes_that_come_with_vfs(&self) -> Vec<(Request, Option<Effect>)> {
-        let Some(now) = self.now.as_ref().filter(|now| self.makes_nodes() && !now.functions.is_empty())
-        else {
-            return Vec::new();
-        };
-        let named = self.desired.rate_nodes.iter();
-        let new = named.filter(|node| !now.rate_nodes.contains_key(&node.name));
-        let places = new.map(|node| (node.name.as_str(), node.wanted.settings.iter().find_map(above)));
-        let parent = &self.desired.subject.parent;
-        let delete = |name: &str| Request::DeleteRateNode { parent: parent.clone(), name: name.to_owned() };
-        downwards(places).into_iter().rev().map(|name| (delete(name), None)).collect()
-    }
-
-    /// Without functions there are no rate nodes where the driver makes its own ones.
-    pub(super) fn nodes_without_functions(&mut self) {
-        if self.makes_nodes() && self.now.as_ref().is_some_and(|now| now.functions.is_empty()) {
-            self.take_rate_nodes(&Reason::forced("with the last function all rate nodes go"));
-        }
-    }
-
-    /// The places in the tree of functions that stay while its nodes go and come back.
-    pub(super) fn restore_leafs(&self) -> Vec<(Request, Option<Effect>)> {
-        let leafs = self.present().iter().filter(|function| !vfs::is_own(&function.id));
-        let below =
-            leafs.filter(|function| function.rates.as_ref().is_some_and(|leaf| leaf.parent.is_some()));
-        let restored = below.flat_map(|function| {
-            let top = function.rates.clone().map(|leaf| Rates { parent: None, ..leaf });
-            self.restore_function(function, Some(&Function { rates: top, ..function.clone() }))
-        });
-        restored.collect()
-    }
-
     fn refuse_to_take(&mut self, subject: &Subject, because: &Reason) {
         let because = because.text.as_deref().unwrap_or_default();
         let text = format!("{subject} is in the way, and subdevcfg did not make it: {because}");
@@ -455,26 +408,7 @@ impl Planner<'_, '_> {
     }
 }
 
-/// Leaves out what of a function's rates is the driver's: the place in the tree that it chose for a leaf, and will choose
-/// for a new one, and the leaf of a subfunction as below.
-pub(crate) fn leave_drivers_choice(settings: &mut Settings, id: &FunctionId, catalogue: Option<&Catalogue>) {
-    leave_drivers_leaf(settings, id, catalogue);
-    if let Some(Setting::RateParent(Some(above))) = settings.get(&Attribute::RateParent)
-        && catalogue.is_some_and(|known| known.makes_rate_node(above))
-    {
-        settings.retain(|attribute| *attribute != Attribute::RateParent);
-    }
-}
-
-/// Leaves out the leaf of a subfunction where nobody can rely on it.
-pub(super) fn leave_drivers_leaf(settings: &mut Settings, id: &FunctionId, catalogue: Option<&Catalogue>) {
-    let is_sf = matches!(id, FunctionId::Sf { .. });
-    if is_sf && catalogue.and_then(|known| known.rate).is_some_and(|rate| !rate.of_sfs) {
-        settings.retain(|attribute| !attribute.is_rate());
-    }
-}
-
-fn above(setting: &Setting) -> Option<&str> {
+pub(super) fn above(setting: &Setting) -> Option<&str> {
     match setting {
         Setting::RateParent(above) => above.as_deref(),
         _ => None,

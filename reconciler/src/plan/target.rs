@@ -6,7 +6,7 @@ use subdevcfg_compiler::values::EswitchMode;
 use super::function::{self, Context, Target};
 use super::lane::Step;
 use super::parent::Planner;
-use super::{Action, NoteKind, changes, mdev, rates, supported};
+use super::{Action, NoteKind, changes, mdev, supported, tree};
 use crate::desired::DesiredFunction;
 use crate::reason::Reason;
 use crate::resource::{Attribute, Setting, Settings, Side};
@@ -143,7 +143,7 @@ impl Planner<'_, '_> {
             Some(origin) => Target { settings: origin.settings(), ..Target::as_observed(origin) },
             None => Target { active: true, mdev_type: None, settings: Settings::new(), order: Vec::new() },
         };
-        rates::leave_drivers_choice(&mut target.settings, &desired.id, self.catalogue);
+        tree::leave_drivers_choice(&mut target.settings, &desired.id, self.catalogue);
         target.order.clone_from(&desired.wanted.order);
         target.active = desired.active;
         if desired.id.is_pci() {

@@ -9,7 +9,7 @@ use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode, LinkState, Rate, Sc
 use super::function::{self, Context, Now, Target};
 use super::lane::Step;
 use super::parent::Planner;
-use super::{NoteKind, Reversible, changes, places, rates};
+use super::{NoteKind, Reversible, changes, places, rates, tree};
 use crate::desired::{DesiredFunction, Wanted};
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
@@ -100,7 +100,7 @@ impl Planner<'_, '_> {
         &self.desired.subject.parent
     }
 
-    fn vf_manners(&self) -> VfManners {
+    pub(super) fn vf_manners(&self) -> VfManners {
         // Of a driver that nobody knows the worst is taken for true.
         let unknown = VfManners {
             before_mode: false,
@@ -212,31 +212,6 @@ impl Planner<'_, '_> {
             let others = now.functions.iter_mut().filter(|function| function.id.is_of_other_host());
             others.for_each(|function| *function = hidden(function));
             now.eswitch.mode = Some(EswitchMode::Legacy);
-        }
-    }
-
-    /// Whether all rate nodes go with the VFs: of all drivers that say so, and with the last function of one that makes
-    /// nodes itself. With a switch of the mode all others go as well.
-    fn nodes_end_with_vfs(&self) -> bool {
-        let only_vfs = || self.present().iter().all(|function| is_own(&function.id));
-        self.mode() == Some(EswitchMode::Switchdev)
-            && (self.vf_manners().nodes_end_with_vfs
-                || self.makes_nodes() && (self.mode_switches() || only_vfs()))
-    }
-
-    /// A function that nobody named loses its place in the tree with the nodes, and nobody brings it back.
-    fn refuse_to_lose_places(&mut self) {
-        let is_below =
-            |function: &&Function| function.rates.as_ref().is_some_and(|leaf| leaf.parent.is_some());
-        let lost = self.present().iter().filter(is_below).map(|function| function.id.clone());
-        let lost: Vec<FunctionId> =
-            lost.filter(|id| !is_own(id) && !id.is_of_other_host() && self.is_unmanaged(id)).collect();
-        for id in lost {
-            let text = format!(
-                "{} is below a rate node that goes with the VFs, and is not subdevcfg's: name it, or move it by hand",
-                self.of_function(&id)
-            );
-            self.draft.refuse(&self.desired.address, text);
         }
     }
 
@@ -422,7 +397,7 @@ impl Planner<'_, '_> {
 
     fn target_of_unnamed(&self, origin: &Function) -> Target {
         let mut target = Target::as_observed(origin);
-        rates::leave_drivers_choice(&mut target.settings, &origin.id, self.catalogue);
+        tree::leave_drivers_choice(&mut target.settings, &origin.id, self.catalogue);
         self.leave_other_mode(&mut target.settings);
         self.leave_what_goes(&mut target.settings, &Wanted::all(Settings::new(), Reason::default()));
         target
