@@ -12,6 +12,7 @@ mod found;
 mod function;
 mod in_use;
 mod lane;
+mod macs;
 mod mdev;
 mod mode;
 mod ovs;
@@ -284,6 +285,8 @@ pub enum NoteKind {
     Accepted,
     /// It cannot be read back: what was written is taken for what is there.
     Unconfirmed,
+    /// Another function has its MAC address, and keeps it.
+    SameMac,
     /// It could not be read, so it is left alone.
     Withheld,
     /// The last apply was killed; the plan goes on from what is there.
@@ -328,6 +331,7 @@ pub fn plan(input: Input<'_>) -> Plan {
     bridges::that_go(&mut draft);
     bookkeeping::release_devices(&mut draft);
     bookkeeping::tell_of_other_kernels(&mut draft);
+    macs::tell_of_doubles(&mut draft);
     draft.finish()
 }
 

@@ -266,6 +266,7 @@ fn notes(text: &mut String, plan: &Plan) {
             NoteKind::Protected => "PROTECTED",
             NoteKind::Accepted => "ACCEPTED",
             NoteKind::Unconfirmed => "UNSEEN",
+            NoteKind::SameMac => "SAME MAC",
             NoteKind::Withheld => "WITHHELD",
             NoteKind::Interrupted => "KILLED",
             NoteKind::Unverified => "UNVERIFIED",

@@ -38,6 +38,25 @@ fn names_move_along_a_row_of_interfaces() {
     );
 }
 
+/// A function that nobody names any more keeps its address until somebody takes it away.
+#[test]
+fn an_address_that_another_function_keeps_is_told_of() {
+    let with = |sf: u32, mac: &str| {
+        host_with(&format!("subdevice a {{ sf {sf}; function mac=\"02:00:00:00:00:{mac}\"; }}"))
+    };
+    let host = Host::new();
+    host.apply(&with(1, "0a"));
+    host.run(&["forget", "subdev/nic0#a"]);
+    snapshot("cli", "same-mac", &host.plan(&with(2, "0a")).all());
+    host.apply(&with(2, "0a"));
+    assert!(host.plan(&with(2, "0a")).stdout.contains("SAME MAC   subdev/nic0#a"));
+    assert!(!host.plan(&with(2, "0b")).stdout.contains("SAME MAC"));
+    // The function that goes in the same plan keeps nothing.
+    let host = Host::new();
+    host.apply(&with(1, "0a"));
+    assert!(!host.plan(&with(2, "0a")).stdout.contains("SAME MAC"));
+}
+
 #[test]
 fn names_that_change_places_are_refused_with_the_way_out() {
     let host = Host::new();

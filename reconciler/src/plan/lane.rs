@@ -273,6 +273,11 @@ impl<'a> Draft<'a> {
         self.notes.extend(notes);
     }
 
+    /// What is sent so far, in order.
+    pub fn requests(&self) -> impl Iterator<Item = &Request> {
+        self.operations.iter().map(|operation| &operation.request)
+    }
+
     pub fn finish(mut self) -> Plan {
         self.tell_of_profiles();
         places::settle(&mut self.operations, &self.frees, self.input.state, &mut self.refusals);
