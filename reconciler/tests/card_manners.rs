@@ -488,6 +488,19 @@ fn rate_nodes_come_back_after_another_number_of_vfs() {
 }
 
 #[test]
+fn what_is_set_on_the_port_of_a_vf_needs_switchdev_mode() {
+    let host = host("mlx5_core");
+    for words in ["function roce=#false", "rate tx-max=\"1Gbit\""] {
+        let text = file("mlx5_core", &format!("vfs 1; subdevice v {{ vf 0; {words}; }}"));
+        let refusals = host.plan(&desired(&text)).refusals;
+        assert_eq!(refusals.len(), 1, "{words}: {refusals:#?}");
+        assert!(refusals[0].text.contains("of switchdev mode"), "{refusals:#?}");
+        let switchdev = text.replace("vfs 1", "eswitch mode=switchdev; vfs 1");
+        converge(&mut host.clone(), &switchdev);
+    }
+}
+
+#[test]
 fn what_is_switched_off_goes_first() {
     let mut host = host("ice");
     converge(&mut host, &file("ice", "param enable_roce #false; param enable_iwarp #true"));

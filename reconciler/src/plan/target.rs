@@ -47,6 +47,7 @@ impl Planner<'_, '_> {
         self.check_names(desired, origin);
         self.check_kernel(desired);
         self.check_legacy(desired);
+        self.check_port(desired);
         self.check_devlink(&desired.address, &by_devlink(desired, wanted));
         self.check_device_attributes(desired);
         let retyped = found.as_ref().is_some_and(|found| found.mdev_type != mdev_type);

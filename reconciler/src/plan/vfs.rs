@@ -369,6 +369,18 @@ impl Planner<'_, '_> {
         true
     }
 
+    /// A VF has a port in switchdev mode only, and what is set on the port.
+    pub(super) fn check_port(&mut self, desired: &DesiredFunction) {
+        let is_of_port =
+            |setting: &Setting| setting.attribute().is_rate() || is_of_port(&setting.attribute());
+        let asks = is_own(&desired.id) && desired.wanted.settings.iter().any(is_of_port);
+        if asks && self.mode() == Some(EswitchMode::Legacy) && self.undoing.is_none() {
+            let text = "`function` and `rate` of VFs are of switchdev mode, and the eswitch is in legacy mode: write \
+                        `eswitch mode=switchdev` as well, or `legacy` in their place";
+            self.draft.refuse(&desired.address, text);
+        }
+    }
+
     /// What the PF sets cannot be written in switchdev mode.
     pub(super) fn check_legacy(&mut self, desired: &DesiredFunction) {
         let is_legacy = |setting: &Setting| matches!(setting, Setting::Legacy(_));
@@ -407,9 +419,6 @@ impl Planner<'_, '_> {
     pub(super) fn leave_other_mode(&self, target: &mut Settings) {
         match self.mode() {
             Some(EswitchMode::Legacy) => {
-                let is_of_port = |attribute: &Attribute| {
-                    matches!(attribute, Attribute::Mac | Attribute::Capability(_) | Attribute::MaxIoEqs)
-                };
                 target
                     .retain(|attribute| !super::target::is_of_switchdev(attribute) && !is_of_port(attribute));
             }
@@ -496,6 +505,11 @@ impl Planner<'_, '_> {
         };
         limits.filter_map(step).collect()
     }
+}
+
+/// Attributes of the port function.
+const fn is_of_port(attribute: &Attribute) -> bool {
+    matches!(attribute, Attribute::Mac | Attribute::Capability(_) | Attribute::MaxIoEqs)
 }
 
 /// What legacy mode leaves of a PCI function: the port, with its leaf and its attributes, comes with switchdev mode and is
