@@ -369,29 +369,6 @@ impl Planner<'_, '_> {
         true
     }
 
-    /// A VF has a port in switchdev mode only, and what is set on the port.
-    pub(super) fn check_port(&mut self, desired: &DesiredFunction) {
-        let is_of_port =
-            |setting: &Setting| setting.attribute().is_rate() || is_of_port(&setting.attribute());
-        let asks = is_own(&desired.id) && desired.wanted.settings.iter().any(is_of_port);
-        if asks && self.mode() == Some(EswitchMode::Legacy) && self.undoing.is_none() {
-            let text = "`function` and `rate` of VFs are of switchdev mode, and the eswitch is in legacy mode: write \
-                        `eswitch mode=switchdev` as well, or `legacy` in their place";
-            self.draft.refuse(&desired.address, text);
-        }
-    }
-
-    /// What the PF sets cannot be written in switchdev mode.
-    pub(super) fn check_legacy(&mut self, desired: &DesiredFunction) {
-        let is_legacy = |setting: &Setting| matches!(setting, Setting::Legacy(_));
-        let asks = desired.wanted.settings.iter().any(is_legacy);
-        if asks && self.mode() == Some(EswitchMode::Switchdev) && self.undoing.is_none() {
-            let text = "what the PF sets for VFs (`legacy`) is of legacy mode, and the eswitch is in switchdev mode: \
-                        write `eswitch mode=legacy` as well, or `function` and `rate` in the place of `legacy`";
-            self.draft.refuse(&desired.address, text);
-        }
-    }
-
     /// The VFs that no subdevice names get back what steps on the parent took from them, and leave rate nodes that go.
     pub(super) fn unnamed_vfs(&mut self) {
         let count = self.vf_count().unwrap_or(0);
@@ -508,7 +485,7 @@ impl Planner<'_, '_> {
 }
 
 /// Attributes of the port function.
-const fn is_of_port(attribute: &Attribute) -> bool {
+pub(super) const fn is_of_port(attribute: &Attribute) -> bool {
     matches!(attribute, Attribute::Mac | Attribute::Capability(_) | Attribute::MaxIoEqs)
 }
 
