@@ -2,7 +2,7 @@
 //! route messages over it.
 //!
 //! Layers, lowest first: [`socket`] moves datagrams; [`conversation`] turns requests and datagrams into replies and
-//! errors, extended ACK included; [`devlink`], [`ethtool`] and [`route`] know messages; [`ears`] hears that something
+//! errors, extended ACK included; [`devlink`], [`ethtool`], [`rdma`] and [`route`] know messages; [`ears`] hears that something
 //! changed. The seam for tests is the datagram:
 //! everything above [`conversation::Datagrams`] runs on recorded or invented bytes.
 //!
@@ -15,6 +15,7 @@ pub mod ears;
 pub mod error;
 pub mod ethtool;
 mod generic;
+pub mod rdma;
 pub mod recording;
 pub mod route;
 pub mod socket;

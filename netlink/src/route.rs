@@ -3,6 +3,7 @@
 //! errno of DONE.
 
 mod bridge;
+mod filters;
 mod vf;
 
 use std::net::IpAddr;
@@ -19,6 +20,7 @@ use rtnetlink::packet_route::link::{
 use rtnetlink::packet_route::route::{RouteAttribute, RouteHeader, RouteMessage, RouteType};
 
 pub use bridge::{PortVlan, PortVlans};
+pub use filters::Hook;
 
 use crate::conversation::{Conversation, Datagrams, Request};
 use crate::error::NetlinkError;

@@ -27,6 +27,8 @@ pub enum Protocol {
     Generic,
     /// `NETLINK_ROUTE`: links.
     Route,
+    /// `NETLINK_RDMA`: RDMA devices.
+    Rdma,
     /// `NETLINK_KOBJECT_UEVENT`: what comes and goes in sysfs.
     Uevent,
 }
@@ -47,6 +49,7 @@ impl Socket {
         let protocol = match protocol {
             Protocol::Generic => SockProtocol::NetlinkGeneric,
             Protocol::Route => SockProtocol::NetlinkRoute,
+            Protocol::Rdma => SockProtocol::NetlinkRDMA,
             Protocol::Uevent => SockProtocol::NetlinkKObjectUEvent,
         };
         let fd = socket::socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol)

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use subdevcfg_netlink::NetlinkError;
 use subdevcfg_netlink::devlink::{Devlink, Handle};
+use subdevcfg_netlink::rdma::Rdma;
 use subdevcfg_netlink::recording::{Line, Recording, Replay};
 use subdevcfg_netlink::route::Route;
 
@@ -32,7 +33,31 @@ fn route(recording: &Recording) -> Result<Vec<String>, NetlinkError> {
         format!("{:#?}", route.links()?),
         format!("{:#?}", route.addresses()?),
         format!("{:#?}", route.default_routes()?),
+        format!("{:#?}", filters(&mut route)?),
     ])
+}
+
+/// What is asked of links that can have filters.
+fn filters(route: &mut Route<Replay>) -> Result<Vec<String>, NetlinkError> {
+    let mut found = Vec::new();
+    for (link, hooks) in route.hooks()? {
+        for hook in hooks {
+            found.push(format!("{hook:?} of link {link}: {:?}", route.filters(link, hook)?));
+        }
+    }
+    Ok(found)
+}
+
+fn rdma(recording: &Recording) -> Result<Vec<String>, NetlinkError> {
+    let mut rdma = Rdma::new(Replay::new(recording.clone()));
+    let mut found = Vec::new();
+    for device in rdma.used()? {
+        found.push(format!("{device:#?} over {:?}", rdma.interfaces(device.index)?));
+        for resource in device.used {
+            found.push(format!("{resource:?}: {:?}", rdma.holders(device.index, resource)?));
+        }
+    }
+    Ok(found)
 }
 
 type Read = fn(&Recording) -> Result<Vec<String>, NetlinkError>;
@@ -41,8 +66,10 @@ fn recordings() -> Vec<(&'static str, Recording, Read)> {
     let all = [
         ("6.1-devlink", include_str!("recordings/6.1.devlink.txt"), devlink as Read),
         ("6.1-route", include_str!("recordings/6.1.route.txt"), route),
+        ("6.1-rdma", include_str!("recordings/6.1.rdma.txt"), rdma),
         ("6.12-devlink", include_str!("recordings/6.12.devlink.txt"), devlink),
         ("6.12-route", include_str!("recordings/6.12.route.txt"), route),
+        ("6.12-rdma", include_str!("recordings/6.12.rdma.txt"), rdma),
     ];
     all.into_iter().map(|(name, text, read)| (name, text.parse().unwrap(), read)).collect()
 }

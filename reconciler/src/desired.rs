@@ -199,6 +199,8 @@ pub struct DesiredFunction {
     pub absent: bool,
     /// It is to run; files ask for nothing else.
     pub active: bool,
+    /// Whether a VF is to be bound to a driver, where something but its attributes tells: how an apply found it.
+    pub bound: Option<bool>,
     /// Nothing may restart or remove it.
     pub protect: bool,
     /// What others may change once it is there.
@@ -523,6 +525,7 @@ impl Places<'_> {
             mdev_type: mdev.map(|mdev| mdev.mdev_type.clone()),
             absent: subdevice.is_absent(),
             active: true,
+            bound: None,
             protect: subdevice.protect.as_ref().is_some_and(|protect| protect.value),
             left: left_to_others(&subdevice.ignored, subdevice.hand_over.as_ref()),
             wanted,

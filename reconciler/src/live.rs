@@ -12,10 +12,12 @@ mod mirror;
 mod observe;
 mod ovs;
 mod perform;
+mod rdma;
 mod reach;
 mod sysfs;
 mod uplink;
 mod usage;
+mod users;
 mod vfs;
 mod wire;
 
@@ -29,6 +31,7 @@ use subdevcfg_netlink::NetlinkError;
 use subdevcfg_netlink::conversation::Datagrams;
 use subdevcfg_netlink::devlink::{Devlink, Event, Events, Handle, Instance};
 use subdevcfg_netlink::ethtool::Ethtool;
+use subdevcfg_netlink::rdma::Rdma;
 use subdevcfg_netlink::route::{Link, Route};
 use subdevcfg_netlink::socket::Socket;
 
@@ -39,6 +42,7 @@ use crate::resource::{Setting, Side, Subject};
 use crate::state::{State, Unread};
 use mirror::Mirror;
 use ovs::Switch;
+use rdma::OpenRdma;
 use reach::{Reach, Scouts};
 use sysfs::Sysfs;
 
@@ -62,6 +66,8 @@ pub struct LiveKernel<D = Socket> {
     route: Route<D>,
     events: Events<D>,
     ethtool: Ethtool<D>,
+    open_rdma: Option<OpenRdma<D>>,
+    rdma: Option<Rdma<D>>,
     sysfs: Sysfs,
     switch: Switch,
     /// None where nobody keeps answers back: in tests.
@@ -91,12 +97,12 @@ impl LiveKernel<Socket> {
         let events = devlink.subscribe()?;
         let scouts = Scouts::new(devlink.opener());
         let live = Self::new(devlink, Route::open()?, events, Ethtool::open()?, "/");
-        Ok(Self { scouts: Some(scouts), ..live })
+        Ok(Self { scouts: Some(scouts), open_rdma: Some(Rdma::open), ..live })
     }
 }
 
 impl<D: Datagrams + 'static> LiveKernel<D> {
-    /// Talks over these conversations; sysfs and procfs are below `root`.
+    /// Talks over these conversations, and not about RDMA devices; sysfs and procfs are below `root`.
     pub fn new(
         devlink: Devlink<D>,
         route: Route<D>,
@@ -112,6 +118,8 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
             route,
             events,
             ethtool,
+            open_rdma: None,
+            rdma: None,
             sysfs,
             switch,
             scouts: None,

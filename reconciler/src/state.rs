@@ -7,6 +7,7 @@ mod hardware;
 mod ovs;
 mod sriov;
 mod uplink;
+mod users;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,6 +26,7 @@ use crate::resource::{Capability, Child, FunctionId, Setting, Settings, Side, Su
 
 pub use sriov::{Sriov, Vf, VfDevice, VfioUser};
 pub use uplink::Uplink;
+pub use users::{FunctionUser, RdmaUser, User};
 
 /// The version of the state's JSON form: the minor number counts additions.
 pub const FORMAT_VERSION: &str = "1.0";
@@ -92,64 +94,6 @@ pub struct Lifeline {
     pub reason: String,
 }
 
-/// Somebody who uses a network interface.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum User {
-    /// A device above it: a bridge, a bond, a VLAN, ...
-    Upper {
-        /// Its kind, in the words of `ip link add ... type`.
-        kind: Option<String>,
-        /// Its name.
-        name: String,
-    },
-    /// It is up and has these addresses, other than link-local ones.
-    Addresses(Vec<String>),
-    /// An XDP program is attached.
-    Xdp,
-    /// It is in another network namespace.
-    Elsewhere,
-    /// The function is open through VFIO.
-    Vfio(VfioUser),
-}
-
-impl fmt::Display for User {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Upper { kind: Some(kind), name } => write!(f, "{kind} {name}"),
-            Self::Upper { kind: None, name } => write!(f, "device {name}"),
-            Self::Addresses(addresses) => write!(f, "up with {}", addresses.join(", ")),
-            Self::Xdp => f.write_str("an XDP program"),
-            Self::Vfio(user) => write!(f, "{user}"),
-            Self::Elsewhere => f.write_str("in another network namespace, most likely a container's"),
-        }
-    }
-}
-
-/// Somebody who uses a function or one of its interfaces.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct FunctionUser {
-    /// Which interface; absent where the function itself is used.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub side: Option<Side>,
-    /// Who.
-    pub user: User,
-}
-
-impl FunctionUser {
-    /// Whether the kernel would wait for the user to let go, for as long as that takes.
-    #[must_use]
-    pub const fn blocks(&self) -> bool {
-        matches!(self.user, User::Vfio(_))
-    }
-}
-
-impl fmt::Display for FunctionUser {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.side.map_or("vfio", Side::as_str), self.user)
-    }
-}
-
 /// Something that could not be read, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unread {
@@ -173,6 +117,8 @@ pub enum Unreadable {
     Eswitch(DevlinkHandle),
     /// Open vSwitch: its bridges, and what is a port of them.
     Ovs,
+    /// RDMA devices: who uses them.
+    Rdma,
 }
 
 impl fmt::Display for Unreadable {
@@ -183,6 +129,7 @@ impl fmt::Display for Unreadable {
             Self::Parent(handle) => write!(f, "{handle}"),
             Self::Eswitch(handle) => write!(f, "{handle} eswitch"),
             Self::Ovs => f.write_str("Open vSwitch"),
+            Self::Rdma => f.write_str("users of RDMA devices"),
         }
     }
 }

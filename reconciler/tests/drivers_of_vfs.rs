@@ -153,6 +153,23 @@ proptest! {
     }
 
     #[test]
+    fn an_apply_that_was_killed_anywhere_can_be_undone(
+        by_hand in by_hand(), first in counting(), second in counting(), at in any::<prop::sample::Index>(), after in any::<bool>(),
+    ) {
+        let mut before = start(by_hand);
+        apply_all(&mut before, &[first]);
+        let wanted = desired(&second);
+        let operations = before.plan(&wanted).operations.len();
+        prop_assume!(operations > 0);
+        let mut host = before.clone();
+        host.apply_and_be_killed(&wanted, None, Kill { at: at.index(operations) + 1, after });
+        let outcome = host.undo(&before, &wanted, None);
+        prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
+        prop_assert_eq!(before.state(), host.state());
+        prop_assert_eq!(&host.record, &before.record);
+    }
+
+    #[test]
     fn a_host_can_be_imported(by_hand in by_hand(), first in hosts(), second in hosts()) {
         let mut host = start(by_hand);
         apply_all(&mut host, &[first, second]);

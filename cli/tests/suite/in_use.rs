@@ -43,6 +43,24 @@ fn what_is_in_use_is_disturbed_only_by_name() {
 }
 
 #[test]
+fn filters_and_rdma_are_users_by_their_kinds_and_names() {
+    let host = used();
+    host.edit(|host| {
+        let function = &mut host["parents"]["nic0"]["functions"][0];
+        function["netdev"]["users"] = json!([
+            { "tc_filters": ["bpf"] },
+            { "rdma": { "device": "rocep8s0", "by": [{ "process": ["ib_write_bw", 4711] }, { "kernel": "nvmet_rdma" }] } },
+            { "rdma": { "device": "rocep8s1", "by": [] } },
+        ]);
+        function["representor"]["users"] = json!([{ "tc_filters": ["flower", "matchall"] }]);
+    });
+    host.write("host.kdl", &text("02"));
+    let refused = host.run(&["apply", "host.kdl", "--yes", "--allow", "subdevice-restart"]);
+    assert_eq!(refused.code, 3);
+    snapshot("cli", "in-use-filters-rdma", &refused.all());
+}
+
+#[test]
 fn what_is_felt_as_traffic_only_needs_no_name() {
     let host = used();
     let renamed = text("01").replace("netdev web;", "netdev web mtu=1400;");

@@ -6,7 +6,7 @@ use crate::guest::{apply, changes, config, destroy, example, host_file, sh, subd
 const MODEMS: &str = "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001";
 
 /// A host without mediated devices, whatever the test before left behind.
-fn fresh() {
+pub fn fresh() {
     sh("for device in /sys/bus/mdev/devices/*; do if [ -e $device ]; then echo 1 > $device/remove; fi; done");
     sh("rm -rf /run/subdevcfg");
 }

@@ -7,7 +7,7 @@ const VF: &str = "/sys/bus/pci/devices/0000:01:00.1";
 
 /// Whether the guest has the controller, which is all but the debug kernel's; without VFs, whatever the test before left
 /// behind.
-fn fresh() -> bool {
+pub fn fresh() -> bool {
     if on_the_debug_kernel() {
         return false;
     }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use subdevcfg_netlink::devlink::{Devlink, Events, Handle};
 use subdevcfg_netlink::ethtool::Ethtool;
+use subdevcfg_netlink::rdma::Rdma;
 use subdevcfg_netlink::recording::{Recorder, Recording};
 use subdevcfg_netlink::route::Route;
 use subdevcfg_netlink::socket::{Protocol, Socket};
@@ -11,6 +12,7 @@ use subdevcfg_reconciler::kernel::Kernel as _;
 use subdevcfg_reconciler::live::LiveKernel;
 
 use crate::guest::{apply, destroy, fresh, host_file, sh};
+use crate::users::{listen, listen_no_more};
 
 fn host(functions: usize) -> &'static str {
     host_file(&format!(
@@ -46,7 +48,7 @@ fn an_observation_sends_as_many_messages_for_many_functions_as_for_few() {
     let few = messages_of_an_observation();
     apply(host(30));
     assert_eq!(messages_of_an_observation(), few);
-    assert!(few <= 12, "{few} messages");
+    assert!(few <= 13, "{few} messages");
     destroy();
 }
 
@@ -93,6 +95,7 @@ fn one_more_function_takes_so_many_system_calls() {
 ///     --target x86_64-unknown-linux-gnu --test kernel -- --ignored --nocapture recorded >recorded
 /// sed -n 's/^devlink: //p' recorded >netlink/tests/recordings/6.12.devlink.txt
 /// sed -n 's/^route: //p' recorded >netlink/tests/recordings/6.12.route.txt
+/// sed -n 's/^rdma: //p' recorded >netlink/tests/recordings/6.12.rdma.txt
 /// ```
 #[test]
 #[ignore = "it makes the recordings anew"]
@@ -104,6 +107,10 @@ fn recorded() {
     );
     sh("ip link set veth0 master br0 && ip link set veth0 up && ip address add 10.8.0.1/24 dev veth1");
     sh("ip link set veth1 up && ip route add default via 10.8.0.9 dev veth1");
+    sh("tc qdisc add dev veth0 clsact && tc filter add dev veth0 egress matchall action drop");
+    sh("tc filter add dev veth0 egress protocol ip flower dst_ip 10.0.0.1 action drop");
+    sh("modprobe rdma_rxe && rdma link add rxe0 type rxe netdev veth1");
+    listen("10.8.0.1");
     let written = Arc::default();
     let nic0 = Handle { bus: "subdev".to_owned(), device: "nic0".to_owned() };
     let mut devlink = Devlink::new(recorder(Protocol::Generic, &written)).unwrap();
@@ -123,9 +130,27 @@ fn recorded() {
     route.links().unwrap();
     route.addresses().unwrap();
     route.default_routes().unwrap();
+    let (link, hooks) = route.hooks().unwrap().pop_first().unwrap();
+    for hook in hooks {
+        route.filters(link, hook).unwrap();
+    }
     for line in written.lock().unwrap().to_text().lines() {
         println!("route: {line}");
     }
-    sh("ip route del default; ip link del veth0; ip link del br0; ip address del 10.7.0.1/24 dev lo");
+    let written = Arc::default();
+    let mut rdma = Rdma::new(recorder(Protocol::Rdma, &written));
+    for device in rdma.used().unwrap() {
+        rdma.interfaces(device.index).unwrap();
+        for resource in device.used {
+            rdma.holders(device.index, resource).unwrap();
+        }
+    }
+    for line in written.lock().unwrap().to_text().lines() {
+        println!("rdma: {line}");
+    }
+    listen_no_more();
+    sh(
+        "rdma link del rxe0; ip route del default; ip link del veth0; ip link del br0; ip address del 10.7.0.1/24 dev lo",
+    );
     destroy();
 }

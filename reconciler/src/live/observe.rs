@@ -7,18 +7,19 @@ use nix::errno::Errno;
 use subdevcfg_compiler::values::{Cmode, DevlinkHandle, EswitchMode, MacAddr, Scalar};
 use subdevcfg_netlink::conversation::Datagrams;
 use subdevcfg_netlink::devlink::{Devlink, Flavour, Handle, Info, Instance, Param, Port, RateObject};
-use subdevcfg_netlink::route::{Link, PortVlans};
+use subdevcfg_netlink::route::{Hook, Link, PortVlans};
 use uuid::Uuid;
 
 use super::mirror::type_key;
+use super::rdma::RdmaUsers;
 use super::sysfs::OpenFiles;
 use super::{LiveKernel, bridge, ovs, usage, vfs, wire};
 use crate::kernel::ObserveError;
 use crate::resource::{FunctionId, Side, Subject};
 use crate::state::{
-    self, Eswitch, FORMAT_VERSION, Function, FunctionUser, FunctionVolatile, Hardware, HostVolatile,
-    Interface, InterfaceVolatile, Parent, ParentVolatile, Rates, Restarts, State, Unread, Unreadable, Uplink,
-    User, Volatile,
+    self, Eswitch, FORMAT_VERSION, Function, FunctionVolatile, Hardware, HostVolatile, Interface,
+    InterfaceVolatile, Parent, ParentVolatile, Rates, Restarts, State, Unread, Unreadable, Uplink, User,
+    Volatile,
 };
 
 /// How often everything is read again because something changed meanwhile. devlink dumps never say that they were
@@ -29,13 +30,16 @@ const ATTEMPTS: u32 = 5;
 const QUIET: Duration = Duration::from_millis(20);
 
 /// What the dumps said.
-struct Dumps {
+pub(super) struct Dumps {
     infos: BTreeMap<Handle, Info>,
     params: BTreeMap<Handle, Vec<Param>>,
-    links: BTreeMap<u32, Link>,
+    pub(super) links: BTreeMap<u32, Link>,
     /// Read if there is a VF that could be open through VFIO.
-    open_files: Option<OpenFiles>,
-    users: BTreeMap<u32, Vec<User>>,
+    pub(super) open_files: Option<OpenFiles>,
+    pub(super) users: BTreeMap<u32, Vec<User>>,
+    /// Where links can have tc filters.
+    pub(super) hooks: BTreeMap<u32, BTreeSet<Hook>>,
+    pub(super) rdma: RdmaUsers,
     vlans: BTreeMap<u32, PortVlans>,
     /// The ports of Open vSwitch, by name.
     ports: BTreeMap<String, state::Port>,
@@ -126,11 +130,17 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
             unread.push(Unread { what: Unreadable::Ovs, why: error.to_string() });
             ovs::Found::default()
         });
+        let rdma = self.rdma_users().unwrap_or_else(|error| {
+            unread.push(Unread { what: Unreadable::Rdma, why: error.to_string() });
+            RdmaUsers::default()
+        });
         let representors = self.mirror.representors();
         let lifelines = usage::lifelines(&links, &ways, &switch.wiring, &representors);
         let volatile = HostVolatile { lifelines, ovs: Some(switch.state.clone()), ..volatile };
         let mut dumps = Dumps {
             users: usage::users(&links, &addresses, &switch.wiring),
+            hooks: self.route.hooks()?,
+            rdma,
             ports: switch.state.by_name().into_iter().map(|(name, port)| (name.to_owned(), port)).collect(),
             vlans: self.port_vlans(&links)?,
             open_files: self.open_files(),
@@ -254,16 +264,17 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
                 id,
                 Some(port),
                 dumps,
-            ));
+            )?);
         }
         let with_port: BTreeSet<&FunctionId> = ports.iter().map(|(id, _)| id).collect();
         for id in self.portless(&name).into_iter().filter(|id| !with_port.contains(id)) {
-            functions.push(self.function(&Subject::function(name.clone(), id.clone()), &id, None, dumps));
+            functions.push(self.function(&Subject::function(name.clone(), id.clone()), &id, None, dumps)?);
         }
-        self.vfs(handle, (&ports, eswitch), &mut functions, dumps);
+        self.vfs(handle, (&ports, eswitch), &mut functions, dumps)?;
         functions.sort_by(|a, b| a.id.cmp(&b.id));
         let uplink = self.mirror.uplink(handle).and_then(|index| dumps.links.get(&index));
         let offload = uplink.and_then(|link| self.offload(link.index));
+        let users = self.interface_users(uplink.map(|link| link.index), dumps)?;
         Ok(Parent {
             driver: dumps.infos.get(handle).and_then(|info| info.driver.clone()),
             without_devlink: false,
@@ -283,7 +294,7 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
                 uplink_up: uplink.is_some_and(|link| link.up),
                 uplink: uplink.map(|link| link.name.clone()),
                 offload_is_fixed: offload.is_some_and(|offload| !offload.changeable),
-                users: uplink.and_then(|link| dumps.users.get(&link.index)).cloned().unwrap_or_default(),
+                users,
                 profile: None,
                 hardware: self.hardware(handle, dumps.infos.get(handle), uplink),
                 restarts: Some(Restarts {
@@ -301,11 +312,11 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
         (ports, eswitch): (&[(FunctionId, Port)], Eswitch),
         functions: &mut Vec<Function>,
         dumps: &Dumps,
-    ) {
+    ) -> Result<(), ObserveError> {
         let name = wire::devlink_handle(handle);
         let vfs: Vec<FunctionId> = self.mirror.vfs_of(handle).map(|(id, _)| id).collect();
         for id in vfs.into_iter().filter(|id| !ports.iter().any(|(known, _)| known == id)) {
-            functions.push(self.function(&Subject::function(name.clone(), id.clone()), &id, None, dumps));
+            functions.push(self.function(&Subject::function(name.clone(), id.clone()), &id, None, dumps)?);
         }
         let mut configs = vfs::configs(&dumps.links, handle, self.mirror.uplink(handle));
         if eswitch.mode == Some(EswitchMode::Switchdev) {
@@ -320,6 +331,7 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
             function.volatile.0.attached = function.active;
             function.vf = Some(vf);
         }
+        Ok(())
     }
 
     /// The devices without a devlink instance that functions can be made on.
@@ -340,13 +352,19 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
     ) -> Result<Parent, ObserveError> {
         let mut functions = Vec::new();
         for id in self.portless(handle) {
-            functions.push(self.function(&Subject::function(handle.clone(), id.clone()), &id, None, dumps));
+            functions.push(self.function(
+                &Subject::function(handle.clone(), id.clone()),
+                &id,
+                None,
+                dumps,
+            )?);
         }
         let name = wire::netlink_handle(handle);
-        self.vfs(&name, (&[], Eswitch::default()), &mut functions, dumps);
+        self.vfs(&name, (&[], Eswitch::default()), &mut functions, dumps)?;
         functions.sort_by(|a, b| a.id.cmp(&b.id));
         let is_on = |link: &&Link| vfs::is_on(link, &name);
         let uplink = dumps.links.values().find(is_on);
+        let users = self.interface_users(uplink.map(|link| link.index), dumps)?;
         Ok(Parent {
             driver: self.sysfs.driver(handle),
             without_devlink: true,
@@ -356,7 +374,7 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
                 mdev_types: Some(self.sysfs.mdev_types(handle)?),
                 uplink_up: uplink.is_some_and(|link| link.up),
                 uplink: uplink.map(|link| link.name.clone()),
-                users: uplink.and_then(|link| dumps.users.get(&link.index)).cloned().unwrap_or_default(),
+                users,
                 ..ParentVolatile::default()
             }),
             ..Parent::default()
@@ -375,8 +393,9 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
         id: &FunctionId,
         port: Option<&Port>,
         dumps: &Dumps,
-    ) -> Function {
+    ) -> Result<Function, ObserveError> {
         let instance = self.mirror.instance(subject);
+        let users = self.function_users(subject, instance.as_ref(), dumps)?;
         let params = instance.as_ref().map(|instance| self.params(subject, instance, dumps));
         let port_function = port.and_then(|port| port.function.as_ref());
         let mdev_type = match id {
@@ -393,13 +412,7 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
         };
         let leaf = port.and_then(|port| dumps.leafs.get(&(port.handle.clone(), port.index)));
         let capabilities = port_function.map(|function| wire::capabilities(function.capabilities));
-        let users = Side::ALL.into_iter().flat_map(|side| {
-            let index = self.interface_index(subject, side);
-            let users = index.and_then(|index| dumps.users.get(&index)).cloned().unwrap_or_default();
-            let elsewhere = self.mirror.is_elsewhere(subject, side).then_some(User::Elsewhere);
-            users.into_iter().chain(elsewhere).map(move |user| FunctionUser { side: Some(side), user })
-        });
-        Function {
+        Ok(Function {
             id: id.clone(),
             mdev_type,
             attrs,
@@ -418,9 +431,9 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
                 sf_number: port.and_then(|port| port.sf),
                 attached: port_function.and_then(|function| function.attached).unwrap_or(false),
                 instance: instance.as_ref().map(wire::devlink_handle),
-                users: users.chain(self.vfio_users(subject, dumps.open_files.as_ref())).collect(),
+                users,
             }),
-        }
+        })
     }
 
     /// The attributes of a mediated device that are asked for, as far as they can be read.

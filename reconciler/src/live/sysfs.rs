@@ -75,6 +75,25 @@ impl Sysfs {
         }
     }
 
+    /// Whether there is any RDMA device.
+    pub fn has_rdma_devices(&self) -> bool {
+        list(&self.root.join("sys/class/infiniband")).is_ok_and(|devices| !devices.is_empty())
+    }
+
+    /// The device that an RDMA device is one of.
+    pub fn rdma_parent(&self, name: &str) -> Option<DevlinkHandle> {
+        own_name(&self.root.join("sys/class/infiniband").join(name).join("device"))
+    }
+
+    /// The process of a thread: its name, which is empty when it has ended, and its number.
+    pub fn process_of(&self, thread: u32) -> (String, u32) {
+        let folder = self.root.join("proc");
+        let status = text(&folder.join(format!("{thread}/status"))).unwrap_or_default();
+        let process = status.lines().find_map(|line| line.strip_prefix("Tgid:")?.trim().parse().ok());
+        let process = process.unwrap_or(thread);
+        (text(&folder.join(format!("{process}/comm"))).unwrap_or_default(), process)
+    }
+
     pub fn new(root: impl Into<Utf8PathBuf>) -> Self {
         Self { root: root.into() }
     }

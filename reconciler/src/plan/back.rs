@@ -153,11 +153,19 @@ impl Way<'_> {
             mdev_type: function.mdev_type.clone().map(MdevType::Directory),
             absent,
             active: function.active,
+            bound: Some(self.bound(&subject, function, after)),
             protect: self.past.record.protected.contains_key(&subject),
             left: LeftToOthers::default(),
             wanted: self.wanted(wanted),
             subject,
         }
+    }
+
+    /// Whether a driver was bound to a VF, where the apply changed that; where it did not, it is as it is by now.
+    fn bound(&self, subject: &Subject, before: &Function, after: Option<&Function>) -> bool {
+        let untouched = after.is_some_and(|after| after.active == before.active);
+        let now = self.input.state.function(subject).filter(|_| untouched);
+        now.unwrap_or(before).active
     }
 
     fn rate_nodes(&self, handle: &DevlinkHandle, before: &Parent) -> Vec<DesiredRateNode> {

@@ -58,6 +58,7 @@ fn as_found(
             mdev_type: found.mdev_type.clone().map(MdevType::Directory),
             absent: false,
             active: found.active,
+            bound: None,
             protect: record.protected.contains_key(*subject),
             left: LeftToOthers::default(),
             wanted: wanted(subject),

@@ -148,7 +148,8 @@ impl Planner<'_, '_> {
         target.order.clone_from(&desired.wanted.order);
         target.active = desired.active;
         if desired.id.is_pci() {
-            target.active &= self.vf_is_active(wanted, origin, found);
+            target.active =
+                desired.bound.unwrap_or_else(|| desired.active && self.vf_is_active(wanted, origin, found));
         }
         target.settings.extend(granted.iter().cloned());
         target.settings.extend(wanted.iter().filter(|setting| !is_bound_so(setting, found)).cloned());

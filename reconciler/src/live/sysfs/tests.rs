@@ -148,6 +148,26 @@ fn who_has_a_group_or_a_device_open_is_found_and_what_cannot_be_seen_counts_as_o
 }
 
 #[test]
+fn an_rdma_device_is_one_of_a_device_and_a_thread_is_one_of_a_process() {
+    let tree = host();
+    let sysfs = tree.sysfs();
+    assert!(!sysfs.has_rdma_devices());
+    let device = tree.root.join("sys/class/infiniband/mlx5_4/device");
+    fs::create_dir_all(device.parent().unwrap()).unwrap();
+    let of = tree.root.join("sys/devices/pci0000:00/0000:08:00.0/mlx5_core.sf.4");
+    fs::create_dir_all(&of).unwrap();
+    symlink(&of, &device).unwrap();
+    symlink("/sys/bus/auxiliary", of.join("subsystem")).unwrap();
+    assert!(sysfs.has_rdma_devices());
+    assert_eq!(sysfs.rdma_parent("mlx5_4"), Some(DevlinkHandle::new("auxiliary", "mlx5_core.sf.4")));
+    assert_eq!(sysfs.rdma_parent("mlx5_5"), None);
+    tree.file("proc/78/status", "Name:\tworker\nUmask:\t0022\nTgid:\t77\nPid:\t78\n");
+    tree.file("proc/77/comm", "ib_write_bw\n");
+    assert_eq!(sysfs.process_of(78), ("ib_write_bw".to_owned(), 77));
+    assert_eq!(sysfs.process_of(79), (String::new(), 79));
+}
+
+#[test]
 fn a_driver_that_has_let_go_by_itself_is_unbound() {
     let tree = host();
     // No `driver`: the file to write to is not there.

@@ -1,0 +1,56 @@
+//! The examples for other people's drivers: applied, changed and destroyed, refused and killed on the way.
+
+use crate::journeys::{Journey, walk_all};
+use crate::{mdev, netdevsim, nvme};
+
+fn with_netdevsim() -> bool {
+    netdevsim::fresh();
+    true
+}
+
+fn with_mdevs() -> bool {
+    mdev::fresh();
+    true
+}
+
+const JOURNEYS: &[Journey] = &[
+    Journey {
+        example: "netdevsim.kdl",
+        changes: &[
+            ("vlan=100 qos=3", "vlan=200 qos=2"),
+            ("trust=#true link-state=enable", "link-state=disable"),
+            ("param max_macs 64", "param max_macs 48"),
+            ("vfs 4", "vfs 3"),
+            ("rate-node tenants tx-max=\"4Gbit\"", "rate-node guests tx-max=\"3Gbit\""),
+            ("parent=tenants", "parent=guests"),
+            ("red_r mtu=9000", "red9_r mtu=1400"),
+        ],
+        fresh: with_netdevsim,
+    },
+    Journey {
+        example: "mtty.kdl",
+        changes: &[
+            ("Single port", "Dual port"),
+            ("attr \"power/control\" on", "attr \"power/control\" auto"),
+        ],
+        fresh: with_mdevs,
+    },
+    Journey {
+        example: "mdpy.kdl",
+        changes: &[("repeat 2", "repeat 1"), ("type=hd", "type=vga")],
+        fresh: with_mdevs,
+    },
+    Journey {
+        example: "nvme-vfs.kdl",
+        changes: &[
+            ("vfs 4", "vfs 3"),
+            ("subdevice vm1", "subdevice vm2 { vf 2; bind vfio-pci; }\n    subdevice vm1"),
+        ],
+        fresh: nvme::fresh,
+    },
+];
+
+#[test]
+fn every_example_is_undone_or_goes_on_wherever_it_ends() {
+    walk_all("examples::every_example_is_undone_or_goes_on_wherever_it_ends", JOURNEYS);
+}

@@ -1,0 +1,61 @@
+//! Who uses a function: its interfaces, or itself.
+
+use std::collections::BTreeSet;
+
+use subdevcfg_netlink::conversation::Datagrams;
+use subdevcfg_netlink::devlink::Handle;
+
+use super::observe::Dumps;
+use super::{LiveKernel, wire};
+use crate::kernel::ObserveError;
+use crate::resource::{Side, Subject};
+use crate::state::{FunctionUser, User};
+
+impl<D: Datagrams + 'static> LiveKernel<D> {
+    /// Who uses a function: its interfaces, then itself.
+    pub(super) fn function_users(
+        &mut self,
+        subject: &Subject,
+        instance: Option<&Handle>,
+        dumps: &Dumps,
+    ) -> Result<Vec<FunctionUser>, ObserveError> {
+        let mut users = Vec::new();
+        for side in Side::ALL {
+            let index = self.interface_index(subject, side);
+            let elsewhere = self.mirror.is_elsewhere(subject, side).then_some(User::Elsewhere);
+            let all = self.interface_users(index, dumps)?.into_iter().chain(elsewhere);
+            users.extend(all.map(|user| FunctionUser { side: Some(side), user }));
+        }
+        let device = instance.or_else(|| self.mirror.vf_device(subject)).map(wire::devlink_handle);
+        let rdma = device.and_then(|device| dumps.rdma.devices.get(&device));
+        users.extend(rdma.into_iter().flatten().map(|user| FunctionUser { side: None, user: user.clone() }));
+        users.extend(self.vfio_users(subject, dumps.open_files.as_ref()));
+        Ok(users)
+    }
+
+    /// Who uses an interface.
+    pub(super) fn interface_users(
+        &mut self,
+        index: Option<u32>,
+        dumps: &Dumps,
+    ) -> Result<Vec<User>, ObserveError> {
+        let Some(index) = index else { return Ok(Vec::new()) };
+        let mut users = dumps.users.get(&index).cloned().unwrap_or_default();
+        users.extend(self.filters(index, dumps)?);
+        users.extend(dumps.rdma.interfaces.get(&index).into_iter().flatten().cloned());
+        Ok(users)
+    }
+
+    /// The tc filters of an interface. Open vSwitch offloads its flows as such: those of a port of it are its own.
+    fn filters(&mut self, index: u32, dumps: &Dumps) -> Result<Option<User>, ObserveError> {
+        let upper = dumps.links.get(&index).and_then(|link| dumps.links.get(&link.upper?));
+        if upper.is_some_and(|upper| upper.kind.as_deref() == Some("openvswitch")) {
+            return Ok(None);
+        }
+        let mut kinds = BTreeSet::new();
+        for hook in dumps.hooks.get(&index).into_iter().flatten() {
+            kinds.extend(self.route.filters(index, *hook)?);
+        }
+        Ok((!kinds.is_empty()).then(|| User::TcFilters(kinds.into_iter().collect())))
+    }
+}
