@@ -43,6 +43,8 @@ pub struct Machine {
     pub history: Box<dyn HistoryKeeper>,
     /// The boot that it is in.
     pub boot_id: String,
+    /// The simulated host, if it is one.
+    simulated: Option<simulated::SimulatedFile>,
     /// Where udev finds what the file hands over to others; a simulated machine has no udev.
     marks: Option<FileMarks>,
     /// Held while the machine is open for changes.
@@ -78,8 +80,12 @@ impl Access {
 }
 
 impl Machine {
-    /// From now on observations tell what a comparison with this needs.
+    /// From now on observations tell what a comparison with this needs. A simulated host has the network cards that it names
+    /// with their drivers, as far as it can play these.
     pub fn look_for(&mut self, desired: &Desired) {
+        if let Some(simulated) = &self.simulated {
+            simulated.plug_in(desired);
+        }
         self.kernel.tell(attributes_to_tell(desired, &self.record));
     }
 
@@ -149,6 +155,7 @@ fn open_live(access: Access) -> Result<Machine, CliError> {
         keeper: Box::new(keeper),
         history: Box::new(live_history()),
         boot_id,
+        simulated: None,
         marks: Some(FileMarks::new(format!("{RUN}/handed-over"))),
         _lock: lock,
     })

@@ -49,6 +49,8 @@ pub struct Catalogue {
     pub reset_by_reload: BTreeSet<Reset>,
     /// Transmit rates; `None` where the driver takes none.
     pub rate: Option<RateManners>,
+    /// The rate nodes that the driver makes itself; `None` where it makes none.
+    pub driver_rate_nodes: Option<DriverRateNodes>,
     /// VFs; `None` where nothing is known of them.
     pub vfs: Option<VfManners>,
     /// What a user should know and no other word says, a sentence or two each.
@@ -85,10 +87,25 @@ pub struct RateManners {
     pub tx_weight: bool,
     /// Whether users can make rate nodes.
     pub nodes: bool,
+    /// Whether a rate node can be below another one.
+    pub nested: bool,
+    /// Whether subfunctions have rates, as VFs do.
+    pub of_sfs: bool,
+}
+
+/// Rate nodes that a driver makes itself. They come with the first representor; with the last one all rate nodes go,
+/// whoever made them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DriverRateNodes {
+    /// What their names begin with.
+    pub prefix: String,
+    /// The one that all others are below.
+    pub root: String,
 }
 
 /// How VFs and the eswitch mode go together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "a fact each")]
 pub struct VfManners {
     /// Whether VFs are made before the switch of the mode; else after it.
     pub before_mode: bool,
@@ -96,6 +113,8 @@ pub struct VfManners {
     pub mode_with_vfs: bool,
     /// Whether the eswitch is back in legacy mode when the number of VFs is set to 0.
     pub mode_ends_with_vfs: bool,
+    /// Whether all rate nodes go when the number of VFs is set to 0.
+    pub nodes_end_with_vfs: bool,
 }
 
 /// How functions of one kind behave under a driver.
@@ -127,6 +146,8 @@ pub enum Reset {
     Sfs,
     /// There are no VFs any more.
     Vfs,
+    /// Limits and the state of the link that the PF has set for VFs are gone.
+    VfLimits,
     /// Mediated devices stay, inactive.
     MdevState,
     /// Rate nodes and the leaf settings are gone.
@@ -160,6 +181,8 @@ pub struct ParamSpec {
     pub impact: Option<Impact>,
     /// The eswitch mode that it can be written in; `None` where it is the same to the driver.
     pub only_in: Option<EswitchMode>,
+    /// Whether the parent cannot be reloaded while it is true.
+    pub blocks_reload: bool,
     /// The kernel that it came with, as `>=6.18`; `None` where it is older than what is asked here.
     pub kernel: Option<String>,
     /// One sentence for people.
@@ -230,6 +253,12 @@ impl fmt::Display for Impact {
 }
 
 impl Catalogue {
+    /// Whether the driver makes the rate node of that name itself.
+    #[must_use]
+    pub fn makes_rate_node(&self, name: &str) -> bool {
+        self.driver_rate_nodes.as_ref().is_some_and(|nodes| name.starts_with(&nodes.prefix))
+    }
+
     /// The parameter of that name on that owner's instance.
     #[must_use]
     pub fn param(&self, owner: ParamOwner, name: &str) -> Option<&ParamSpec> {

@@ -173,11 +173,13 @@ impl<'a> Device<'a> {
     }
 
     fn write_rate_nodes(&self, out: &mut Writer) {
-        if !self.parent.rate_nodes.is_empty() {
+        let by_driver = |name: &str| self.catalogue.as_ref().is_some_and(|known| known.makes_rate_node(name));
+        let nodes = self.parent.rate_nodes.iter().filter(|(name, _)| !by_driver(name));
+        if nodes.clone().next().is_some() {
             out.blank();
         }
         let fresh = Rates::of_new().settings();
-        for (name, rates) in &self.parent.rate_nodes {
+        for (name, rates) in nodes {
             let mut node = Node::new("rate-node").argument(name.clone());
             let chosen = rates.settings().into_iter().filter(|setting| !fresh.has(setting));
             for setting in chosen {

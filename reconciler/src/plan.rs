@@ -14,6 +14,7 @@ mod in_use;
 mod lane;
 mod macs;
 mod mdev;
+mod mode;
 mod ovs;
 mod parent;
 mod places;
@@ -27,6 +28,8 @@ mod selection;
 mod soft_parent;
 mod supported;
 mod target;
+mod tree;
+mod under_way;
 mod uplink;
 mod vfs;
 
@@ -53,6 +56,7 @@ pub(crate) use mdev::type_without_host;
 pub use mdev::{attributes_to_tell, attributes_to_tell_for_undo};
 pub use removal::Scope;
 pub use selection::{Selection, UnknownAddress};
+pub(crate) use tree::leave_drivers_choice;
 
 /// The version of the plan's JSON form: the minor number counts additions, which readers ignore.
 pub const FORMAT_VERSION: &str = "1.0";
@@ -287,6 +291,8 @@ pub enum NoteKind {
     Withheld,
     /// The last apply was killed; the plan goes on from what is there.
     Interrupted,
+    /// The kernel is simulated, and how it plays the device's driver was never compared with the hardware.
+    Unverified,
 }
 
 /// Something in the way.

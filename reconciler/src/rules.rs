@@ -8,7 +8,7 @@
 //! (commit bd039b5ea2a9).
 
 use subdevcfg_compiler::catalogue::{Catalogue, Impact, ParamOwner};
-use subdevcfg_compiler::values::Cmode;
+use subdevcfg_compiler::values::{Cmode, EswitchMode};
 
 use crate::resource::{Attribute, Setting, Subject};
 
@@ -29,6 +29,8 @@ pub enum Stage {
     RemoveParent,
     /// Soft parents that come, come.
     MakeParent,
+    /// The eswitch goes to legacy mode for a while, for what can be done there only.
+    LeaveMode,
     /// Parameters of the parent. Before the mode: mlx5 takes `flow_steering_mode` only in legacy mode.
     ParentParam,
     /// One reload for all of them.
@@ -37,6 +39,8 @@ pub enum Stage {
     EarlyVfs,
     /// Eswitch attributes.
     Eswitch,
+    /// Parameters of the parent that there are in switchdev mode only.
+    ModeParam,
     /// The uplink, before anything on the parent depends on it.
     Uplink,
     /// VFs come.
@@ -178,7 +182,10 @@ pub fn for_attribute(subject: &Subject, attribute: &Attribute, catalogue: Option
 fn param(subject: &Subject, name: &str, cmode: Cmode, catalogue: Option<&Catalogue>) -> Rule {
     let owner = if subject.function_id().is_some() { ParamOwner::Function } else { ParamOwner::Parent };
     let stage = match owner {
-        ParamOwner::Parent => Stage::ParentParam,
+        ParamOwner::Parent => match catalogue.and_then(|catalogue| catalogue.param(owner, name)?.only_in) {
+            Some(EswitchMode::Switchdev) => Stage::ModeParam,
+            _ => Stage::ParentParam,
+        },
         // Of a function whose instance exists before activation, `plan/function.rs` takes the early stage.
         ParamOwner::Function => Stage::LateParam,
     };

@@ -190,6 +190,9 @@ pub struct ParentVolatile {
     /// How often the device has started anew, where its driver counts that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restarts: Option<Restarts>,
+    /// What the simulated kernel's profile of the driver is made from, where nobody has compared it with the hardware.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
     /// What the device is.
     #[serde(default, skip_serializing_if = "Hardware::is_unknown")]
     pub hardware: Hardware,

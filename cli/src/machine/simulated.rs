@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use subdevcfg_reconciler::apply::{KeepError, RecordKeeper};
+use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::history::{HistoryError, HistoryKeeper, Past};
 use subdevcfg_reconciler::kernel::{DeviceAttributes, Effect, Kernel, ObserveError, Request, RequestError};
 use subdevcfg_reconciler::record::{Entry, Record};
@@ -27,7 +28,7 @@ const REMEMBERED: usize = 3;
 /// Opens the host in this file; one that is not there is made when it is changed.
 pub(super) fn open(path: &Utf8Path) -> Result<Machine, CliError> {
     let host = match std::fs::read_to_string(path) {
-        Ok(text) => serde_json::from_str(&text).map_err(|error| CliError::Malformed {
+        Ok(text) => serde_json::from_str::<SimulatedHost>(&text).map_err(|error| CliError::Malformed {
             path: path.to_owned(),
             what: "simulated host",
             why: error.to_string(),
@@ -39,6 +40,8 @@ pub(super) fn open(path: &Utf8Path) -> Result<Machine, CliError> {
             return Err(CliError::Unreadable { path: path.to_owned(), help, source });
         }
     };
+    let mut host = host;
+    host.show_interfaces_of_cards();
     let record = host.record.clone();
     let boot_id = host.state().volatile.0.boot_id;
     let shared = SimulatedFile { path: path.to_owned(), host: Rc::new(RefCell::new(host)) };
@@ -46,8 +49,9 @@ pub(super) fn open(path: &Utf8Path) -> Result<Machine, CliError> {
         kernel: Box::new(shared.clone()),
         record,
         keeper: Box::new(shared.clone()),
-        history: Box::new(shared),
+        history: Box::new(shared.clone()),
         boot_id,
+        simulated: Some(shared),
         marks: None,
         _lock: None,
     })
@@ -55,7 +59,7 @@ pub(super) fn open(path: &Utf8Path) -> Result<Machine, CliError> {
 
 /// A simulated host and the file it lives in; kernel and record are kept together.
 #[derive(Debug, Clone)]
-struct SimulatedFile {
+pub(super) struct SimulatedFile {
     path: Utf8PathBuf,
     host: Rc<RefCell<SimulatedHost>>,
 }
@@ -71,6 +75,10 @@ impl Kernel for SimulatedFile {
 
     fn perform(&mut self, request: &Request) -> Result<(), RequestError> {
         self.host.borrow_mut().perform(request)
+    }
+
+    fn shows(&mut self, subject: &Subject, effect: Effect) -> Result<bool, RequestError> {
+        self.host.borrow_mut().shows(subject, effect)
     }
 
     fn wait(&mut self, subject: &Subject, effect: Effect, deadline: Duration) -> Result<(), RequestError> {
@@ -115,6 +123,17 @@ impl HistoryKeeper for SimulatedFile {
 }
 
 impl SimulatedFile {
+    /// Plugs in the network cards that a host file names with their drivers, where nothing is at their addresses. They are
+    /// written with what an apply does.
+    pub fn plug_in(&self, desired: &Desired) {
+        for parent in &desired.parents {
+            let handle = &parent.subject.parent;
+            if let Some(driver) = parent.driver.as_ref().filter(|_| handle.bus() == "pci") {
+                self.host.borrow_mut().plug_in(handle.device(), driver);
+            }
+        }
+    }
+
     fn write(&self) -> Result<(), KeepError> {
         let text = serde_json::to_vec_pretty(&*self.host.borrow()).map_err(std::io::Error::from);
         text.and_then(|mut text| {

@@ -269,6 +269,7 @@ fn notes(text: &mut String, plan: &Plan) {
             NoteKind::SameMac => "SAME MAC",
             NoteKind::Withheld => "WITHHELD",
             NoteKind::Interrupted => "KILLED",
+            NoteKind::Unverified => "UNVERIFIED",
         };
         wrapped(text, &format!("{word:<10} {}: {}", note.about, note.text));
     }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
 
 mod bridges;
+mod cards;
 mod catalogues;
 mod checking;
 mod completions;

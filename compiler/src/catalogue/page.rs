@@ -86,16 +86,31 @@ impl Catalogue {
                 ("tx-weight", rate.tx_weight),
             ];
             let taken = listed(words.into_iter().filter_map(|(word, taken)| taken.then_some(word)));
-            let nodes = if rate.nodes { "; users can make rate nodes" } else { "" };
-            fact("rate", format!("Rates in steps of {}: {taken}{nodes}.", Rate(rate.granularity)));
+            let nodes = match (rate.nodes, rate.nested) {
+                (true, true) => "; users can make rate nodes",
+                (true, false) => "; users can make rate nodes, none below another",
+                (false, _) => "",
+            };
+            let whose = if rate.of_sfs { "" } else { " of VFs, not of subfunctions," };
+            fact("rate", format!("Rates{whose} in steps of {}: {taken}{nodes}.", Rate(rate.granularity)));
+        }
+        if let Some(nodes) = &self.driver_rate_nodes {
+            let text = format!(
+                "The driver makes rate nodes itself, `{}` and others that begin with `{}`: they come with the first \
+                 representor, and with the last one all rate nodes go.",
+                nodes.root, nodes.prefix
+            );
+            fact("driver-rate-nodes", text);
         }
         if let Some(vfs) = self.vfs {
             let order = if vfs.before_mode { "before" } else { "after" };
             let can = if vfs.mode_with_vfs { "can" } else { "cannot" };
             let ends =
                 if vfs.mode_ends_with_vfs { "; with the last of them, switchdev mode ends" } else { "" };
+            let nodes =
+                if vfs.nodes_end_with_vfs { "; with the last of them, all rate nodes go" } else { "" };
             let text = format!(
-                "VFs are made {order} the switch of the mode, which {can} change while there are any{ends}."
+                "VFs are made {order} the switch of the mode, which {can} change while there are any{ends}{nodes}."
             );
             fact("vfs", text);
         }
@@ -127,6 +142,9 @@ const fn reset_words(reset: Reset) -> (&'static str, &'static str) {
         Reset::EswitchMode => ("eswitch-mode", "the eswitch is in legacy mode afterwards"),
         Reset::Sfs => ("sfs", "subfunctions are gone"),
         Reset::Vfs => ("vfs", "there are no VFs any more"),
+        Reset::VfLimits => {
+            ("vf-limits", "limits and the state of the link that the PF has set for VFs are gone")
+        }
         Reset::MdevState => ("mdev-state", "mediated devices stay, inactive"),
         Reset::Uplink => ("uplink", "the uplink has a new network interface"),
         Reset::Rates => ("rates", "rate nodes and rates are gone"),
@@ -168,6 +186,9 @@ fn param(spec: &ParamSpec) -> String {
     }
     if let Some(impact) = spec.impact {
         let _ = writeln!(text, "- impact of a change at runtime: {impact}");
+    }
+    if spec.blocks_reload {
+        text.push_str("- while it is true, the parent cannot be reloaded\n");
     }
     if let Some(mode) = spec.only_in {
         let _ = writeln!(text, "- only in {mode} mode");

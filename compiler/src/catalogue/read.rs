@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use super::{
-    Catalogue, FunctionManners, Impact, MdevTypeSpec, ParamOwner, ParamSpec, ParamsBefore, RateManners,
-    Reset, VfManners,
+    Catalogue, DriverRateNodes, FunctionManners, Impact, MdevTypeSpec, ParamOwner, ParamSpec, ParamsBefore,
+    RateManners, Reset, VfManners,
 };
 use crate::bundled;
 use crate::diagnostic::{Diagnostic, any_error};
@@ -124,7 +124,7 @@ fn catalogue(document: &Document) -> Catalogue {
         driver: driver.and_then(|node| argument(node, 0)).unwrap_or_default(),
         soft_bus: driver.and_then(|node| text(node, "soft-bus")).map(str::to_owned),
         bus: driver.and_then(|node| text(node, "bus")).map(str::to_owned),
-        without_devlink: driver.and_then(|node| node.property("devlink")?.boolean()) == Some(false),
+        without_devlink: driver.is_some_and(|node| is_denied(node, "devlink")),
         generated: driver.and_then(|node| text(node, "generated")).map(str::to_owned),
         params: document.all("param").flat_map(params).collect(),
         function_attributes: document.all("function-attribute").filter_map(function_attribute).collect(),
@@ -138,10 +138,12 @@ fn catalogue(document: &Document) -> Catalogue {
             .collect::<BTreeSet<_>>(),
         mdev_types: document.all("mdev-type").filter_map(mdev_type).collect(),
         rate: document.all("rate").next().map(rate),
+        driver_rate_nodes: document.all("driver-rate-nodes").next().and_then(driver_rate_nodes),
         vfs: document.all("vfs").next().map(|node| VfManners {
             before_mode: text(node, "order") == Some("before-mode"),
             mode_with_vfs: flag(node, "mode-with-vfs"),
             mode_ends_with_vfs: flag(node, "mode-ends-with-vfs"),
+            nodes_end_with_vfs: flag(node, "nodes-end-with-vfs"),
         }),
         quirks: names("quirk"),
         sources: document.nodes.iter().filter_map(source).collect(),
@@ -153,6 +155,7 @@ fn source(node: &Node) -> Option<(String, String)> {
     let fact = match (node.name.text.as_str(), argument(node, 0)) {
         ("param", _) => return None,
         ("quirk", Some(words)) => words,
+        ("driver-rate-nodes", _) => "driver-rate-nodes".to_owned(),
         (name, Some(of)) => format!("{name} {of}"),
         (name, None) => name.to_owned(),
     };
@@ -175,7 +178,18 @@ fn rate(node: &Node) -> RateManners {
         tx_priority: flag(node, "tx-priority"),
         tx_weight: flag(node, "tx-weight"),
         nodes: flag(node, "nodes"),
+        nested: !is_denied(node, "nested"),
+        of_sfs: !is_denied(node, "of-sfs"),
     }
+}
+
+/// Whether it says that something is not so; without a word it is.
+fn is_denied(node: &Node, name: &str) -> bool {
+    node.property(name).and_then(Value::boolean) == Some(false)
+}
+
+fn driver_rate_nodes(node: &Node) -> Option<DriverRateNodes> {
+    Some(DriverRateNodes { prefix: argument(node, 0)?, root: text(node, "root")?.to_owned() })
 }
 
 /// What a `param` node says, once for each kind of instance that has the parameter.
@@ -213,6 +227,7 @@ fn param(node: &Node, owner: ParamOwner) -> Option<ParamSpec> {
             .collect(),
         impact: text(node, "impact")
             .and_then(|word| Impact::ALL.iter().copied().find(|impact| impact.as_str() == word)),
+        blocks_reload: flag(node, "blocks-reload"),
         only_in: text(node, "only-in").and_then(|word| word.parse().ok()),
         kernel: text(node, "kernel").map(str::to_owned),
         doc: text(node, "doc")?.to_owned(),
@@ -252,6 +267,7 @@ fn reset(word: &str) -> Option<Reset> {
         "eswitch-mode" => Some(Reset::EswitchMode),
         "sfs" => Some(Reset::Sfs),
         "vfs" => Some(Reset::Vfs),
+        "vf-limits" => Some(Reset::VfLimits),
         "mdev-state" => Some(Reset::MdevState),
         "rates" => Some(Reset::Rates),
         "uplink" => Some(Reset::Uplink),

@@ -2,7 +2,7 @@
 
 use crate::catalogue::{Catalogue, ParamOwner, RateManners};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{Device, Lifecycle, MdevType, PortFunction, Rates, Sourced, Subdevice};
+use crate::model::{Device, Lifecycle, MdevType, PortFunction, RateNode, Rates, Sourced, Subdevice};
 use crate::nearest::{listed, nearest};
 use crate::source::Span;
 use crate::values::{EswitchMode, Rate};
@@ -21,11 +21,18 @@ pub(super) fn check(device: &Device, diagnostics: &mut Vec<Diagnostic>) {
             continue;
         }
         attributes(subdevice, catalogue, diagnostics);
-        rates("functions", &subdevice.rate, catalogue, diagnostics);
+        let sf_takes = catalogue.rate.is_none_or(|rate| rate.of_sfs);
+        if sf_takes || !matches!(subdevice.lifecycle.value, Lifecycle::Sf { .. }) {
+            rates("functions", &subdevice.rate, catalogue, diagnostics);
+            diagnostics.extend(top(&subdevice.rate, catalogue));
+        } else {
+            diagnostics.extend(rates_of_sf(&subdevice.rate, catalogue));
+        }
     }
     for node in &device.rate_nodes {
         if catalogue.rate.is_some_and(|rate| rate.nodes) {
             rates("rate nodes", &node.rates, catalogue, diagnostics);
+            diagnostics.extend(place_of_node(node, catalogue));
         } else {
             let message = format!("the driver `{}` has no rate nodes", catalogue.driver);
             diagnostics.push(
@@ -170,6 +177,70 @@ fn rates(whose: &str, rates: &Rates, catalogue: &Catalogue, diagnostics: &mut Ve
     for (word, rate, _) in words.into_iter().filter(|(_, _, taken)| *taken) {
         diagnostics.extend(rate.as_ref().and_then(|rate| rounded(word, rate, manners, catalogue)));
     }
+}
+
+/// A rate on a subfunction, where the driver has none for these.
+fn rates_of_sf(rates: &Rates, catalogue: &Catalogue) -> Option<Diagnostic> {
+    let span = span_of(rates)?;
+    let message = format!("subfunctions of the driver `{}` take no rates", catalogue.driver);
+    let diagnostic = Diagnostic::new(Code::NoSuchAttribute, message, span, "cannot be set");
+    Some(diagnostic.help("remove the `rate`; VFs of this driver take it"))
+}
+
+/// Where the first of the words stands.
+fn span_of(rates: &Rates) -> Option<Span> {
+    let Rates { tx_share, tx_max, tx_priority, tx_weight, parent } = rates;
+    let limits = [tx_share, tx_max].into_iter().flatten().map(|rate| rate.span);
+    let numbers = [tx_priority, tx_weight].into_iter().flatten().map(|number| number.span);
+    limits.chain(numbers).chain(parent.as_ref().map(|parent| parent.span)).min()
+}
+
+/// A function at the top of a tree whose nodes the driver makes: it is then in no layer of the scheduler.
+fn top(rates: &Rates, catalogue: &Catalogue) -> Option<Diagnostic> {
+    let nodes = catalogue.driver_rate_nodes.as_ref()?;
+    let parent = rates.parent.as_ref().filter(|parent| parent.value == Rates::TOP)?;
+    let message =
+        format!("a function of the driver `{}` that is below no rate node sends nothing", catalogue.driver);
+    Some(
+        Diagnostic::new(Code::NoSuchAttribute, message, parent.span, "below none")
+            .help(format!("remove the `parent=`, or write a node: the driver's root is `{}`", nodes.root)),
+    )
+}
+
+/// A rate node where the driver can have none.
+fn place_of_node(node: &RateNode, catalogue: &Catalogue) -> Option<Diagnostic> {
+    let name = &node.name;
+    let above = node.rates.parent.as_ref().filter(|parent| parent.value != Rates::TOP);
+    let driver = &catalogue.driver;
+    if let Some(above) = above
+        && catalogue.rate.is_some_and(|rate| !rate.nested)
+    {
+        let message = format!("the driver `{driver}` has no rate nodes below others");
+        let diagnostic = Diagnostic::new(Code::NoSuchAttribute, message, above.span, "below another one");
+        return Some(diagnostic.help("remove the `parent=`"));
+    }
+    let nodes = catalogue.driver_rate_nodes.as_ref()?;
+    if catalogue.makes_rate_node(&name.value) {
+        let message = format!(
+            "the driver `{driver}` makes rate nodes whose names begin with `{}` itself",
+            nodes.prefix
+        );
+        let diagnostic = Diagnostic::new(Code::NoSuchAttribute, message, name.span, "the driver's name");
+        return Some(diagnostic.help(format!(
+            "choose another name; what is to be below `{}` needs its name in `parent=` only",
+            name.value
+        )));
+    }
+    if above.is_some() {
+        return None;
+    }
+    let message = format!("a rate node of the driver `{driver}` is below another one, or it has no effect");
+    let span = node.rates.parent.as_ref().map_or(name.span, |parent| parent.span);
+    let diagnostic = Diagnostic::new(Code::NoSuchAttribute, message, span, "below none");
+    Some(
+        diagnostic
+            .help(format!("write `parent={}`: the driver's root, which comes with the first VF", nodes.root)),
+    )
 }
 
 /// A rate between two that the driver can keep.

@@ -13,7 +13,9 @@ pub(super) fn check(device: &Device, diagnostics: &mut Vec<Diagnostic>) {
     let all: Vec<&Rates> = leafs.chain(device.rate_nodes.iter().map(|node| &node.rates)).collect();
     for rates in &all {
         diagnostics.extend(above_max(rates));
-        let known = |name: &str| name == Rates::TOP || nodes.contains_key(name);
+        let by_driver =
+            |name: &str| device.catalogue.as_ref().is_some_and(|known| known.makes_rate_node(name));
+        let known = |name: &str| name == Rates::TOP || nodes.contains_key(name) || by_driver(name);
         if let Some(parent) = rates.parent.as_ref().filter(|parent| !known(&parent.value)) {
             diagnostics.push(undeclared(&nodes, parent));
         }

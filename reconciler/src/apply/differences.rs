@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::resource::{Setting, Subject};
+use subdevcfg_compiler::catalogue::Catalogue;
+
+use crate::plan::leave_drivers_choice;
+use crate::resource::{Child, Setting, Settings, Subject};
 use crate::state::State;
 
 /// Whether this is the name that the kernel had given the interface. Set again, it counts as chosen by somebody
@@ -13,13 +16,29 @@ fn is_kernels_name(before: &State, subject: &Subject, setting: &Setting) -> bool
     found.is_some_and(|found| found.volatile.0.name == name.as_str())
 }
 
+/// The settings of a subject that somebody can have chosen; `None` where there is no such subject, or the driver makes it
+/// itself: its rate nodes come and go with representors, and have other names each time.
+fn settings(state: &State, subject: &Subject) -> Option<Settings> {
+    let mut settings = state.settings(subject)?;
+    let driver = state.parents.get(&subject.parent).and_then(|parent| parent.driver.as_deref());
+    let catalogue = Catalogue::of_device(&[], driver, subject.parent.bus());
+    match &subject.child {
+        Some(Child::Function(id)) => leave_drivers_choice(&mut settings, id, catalogue.as_deref()),
+        Some(Child::RateNode(name)) if catalogue.is_some_and(|known| known.makes_rate_node(name)) => {
+            return None;
+        }
+        _ => {}
+    }
+    Some(settings)
+}
+
 /// What differs in the config fields of two states, one sentence each.
 #[must_use]
 pub fn differences(before: &State, after: &State) -> Vec<String> {
     let mut found = Vec::new();
     let subjects = |state: &State| state.subjects().collect::<BTreeSet<Subject>>();
     for subject in subjects(before).union(&subjects(after)) {
-        match (before.settings(subject), after.settings(subject)) {
+        match (settings(before, subject), settings(after, subject)) {
             (Some(_), None) => found.push(format!("{subject} is gone")),
             (None, Some(_)) => found.push(format!("{subject} is still there")),
             (Some(old), Some(new)) => {

@@ -6,7 +6,7 @@ use subdevcfg_compiler::values::{Cmode, InterfaceName, Scalar};
 use super::Device;
 use super::settings::{Sorted, write_vlans};
 use super::writer::{Node, Writer, mdev_name};
-use crate::plan::{default_attributes, default_params};
+use crate::plan::{default_attributes, default_params, leave_drivers_choice};
 use crate::resource::{FunctionId, OvsVlans, PortVlans, Setting, Settings, Side, Subject, Vlans};
 use crate::rules::NEW_INTERFACE_MTU;
 use crate::state::{Function, Interface, Rates};
@@ -70,6 +70,7 @@ fn is_name(text: &str) -> bool {
 fn sorted<'a>(device: &'a Device<'_>, function: &Function) -> Sorted<'a> {
     let catalogue = device.catalogue.as_deref();
     let mut found = function.settings();
+    leave_drivers_choice(&mut found, &function.id, catalogue);
     // An interface that has the kernel's name has no node.
     let has_node = |side| function.interface(side).is_some_and(|interface| interface.name.is_some());
     found.retain(|attribute| attribute.side().is_none_or(has_node));

@@ -295,6 +295,7 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
                 uplink: uplink.map(|link| link.name.clone()),
                 offload_is_fixed: offload.is_some_and(|offload| !offload.changeable),
                 users,
+                profile: None,
                 hardware: self.hardware(handle, dumps.infos.get(handle), uplink),
                 restarts: Some(Restarts {
                     reloads: self.mirror.reloads(handle),

@@ -7,6 +7,7 @@ use subdevcfg_compiler::model::MdevType;
 use subdevcfg_compiler::values::{BridgeKind, DevlinkHandle};
 
 use super::removal::catalogue;
+use super::tree;
 use super::{Input, NoteKind, Plan, bookkeeping, bridges, lane, mdev, parent, removal};
 use crate::desired::{
     Desired, DesiredBridge, DesiredFunction, DesiredParent, DesiredRateNode, LeftToOthers, Wanted,
@@ -142,7 +143,9 @@ impl Way<'_> {
         let settings = with_the_unseen(&self.past.record, &subject, function);
         let settings_after = same.map(|after| with_the_unseen(self.input.record, &subject, after));
         // A name that the kernel had chosen is not among them: by now it may give it to what is made again.
-        let wanted = changed(&settings, settings_after.as_ref());
+        let mut wanted = changed(&settings, settings_after.as_ref());
+        // Nor the place that the driver had chosen in the tree of rates.
+        tree::leave_drivers_leaf(&mut wanted, &function.id, catalogue(&self.input, handle).as_deref());
         DesiredFunction {
             address: self.address(&subject),
             id: function.id.clone(),
@@ -167,7 +170,9 @@ impl Way<'_> {
 
     fn rate_nodes(&self, handle: &DevlinkHandle, before: &Parent) -> Vec<DesiredRateNode> {
         let after = self.after.parents.get(handle);
-        let nodes = before.rate_nodes.iter().map(|(name, rates)| {
+        let catalogue = catalogue(&self.input, handle);
+        let by_driver = |name: &str| catalogue.as_ref().is_some_and(|known| known.makes_rate_node(name));
+        let nodes = before.rate_nodes.iter().filter(|(name, _)| !by_driver(name)).map(|(name, rates)| {
             let subject = Subject::rate_node(handle.clone(), name.clone());
             let after = after.and_then(|parent| parent.rate_nodes.get(name));
             DesiredRateNode {

@@ -1,6 +1,9 @@
 //! What can be known before anything is done: names that the kernel keeps for itself, and what this one does not have.
 
+use subdevcfg_compiler::values::EswitchMode;
+
 use super::parent::Planner;
+use super::vfs;
 use crate::desired::DesiredFunction;
 use crate::resource::{Attribute, Setting, Settings};
 use crate::rules;
@@ -56,6 +59,29 @@ impl Planner<'_, '_> {
                 let text = "rate nodes need devlink, and the device has no devlink instance: leave it out";
                 self.draft.refuse(&node.address, text);
             }
+        }
+    }
+
+    /// A VF has a port in switchdev mode only, and what is set on the port.
+    pub(super) fn check_port(&mut self, desired: &DesiredFunction) {
+        let is_of_port =
+            |setting: &Setting| setting.attribute().is_rate() || vfs::is_of_port(&setting.attribute());
+        let asks = vfs::is_own(&desired.id) && desired.wanted.settings.iter().any(is_of_port);
+        if asks && self.mode() == Some(EswitchMode::Legacy) && self.undoing.is_none() {
+            let text = "`function` and `rate` of VFs are of switchdev mode, and the eswitch is in legacy mode: write \
+                        `eswitch mode=switchdev` as well, or `legacy` in their place";
+            self.draft.refuse(&desired.address, text);
+        }
+    }
+
+    /// What the PF sets cannot be written in switchdev mode.
+    pub(super) fn check_legacy(&mut self, desired: &DesiredFunction) {
+        let is_legacy = |setting: &Setting| matches!(setting, Setting::Legacy(_));
+        let asks = desired.wanted.settings.iter().any(is_legacy);
+        if asks && self.mode() == Some(EswitchMode::Switchdev) && self.undoing.is_none() {
+            let text = "what the PF sets for VFs (`legacy`) is of legacy mode, and the eswitch is in switchdev mode: \
+                        write `eswitch mode=legacy` as well, or `function` and `rate` in the place of `legacy`";
+            self.draft.refuse(&desired.address, text);
         }
     }
 }

@@ -8,6 +8,7 @@ use super::bridges;
 use super::lane::Step;
 use super::ovs::{self, Ports};
 use super::places::{self, Place};
+use super::tree;
 use super::vfs;
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
@@ -123,13 +124,13 @@ pub(super) fn steps(context: &Context<'_>, found: Option<&Function>, target: &Ta
     let target = &target;
     let mut steps = Vec::new();
     context.create(&mut now, target, &mut steps);
-    context.stop_if_needed(&mut now, target, &mut steps);
+    context.stop_if_needed(found, &mut now, target, &mut steps);
     context.device_attributes(&now, target, &mut steps);
     context.attributes(&now, target, &mut steps);
     if context.params_before() == ParamsBefore::Activation {
         context.params(&mut now, target, &mut steps, Stage::EarlyParam, Stage::EarlyReload);
     }
-    context.activate(&mut now, target, &mut steps);
+    context.activate(found, &mut now, target, &mut steps);
     if context.params_before() == ParamsBefore::Use {
         context.params(&mut now, target, &mut steps, Stage::LateParam, Stage::LateReload);
     }
@@ -150,7 +151,7 @@ impl Context<'_> {
         if self.id.is_mdev() { catalogue.mdev } else { catalogue.sf }
     }
 
-    fn params_before(&self) -> ParamsBefore {
+    pub(super) fn params_before(&self) -> ParamsBefore {
         self.manners().map_or(ParamsBefore::Use, |manners| manners.params_before)
     }
 
@@ -174,11 +175,11 @@ impl Context<'_> {
         if self.origin.is_some() { Reversible::ConfigurationOnly } else { Reversible::Yes }
     }
 
-    fn step(&self, stage: Stage, request: Request, reason: Reason) -> Step {
+    pub(super) fn step(&self, stage: Stage, request: Request, reason: Reason) -> Step {
         Step::new(stage, self.address, request, reason)
     }
 
-    fn set_active(&self, active: bool) -> Request {
+    pub(super) fn set_active(&self, active: bool) -> Request {
         Request::SetActive { parent: self.parent.clone(), id: self.id.clone(), active }
     }
 
@@ -190,6 +191,7 @@ impl Context<'_> {
         let mut target = Target::as_observed(origin);
         // A port of Open vSwitch is there until a step takes it out, which has an undo of its own.
         ovs::leave_out(&mut target.settings);
+        tree::leave_drivers_choice(&mut target.settings, self.id, self.catalogue);
         target.settings.extend(self.granted.iter().cloned());
         let mut steps = steps(&context, left, &target);
         steps.sort_by_key(|step| step.stage);
@@ -225,13 +227,32 @@ impl Context<'_> {
         let params = default_params(self.catalogue, ParamOwner::Function, target.mdev_type.as_deref());
         params
             .chain(default_attributes(self.catalogue))
-            .chain(Rates::of_new().settings())
+            .chain(self.new_rates())
             .chain(Side::ALL.into_iter().flat_map(new_interface))
             .collect()
     }
 
+    /// The rate leaf of a function that was just made. Where the driver makes nodes, it is below one of them.
+    pub(super) fn new_rates(&self) -> Settings {
+        let mut rates = Rates::of_new().settings();
+        if self.catalogue.is_some_and(|known| known.driver_rate_nodes.is_some()) {
+            rates.retain(|attribute| *attribute != Attribute::RateParent);
+        }
+        rates
+    }
+
     /// Stops a running function when an attribute changes only while it is stopped.
-    fn stop_if_needed(&self, now: &mut Now, target: &Target, steps: &mut Vec<Step>) {
+    fn stop_if_needed(
+        &self,
+        found: Option<&Function>,
+        now: &mut Now,
+        target: &Target,
+        steps: &mut Vec<Step>,
+    ) {
+        if self.is_stopping(found, target, now) {
+            steps.push(self.wait_to_stop());
+            return;
+        }
         let subject = self.subject();
         let forcing = differing(target, now).find_map(|setting| {
             let rule = rules::for_attribute(&subject, &setting.attribute(), self.catalogue);
@@ -352,7 +373,11 @@ impl Context<'_> {
         self.origin.is_some() && !is_new && !steps.iter().any(made_by)
     }
 
-    fn activate(&self, now: &mut Now, target: &Target, steps: &mut Vec<Step>) {
+    fn activate(&self, found: Option<&Function>, now: &mut Now, target: &Target, steps: &mut Vec<Step>) {
+        if self.is_starting(found, now, target) {
+            steps.push(self.wait_to_start());
+            return;
+        }
         if now.active || !target.active {
             return;
         }

@@ -255,12 +255,31 @@ impl<'a> Draft<'a> {
         last
     }
 
+    /// Tells of devices that are simulated by a profile that nobody has compared with the hardware.
+    fn tell_of_profiles(&mut self) {
+        let named = self.input.desired.parents.iter().map(|parent| (&parent.subject.parent, &parent.address));
+        let named: BTreeMap<&DevlinkHandle, &String> = named.collect();
+        let changed: BTreeSet<&DevlinkHandle> =
+            self.operations.iter().map(|operation| &operation.lane).collect();
+        let parents = self.input.state.parents.iter();
+        let notes = parents.filter_map(|(handle, parent)| {
+            let profile = parent.volatile.0.profile.as_ref()?;
+            let address = named.get(handle).map_or_else(|| handle.to_string(), ToString::to_string);
+            let is_meant = named.contains_key(handle) || changed.contains(handle);
+            let text = format!("simulated from {profile}, unverified on hardware");
+            is_meant.then_some(Note { kind: NoteKind::Unverified, about: address, text })
+        });
+        let notes: Vec<Note> = notes.collect();
+        self.notes.extend(notes);
+    }
+
     /// What is sent so far, in order.
     pub fn requests(&self) -> impl Iterator<Item = &Request> {
         self.operations.iter().map(|operation| &operation.request)
     }
 
     pub fn finish(mut self) -> Plan {
+        self.tell_of_profiles();
         places::settle(&mut self.operations, &self.frees, self.input.state, &mut self.refusals);
         let operations = std::mem::take(&mut self.operations);
         ovs::refuse_without_daemon(&mut self, &operations);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use subdevcfg_compiler::catalogue::{Catalogue, Impact, Reset};
-use subdevcfg_compiler::values::EswitchMode;
+use subdevcfg_compiler::values::{EswitchMode, Scalar};
 
 use super::function::{self, Context};
 use super::lane::{Draft, Lane, Step};
@@ -16,7 +16,7 @@ use crate::desired::{DesiredFunction, DesiredParent};
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
 use crate::record::RecordChange;
-use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject};
+use crate::resource::{FunctionId, Setting, Settings, Side, Subject};
 use crate::rules::{self, Needs, Stage};
 use crate::state::{Function, Parent, Rates, Unreadable, Uplink};
 
@@ -62,7 +62,9 @@ pub(super) fn steps(planner: &mut Planner<'_, '_>) {
     planner.soft_parent();
     planner.removals();
     planner.sweep();
+    planner.nodes_without_functions();
     planner.vfs_that_go();
+    planner.leave_mode();
     planner.params();
     planner.eswitch();
     planner.uplink();
@@ -142,7 +144,7 @@ impl Planner<'_, '_> {
         places::of_function(&self.subject().parent, function)
     }
 
-    fn is_unmanaged(&self, id: &FunctionId) -> bool {
+    pub(super) fn is_unmanaged(&self, id: &FunctionId) -> bool {
         self.desired_function(id).is_none()
             && self.draft.input.record.address(&self.of_function(id)).is_none()
     }
@@ -319,9 +321,22 @@ impl Planner<'_, '_> {
         let pending = self.draft.input.record.pending.contains(self.subject());
         let mut reload = (pending && self.origin.is_some())
             .then(|| Reason::forced("a parameter was written and never came into force"));
-        let wanted = self.wanted();
-        for setting in wanted.into_iter().filter(|setting| matches!(setting, Setting::Param { .. })) {
-            if found.has(&setting) {
+        let mut wanted = self.wanted();
+        wanted.extend(self.come_back_with_mode(&wanted));
+        // What is switched off goes first: of some the driver has one or the other (`enable_roce` and `enable_iwarp` of ice).
+        let is_off = |setting: &Setting| matches!(setting, Setting::Param { value: Scalar::Bool(false), .. });
+        let (off, rest): (Vec<_>, Vec<_>) =
+            wanted.into_iter().filter(|setting| matches!(setting, Setting::Param { .. })).partition(is_off);
+        for setting in off.into_iter().chain(rest) {
+            let is_lost = self.is_lost_with_mode(&setting);
+            if is_lost && is_off(&setting) {
+                self.comes_by_itself(setting);
+                continue;
+            }
+            if found.has(&setting) && !is_lost {
+                continue;
+            }
+            if self.has_no_mode_for(&setting) {
                 continue;
             }
             let rule = rules::for_attribute(self.subject(), &setting.attribute(), self.catalogue);
@@ -355,6 +370,7 @@ impl Planner<'_, '_> {
         if reset(Reset::Vfs) {
             undo.extend(self.vfs_lost_by_reload(&because));
         }
+        let functions = self.present().to_vec();
         if reset(Reset::Rates) || ends {
             let nodes = self.take_rate_nodes(&because);
             undo.extend(rates::restore(&self.desired.subject.parent, &nodes));
@@ -363,7 +379,6 @@ impl Planner<'_, '_> {
             let found = self.now.as_ref().and_then(|parent| parent.uplink.as_ref());
             undo.extend(uplink::restore(self.subject(), found));
         }
-        let functions = self.present().to_vec();
         let vfs_go = reset(Reset::Vfs);
         let mut left = Vec::new();
         for function in functions {
@@ -375,6 +390,8 @@ impl Planner<'_, '_> {
                 FunctionId::Vf { .. } | FunctionId::Pf { .. } if ends => Some(vfs::hidden(&function)),
                 _ => Some(function.clone()),
             };
+            let remains =
+                remains.map(|left| if reset(Reset::VfLimits) { vfs::without_limits(left) } else { left });
             undo.extend(self.restore_function(&function, remains.as_ref()));
             match remains {
                 None => {
@@ -418,52 +435,6 @@ impl Planner<'_, '_> {
             left,
             self.catalogue,
         )
-    }
-
-    fn eswitch(&mut self) {
-        let unreadable = Unreadable::Eswitch(self.subject().parent.clone());
-        if let Some(why) = self.draft.input.state.unread(&unreadable) {
-            // Without knowing the mode, a plan that changes it would be an invention.
-            let text = format!("what the file says of it is left alone: {why}");
-            self.draft.note(NoteKind::Withheld, format!("{}.eswitch", self.desired.address), text);
-            return;
-        }
-        let found = self.now.as_ref().map(Parent::settings).unwrap_or_default();
-        let mut wanted = self.wanted();
-        // What a step before took back to legacy mode, and nobody asked for that.
-        let before = self.origin.and_then(|origin| origin.eswitch.mode).map(Setting::EswitchMode);
-        wanted.extend(before.filter(|_| wanted.get(&Attribute::EswitchMode).is_none()));
-        for setting in wanted {
-            let rule = rules::for_attribute(self.subject(), &setting.attribute(), self.catalogue);
-            if rule.stage != Stage::Eswitch {
-                continue;
-            }
-            if found.has(&setting) {
-                self.comes_by_itself(setting);
-                continue;
-            }
-            let mut undo = Vec::new();
-            if rule.needs == Needs::NoFunctions {
-                let because = Reason::forced(rule.because);
-                let present = self.present().iter().filter(|function| !function.id.is_pci());
-                for function in present.cloned().collect::<Vec<_>>() {
-                    self.take(&function.id, &because);
-                    let address = self.address_of(&function.id);
-                    self.delete(&function, &address, &because, rules::REPLACE);
-                }
-                let because = Reason::forced("the eswitch mode changes only without rate nodes");
-                if let Setting::EswitchMode(mode) = &setting {
-                    undo = self.keep_vfs(*mode, &because);
-                }
-                self.clear_rate_nodes(&because);
-            }
-            if let (Setting::EswitchMode(mode), Some(now)) = (&setting, &mut self.now) {
-                now.eswitch.mode = Some(*mode);
-            }
-            let mut step = self.set(setting, &found);
-            step.undo.extend(undo);
-            self.lane.parent.push(step);
-        }
     }
 
     pub(super) fn address_of(&self, id: &FunctionId) -> String {

@@ -8,7 +8,7 @@ use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode};
 use super::lane::{Draft, Lane, Step};
 use super::parent::Planner;
 use super::{NoteKind, changes, vfs};
-use crate::desired::DesiredRateNode;
+use crate::desired::{DesiredRateNode, Wanted};
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
 use crate::resource::{Attribute, Child, Setting, Settings, Subject};
@@ -35,7 +35,7 @@ fn restore_one(parent: &DevlinkHandle, name: &str, rates: &Rates) -> Vec<(Reques
 
 /// Names with the name above each, in an order in which each comes after the one above it. The compiler and the kernel
 /// refuse circles; what would be in one is left out.
-fn downwards<'n>(nodes: impl Iterator<Item = (&'n str, Option<&'n str>)>) -> Vec<&'n str> {
+pub(super) fn downwards<'n>(nodes: impl Iterator<Item = (&'n str, Option<&'n str>)>) -> Vec<&'n str> {
     let above: BTreeMap<&str, Option<&str>> = nodes.collect();
     let mut order: Vec<&str> = Vec::new();
     let mut left: BTreeSet<&str> = above.keys().copied().collect();
@@ -163,7 +163,11 @@ impl Planner<'_, '_> {
         let is_ours =
             origin.is_none() || self.desired.left.owner(&format!("rate-node[{}]", node.name)).is_none();
         target.extend(node.wanted.settings.iter().filter(|_| is_ours).cloned());
-        self.leave_what_goes(&mut target, &node.wanted.settings);
+        // The driver's root is there whenever there is a tree.
+        let by_driver = |name: &str| self.catalogue.is_some_and(|known| known.makes_rate_node(name));
+        if !target.iter().find_map(above).is_some_and(by_driver) {
+            self.leave_what_goes(&mut target, &node.wanted);
+        }
         target
     }
 
@@ -175,13 +179,25 @@ impl Planner<'_, '_> {
             self.draft.refuse(&desired.address, text);
             return;
         }
+        if self.makes_nodes()
+            && self.now.as_ref().is_some_and(|now| now.sriov.as_ref().is_none_or(|it| it.vfs == 0))
+        {
+            let text = "the driver's tree of rates comes with the first VF: write `vfs` as well";
+            self.draft.refuse(&desired.address, text);
+            return;
+        }
         let origin = self.origin.and_then(|parent| parent.rate_nodes.get(&desired.name));
         let found = self.now.as_ref().and_then(|parent| parent.rate_nodes.get(&desired.name)).cloned();
         let parent = self.desired.subject.parent.clone();
         if found.is_none() {
             let make = Request::MakeRateNode { parent: parent.clone(), name: desired.name.clone() };
             let mut step = Step::new(Stage::RateNode, &desired.address, make, desired.wanted.reason.clone());
-            step.undo = vec![(Request::DeleteRateNode { parent, name: desired.name.clone() }, None)];
+            // Undone after the VFs, where these are below it (`nodes_that_come_with_vfs`).
+            let come_vfs =
+                self.lane.parent.iter().any(|step| matches!(step.stage, Stage::Vfs | Stage::EarlyVfs));
+            if !(come_vfs && self.makes_nodes()) {
+                step.undo = vec![(Request::DeleteRateNode { parent, name: desired.name.clone() }, None)];
+            }
             self.lane.rate_nodes.push(step);
         }
         let now = found.clone().unwrap_or_else(Rates::of_new).settings();
@@ -256,12 +272,15 @@ impl Planner<'_, '_> {
     pub(super) fn take_rate_nodes(&mut self, because: &Reason) -> BTreeMap<String, Rates> {
         let Some(now) = &mut self.now else { return BTreeMap::new() };
         let nodes = std::mem::take(&mut now.rate_nodes);
+        let by_driver = |name: &String| self.catalogue.is_some_and(|known| known.makes_rate_node(name));
+        let nodes: BTreeMap<String, Rates> = nodes.into_iter().filter(|(name, _)| !by_driver(name)).collect();
         for name in nodes.keys() {
             let subject = self.of_rate_node(name);
             if self.address_of_rate_node(&subject).is_none() {
                 self.refuse_to_take(&subject, because);
             }
         }
+        self.leafs_come_to_the_top();
         nodes
     }
 
@@ -291,6 +310,7 @@ impl Planner<'_, '_> {
                             self.draft.bookkeeping.let_go.push(subject);
                         }
                     }
+                    None if self.catalogue.is_some_and(|known| known.makes_rate_node(name)) => {}
                     None if self.undoing.is_none() && self.draft.input.record.address(&subject).is_none() => {
                         let text = "not made by subdevcfg and in no file: untouched";
                         self.draft.note(NoteKind::Unmanaged, subject.to_string(), text);
@@ -329,13 +349,33 @@ impl Planner<'_, '_> {
         named || self.recorded_child(subject).is_some()
     }
 
-    /// A leaf or node below a node that goes, and that the file puts below no other one, comes to the top.
-    pub(super) fn leave_what_goes(&self, target: &mut Settings, wanted: &Settings) {
-        if let Some(Setting::RateParent(Some(above))) = target.get(&Attribute::RateParent)
-            && wanted.get(&Attribute::RateParent).is_none()
-            && self.rate_node_goes(above)
-        {
+    /// A leaf or node below a node that goes, and that the file puts below no other one, comes to the top, or to where the
+    /// driver has such.
+    pub(super) fn leave_what_goes(&self, target: &mut Settings, wanted: &Wanted) {
+        let Some(Setting::RateParent(Some(above))) = target.get(&Attribute::RateParent) else { return };
+        let by_driver = self.catalogue.is_some_and(|known| known.makes_rate_node(above));
+        let is_asked = wanted.settings.get(&Attribute::RateParent).is_some();
+        // What was found before, and no file asks for, may be another of the driver's nodes by now.
+        let is_stale = by_driver && wanted.why(&Attribute::RateParent).source.is_none();
+        if (!is_asked || is_stale) && self.rate_node_goes(above) {
+            self.to_drivers_place(target);
+        }
+    }
+
+    /// Where the driver makes nodes, a leaf is below one of them: the one that others are below already, else any but the
+    /// root. While none is there, those that come have the leafs that come with them.
+    fn to_drivers_place(&self, target: &mut Settings) {
+        let Some(made) = self.catalogue.and_then(|known| known.driver_rate_nodes.as_ref()) else {
             target.set(Setting::RateParent(None));
+            return;
+        };
+        let Some(now) = &self.now else { return };
+        let is_inner = |name: &&String| name.starts_with(&made.prefix) && **name != made.root;
+        let mut leafs = now.functions.iter().filter_map(|function| function.rates.as_ref()?.parent.as_ref());
+        let place = leafs.find(is_inner).or_else(|| now.rate_nodes.keys().find(is_inner));
+        match place {
+            Some(place) => target.set(Setting::RateParent(Some(place.clone()))),
+            None => target.retain(|attribute| *attribute != Attribute::RateParent),
         }
     }
 
@@ -368,7 +408,7 @@ impl Planner<'_, '_> {
     }
 }
 
-fn above(setting: &Setting) -> Option<&str> {
+pub(super) fn above(setting: &Setting) -> Option<&str> {
     match setting {
         Setting::RateParent(above) => above.as_deref(),
         _ => None,

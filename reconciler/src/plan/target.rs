@@ -6,7 +6,7 @@ use subdevcfg_compiler::values::EswitchMode;
 use super::function::{self, Context, Target};
 use super::lane::Step;
 use super::parent::Planner;
-use super::{Action, NoteKind, changes, mdev, supported};
+use super::{Action, NoteKind, changes, mdev, supported, tree};
 use crate::desired::DesiredFunction;
 use crate::reason::Reason;
 use crate::resource::{Attribute, Setting, Settings, Side};
@@ -47,6 +47,7 @@ impl Planner<'_, '_> {
         self.check_names(desired, origin);
         self.check_kernel(desired);
         self.check_legacy(desired);
+        self.check_port(desired);
         self.check_devlink(&desired.address, &by_devlink(desired, wanted));
         self.check_device_attributes(desired);
         let retyped = found.as_ref().is_some_and(|found| found.mdev_type != mdev_type);
@@ -143,6 +144,7 @@ impl Planner<'_, '_> {
             Some(origin) => Target { settings: origin.settings(), ..Target::as_observed(origin) },
             None => Target { active: true, mdev_type: None, settings: Settings::new(), order: Vec::new() },
         };
+        tree::leave_drivers_choice(&mut target.settings, &desired.id, self.catalogue);
         target.order.clone_from(&desired.wanted.order);
         target.active = desired.active;
         if desired.id.is_pci() {
@@ -159,7 +161,7 @@ impl Planner<'_, '_> {
         } else if self.now.as_ref().is_some_and(|parent| parent.eswitch.mode == Some(EswitchMode::Legacy)) {
             target.settings.retain(|attribute| !is_of_switchdev(attribute));
         }
-        self.leave_what_goes(&mut target.settings, wanted);
+        self.leave_what_goes(&mut target.settings, &desired.wanted);
         self.leave_bridge(&mut target.settings, wanted);
         let origin_bridge =
             origin.map(Function::settings).and_then(|found| found.get(&Attribute::Bridge).cloned());

@@ -1,14 +1,16 @@
 //! The VFs of a parent: another number of them goes by none, and takes all of them along; what each of them had comes
 //! back. What the file says of one is worked out in `function`, as for other functions.
 
+use std::collections::BTreeMap;
+
 use subdevcfg_compiler::catalogue::{Impact, Reset, VfManners};
-use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode, Scalar};
+use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode, LinkState, Rate, Scalar};
 
 use super::function::{self, Context, Now, Target};
 use super::lane::Step;
 use super::parent::Planner;
-use super::{NoteKind, Reversible, changes, places, rates};
-use crate::desired::DesiredFunction;
+use super::{NoteKind, Reversible, changes, places, rates, tree};
+use crate::desired::{DesiredFunction, Wanted};
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
 use crate::resource::{Attribute, FunctionId, Legacy, LegacySetting, Setting, Settings, Side, Subject};
@@ -39,6 +41,7 @@ pub(super) fn as_observed(function: &Function) -> Settings {
     let switchdev = function.rates.is_some() || function.representor.is_some();
     let is_set = |setting: &Setting| match setting {
         Setting::Legacy(legacy) => !switchdev && !legacy.is_nothing(),
+        Setting::Mac(mac) => !mac.is_zero(),
         _ => true,
     };
     function.settings().into_iter().filter(is_set).collect()
@@ -78,7 +81,10 @@ impl Context<'_> {
     pub(super) fn new_vf(&self, target: &Target) -> Now {
         let bind = are_devices(self.parent).then_some(Setting::Bind(None));
         let interfaces = Side::ALL.into_iter().flat_map(function::new_interface);
-        let settings = Rates::of_new().settings().into_iter().chain(bind).chain(interfaces).collect();
+        // How many queues a VF has the firmware says.
+        let attributes = function::default_attributes(self.catalogue)
+            .filter(|setting| setting.attribute() != Attribute::MaxIoEqs);
+        let settings = attributes.chain(self.new_rates()).chain(bind).chain(interfaces).collect();
         Now { exists: true, active: target.active && !is_held(self.parent, target), settings }
     }
 
@@ -94,9 +100,14 @@ impl Planner<'_, '_> {
         &self.desired.subject.parent
     }
 
-    fn vf_manners(&self) -> VfManners {
+    pub(super) fn vf_manners(&self) -> VfManners {
         // Of a driver that nobody knows the worst is taken for true.
-        let unknown = VfManners { before_mode: false, mode_with_vfs: false, mode_ends_with_vfs: false };
+        let unknown = VfManners {
+            before_mode: false,
+            mode_with_vfs: false,
+            mode_ends_with_vfs: false,
+            nodes_end_with_vfs: false,
+        };
         self.catalogue.and_then(|catalogue| catalogue.vfs).unwrap_or(unknown)
     }
 
@@ -111,6 +122,10 @@ impl Planner<'_, '_> {
         let is_there = |applied: &&Setting| self.origin.is_some_and(|origin| origin.settings().has(applied));
         match self.wanted().get(&Attribute::Vfs).or_else(|| recorded.filter(is_there)) {
             Some(Setting::Vfs(count)) => Some(*count),
+            // What goes back to what was found takes VFs away and brings them back as it did on the way here.
+            _ if self.undoing.is_some() && self.mode_switches() => {
+                self.origin?.sriov.as_ref().map(|sriov| sriov.vfs)
+            }
             _ => None,
         }
     }
@@ -118,20 +133,6 @@ impl Planner<'_, '_> {
     /// Whether the number of VFs is this file's, so that those that it does not name are nobody's.
     pub(super) fn counts_vfs(&self) -> bool {
         self.wanted_vfs().is_some()
-    }
-
-    fn mode(&self) -> Option<EswitchMode> {
-        self.now.as_ref().and_then(|parent| parent.eswitch.mode)
-    }
-
-    /// Whether the eswitch mode will change, by what the file says or by a reload.
-    fn mode_switches(&self) -> bool {
-        let found =
-            if self.reloads() && self.reload_ends_mode() { Some(EswitchMode::Legacy) } else { self.mode() };
-        match self.wanted().get(&Attribute::EswitchMode) {
-            Some(Setting::EswitchMode(mode)) => found != Some(*mode),
-            _ => false,
-        }
     }
 
     /// Whether a reload puts the eswitch back into legacy mode: by itself, or because it takes the VFs.
@@ -177,13 +178,21 @@ impl Planner<'_, '_> {
         if asked.is_none() {
             self.refuse_to_take_vfs(count, &because);
         }
-        let ends = self.vf_manners().mode_ends_with_vfs && self.mode() == Some(EswitchMode::Switchdev);
-        let nodes = if ends {
-            self.take_rate_nodes(&Reason::forced("with the last VF it goes"))
+        let switchdev = self.mode() == Some(EswitchMode::Switchdev);
+        let ends = self.vf_manners().mode_ends_with_vfs && switchdev;
+        let nodes_end = ends || self.nodes_end_with_vfs();
+        let vfs = self.take_vfs(&because);
+        let (nodes, stay) = if nodes_end {
+            self.refuse_to_lose_places();
+            let stay = match (ends, self.functions_go_for_mode()) {
+                (true, _) => self.restore_others(),
+                (false, true) => Vec::new(),
+                (false, false) => self.restore_leafs(),
+            };
+            (self.take_rate_nodes(&Reason::forced("with the last VF it goes")), stay)
         } else {
             <_>::default()
         };
-        let vfs = self.take_vfs(&because);
         let handle = self.handle().clone();
         let mut step =
             Step::new(Stage::RemoveVfs, &self.desired.address, set_vfs(&handle, 0, Vec::new()), because);
@@ -197,9 +206,7 @@ impl Planner<'_, '_> {
         step.undo.push((set_vfs(&handle, count, held_as_observed(&handle, &vfs)), None));
         step.undo.extend(rates::restore(&handle, &nodes));
         step.undo.extend(vfs.iter().flat_map(|function| self.restore_function(function, None)));
-        if ends {
-            step.undo.extend(self.restore_others());
-        }
+        step.undo.extend(stay);
         self.lane.parent.push(step);
         if let Some(now) = self.now.as_mut().filter(|_| ends) {
             let others = now.functions.iter_mut().filter(|function| function.id.is_of_other_host());
@@ -269,12 +276,17 @@ impl Planner<'_, '_> {
         // Some drivers set up the PF anew; where there were VFs, the step that took them bears the price.
         step.impact = if before == 0 { self.price(Impact::Traffic) } else { Impact::None };
         step.undo.push((set_vfs(handle, 0, Vec::new()), None));
-        if manners.mode_ends_with_vfs && self.mode() == Some(EswitchMode::Switchdev) {
+        let switchdev = self.mode() == Some(EswitchMode::Switchdev);
+        let ends = manners.mode_ends_with_vfs && switchdev;
+        if ends {
             step.undo.push((self.set_mode(EswitchMode::Switchdev), None));
+        }
+        if ends || manners.nodes_end_with_vfs && switchdev {
             let nodes = self.now.as_ref().map(|now| now.rate_nodes.clone()).unwrap_or_default();
             step.undo.extend(rates::restore(handle, &nodes));
-            step.undo.extend(self.restore_others());
+            step.undo.extend(if ends { self.restore_others() } else { self.restore_leafs() });
         }
+        step.undo.extend(self.nodes_that_come_with_vfs());
         step
     }
 
@@ -357,17 +369,6 @@ impl Planner<'_, '_> {
         true
     }
 
-    /// What the PF sets cannot be written in switchdev mode.
-    pub(super) fn check_legacy(&mut self, desired: &DesiredFunction) {
-        let is_legacy = |setting: &Setting| matches!(setting, Setting::Legacy(_));
-        let asks = desired.wanted.settings.iter().any(is_legacy);
-        if asks && self.mode() == Some(EswitchMode::Switchdev) && self.undoing.is_none() {
-            let text = "what the PF sets for VFs (`legacy`) is of legacy mode, and the eswitch is in switchdev mode: \
-                        write `eswitch mode=legacy` as well, or `function` and `rate` in the place of `legacy`";
-            self.draft.refuse(&desired.address, text);
-        }
-    }
-
     /// The VFs that no subdevice names get back what steps on the parent took from them, and leave rate nodes that go.
     pub(super) fn unnamed_vfs(&mut self) {
         let count = self.vf_count().unwrap_or(0);
@@ -385,8 +386,9 @@ impl Planner<'_, '_> {
 
     fn target_of_unnamed(&self, origin: &Function) -> Target {
         let mut target = Target::as_observed(origin);
+        tree::leave_drivers_choice(&mut target.settings, &origin.id, self.catalogue);
         self.leave_other_mode(&mut target.settings);
-        self.leave_what_goes(&mut target.settings, &Settings::new());
+        self.leave_what_goes(&mut target.settings, &Wanted::all(Settings::new(), Reason::default()));
         target
     }
 
@@ -394,7 +396,8 @@ impl Planner<'_, '_> {
     pub(super) fn leave_other_mode(&self, target: &mut Settings) {
         match self.mode() {
             Some(EswitchMode::Legacy) => {
-                target.retain(|attribute| !super::target::is_of_switchdev(attribute));
+                target
+                    .retain(|attribute| !super::target::is_of_switchdev(attribute) && !is_of_port(attribute));
             }
             Some(EswitchMode::Switchdev) => {
                 target.retain(|attribute| !matches!(attribute, Attribute::Legacy(_)));
@@ -447,7 +450,7 @@ impl Planner<'_, '_> {
             self.port_comes_off(&found, because);
             let steps = self.leave_tree(&found, because);
             self.lane.removal.extend((!steps.is_empty()).then_some(steps));
-            function.representor = None;
+            *function = hidden(function);
             function.rates = (to == EswitchMode::Switchdev).then(Rates::of_new);
             if let Some(vf) = &mut function.vf {
                 vf.legacy.clear();
@@ -481,9 +484,34 @@ impl Planner<'_, '_> {
     }
 }
 
-/// What legacy mode leaves of a PCI function: a port that comes with switchdev mode is a new one.
+/// Attributes of the port function.
+pub(super) const fn is_of_port(attribute: &Attribute) -> bool {
+    matches!(attribute, Attribute::Mac | Attribute::Capability(_) | Attribute::MaxIoEqs)
+}
+
+/// What legacy mode leaves of a PCI function: the port, with its leaf and its attributes, comes with switchdev mode and is
+/// a new one.
 pub(super) fn hidden(function: &Function) -> Function {
-    Function { rates: None, representor: None, ..function.clone() }
+    Function {
+        rates: None,
+        representor: None,
+        mac: None,
+        capabilities: BTreeMap::new(),
+        max_io_eqs: None,
+        ..function.clone()
+    }
+}
+
+/// A VF without the limits and the state of the link that its PF has set.
+pub(super) fn without_limits(mut function: Function) -> Function {
+    for setting in function.vf.iter_mut().flat_map(|vf| vf.legacy.values_mut()) {
+        match setting {
+            LegacySetting::RateMin(rate) | LegacySetting::RateMax(rate) => *rate = Rate(0),
+            LegacySetting::LinkState(state) => *state = LinkState::Auto,
+            _ => {}
+        }
+    }
+    function
 }
 
 /// Whether it is a VF of the parent that it is on, whose number is the parent's.

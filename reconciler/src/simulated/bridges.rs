@@ -4,10 +4,12 @@ use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::InterfaceName;
 
+use super::card_requests;
+use super::cards::SimulatedCard;
 use super::host::{SimulatedHost, SimulatedInterface};
 use super::requests::{function, refuse};
 use crate::kernel::RequestError;
-use crate::resource::{BridgeName, PortVlans, Subject, VlanFlags, Vlans};
+use crate::resource::{BridgeName, PortVlans, Side, Subject, VlanFlags, Vlans};
 use crate::state::{Bridge, BridgeVolatile, Port, Volatile};
 
 type Answer = Result<(), RequestError>;
@@ -118,20 +120,27 @@ fn representor<'h>(
 ) -> Result<&'h mut SimulatedInterface, RequestError> {
     let missing = || RequestError::Vanished(format!("{subject} has no representor"));
     let id = subject.function_id().ok_or_else(missing)?;
+    if card_requests::is_one(host, &subject.parent) {
+        return card_requests::interface_of(host, subject, Side::Representor).ok_or_else(missing);
+    }
     function(host, &subject.parent, id)?.representor.as_mut().ok_or_else(missing)
 }
 
 impl SimulatedHost {
     fn representors(&mut self) -> impl Iterator<Item = &mut SimulatedInterface> {
         let functions = self.parents.values_mut().flat_map(|parent| &mut parent.functions);
-        functions.filter_map(|function| function.representor.as_mut())
+        let of_cards = self.cards.values_mut().flat_map(SimulatedCard::ports_mut);
+        let of_cards = of_cards.filter_map(|port| port.representor.as_mut());
+        functions.filter_map(|function| function.representor.as_mut()).chain(of_cards)
     }
 
     /// The bridges as they look from outside.
     pub(super) fn bridge_states(&self) -> impl Iterator<Item = (InterfaceName, Bridge)> {
         self.bridges.iter().filter_map(|(name, bridge)| {
             let functions = self.parents.values().flat_map(|parent| &parent.functions);
-            let representors = functions.filter_map(|function| function.representor.as_ref());
+            let of_cards = self.cards.values().flat_map(SimulatedCard::ports);
+            let of_cards = of_cards.filter_map(|port| port.representor.as_ref());
+            let representors = functions.filter_map(|function| function.representor.as_ref()).chain(of_cards);
             let ports = representors.filter(|port| is_port_of(port, name)).map(|port| port.name.clone());
             let ports = ports.chain(bridge.other_ports.clone()).collect();
             let vlan_filtering = bridge.vlan_filtering;

@@ -7,6 +7,8 @@ use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMo
 use uuid::Uuid;
 
 use super::bridges::{SimulatedBridge, SimulatedPort};
+use super::card_requests;
+use super::cards::SimulatedCard;
 use super::device_attributes;
 use super::netdevsim::{self, SimulatedNetdevsim};
 use super::ovs::SimulatedOvs;
@@ -51,6 +53,9 @@ pub struct SimulatedHost {
     /// PCI devices that can have VFs and have no devlink instance, by their addresses.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) pfs: BTreeMap<String, SimulatedPf>,
+    /// Network cards with a devlink instance, by their PCI addresses.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) cards: BTreeMap<String, SimulatedCard>,
     /// The kernel's sample drivers that are loaded.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) samples: BTreeMap<Sample, SimulatedSample>,
@@ -164,6 +169,9 @@ pub(super) struct SimulatedInterface {
     pub mtu: u32,
     pub max_mtu: u32,
     pub up: bool,
+    /// tc rules are offloaded, which uplinks of cards can.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hw_tc_offload: bool,
     /// Its place in a bridge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<SimulatedPort>,
@@ -182,6 +190,7 @@ impl SimulatedHost {
             parents: BTreeMap::new(),
             netdevsims: BTreeMap::new(),
             pfs: BTreeMap::new(),
+            cards: BTreeMap::new(),
             samples: BTreeMap::new(),
             bridges: BTreeMap::new(),
             ovs: None,
@@ -211,7 +220,9 @@ impl SimulatedHost {
 
     pub(super) fn interface_names(&self) -> impl Iterator<Item = &str> {
         let others = self.other_interfaces.iter().chain(self.bridges.keys());
-        let of_functions = self.function_interfaces().chain(self.netdevsim_interfaces());
+        let of_cards = self.cards.values().flat_map(SimulatedCard::interfaces);
+        let of_cards = of_cards.map(|interface| interface.name.as_str());
+        let of_functions = self.function_interfaces().chain(self.netdevsim_interfaces()).chain(of_cards);
         of_functions.chain(others.map(String::as_str))
     }
 
@@ -230,7 +241,13 @@ impl SimulatedHost {
 
     /// A new Ethernet interface under the first free `eth%d`.
     pub(super) fn new_interface(&mut self, max_mtu: u32) -> SimulatedInterface {
-        let taken: std::collections::BTreeSet<&str> = self.interface_names().collect();
+        self.new_interface_beside(max_mtu, &[])
+    }
+
+    /// The same where these names are taken as well.
+    pub(super) fn new_interface_beside(&mut self, max_mtu: u32, names: &[String]) -> SimulatedInterface {
+        let others = names.iter().map(String::as_str);
+        let taken: std::collections::BTreeSet<&str> = self.interface_names().chain(others).collect();
         let mut number = 0;
         while taken.contains(format!("eth{number}").as_str()) {
             number += 1;
@@ -244,6 +261,7 @@ impl SimulatedHost {
             mtu: 1500,
             max_mtu,
             up: false,
+            hw_tc_offload: false,
             port: None,
             users: Vec::new(),
         }
@@ -263,6 +281,9 @@ impl SimulatedHost {
         }
         if netdevsim::is_one(&subject.parent) {
             return netdevsim::shows(self, subject, effect);
+        }
+        if card_requests::is_one(self, &subject.parent) {
+            return card_requests::shows(self, subject, effect);
         }
         if pci::is_one(&subject.parent) {
             return pci::shows(self, subject, effect);
@@ -295,6 +316,7 @@ impl SimulatedHost {
             .map(|(name, parent)| (DevlinkHandle::new("subdev", name.as_str()), parent.state()))
             .chain(self.netdevsim_parents())
             .chain(self.pf_parents())
+            .chain(self.card_parents())
             .chain(self.sample_parents())
             .map(|(handle, mut parent)| {
                 parent.functions.iter_mut().for_each(|function| self.keep_told(function));
@@ -398,6 +420,7 @@ impl SimulatedParent {
                 offload_is_fixed: self.uplink.is_some(),
                 users: self.uplink.as_ref().map(|uplink| uplink.users.clone()).unwrap_or_default(),
                 restarts: Some(self.restarts),
+                profile: None,
                 hardware: self.hardware(),
             }),
         }

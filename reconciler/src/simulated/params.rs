@@ -1,4 +1,4 @@
-//! The devlink parameters of the module's instances, as a table: what each takes, and what it starts with.
+//! Devlink parameters of instances, as a table: what each takes, and what it starts with.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -16,16 +16,32 @@ const MAX_TEXT: usize = 31;
 /// One parameter of an instance (`kmod/params.c` and `kmod/fn_devlink.c`).
 #[derive(Debug)]
 pub(super) struct Spec {
-    name: &'static str,
-    cmode: Cmode,
-    kind: Kind,
+    pub name: &'static str,
+    pub cmode: Cmode,
+    pub kind: Kind,
 }
 
 /// What values a parameter takes, and the first of them.
 #[derive(Debug)]
-enum Kind {
-    Bool { default: bool },
-    Number { range: RangeInclusive<u64>, default: u64, refusal: &'static str },
+pub(super) enum Kind {
+    Bool {
+        default: bool,
+    },
+    /// A power of two, up to this one.
+    Power {
+        most: u64,
+        default: u64,
+        refusal: &'static str,
+    },
+    Word {
+        words: &'static [&'static str],
+        refusal: &'static str,
+    },
+    Number {
+        range: RangeInclusive<u64>,
+        default: u64,
+        refusal: &'static str,
+    },
     Text,
 }
 
@@ -73,7 +89,7 @@ pub(super) type Values = BTreeMap<String, Scalar>;
 
 /// The parameters of an instance: reported is what was written last; of the driverinit ones, the last reload's are in
 /// force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Params {
     pub reported: Values,
     pub in_force: Values,
@@ -83,7 +99,8 @@ impl Spec {
     fn default(&self) -> Scalar {
         match &self.kind {
             Kind::Bool { default } => Scalar::Bool(*default),
-            Kind::Number { default, .. } => Scalar::Number(*default),
+            Kind::Number { default, .. } | Kind::Power { default, .. } => Scalar::Number(*default),
+            Kind::Word { words, .. } => Scalar::Text(words.first().copied().unwrap_or_default().to_owned()),
             Kind::Text => Scalar::Text(String::new()),
         }
     }
@@ -92,7 +109,12 @@ impl Spec {
         match (&self.kind, value) {
             (Kind::Bool { .. }, Scalar::Bool(_)) => Ok(()),
             (Kind::Number { range, .. }, Scalar::Number(value)) if range.contains(value) => Ok(()),
-            (Kind::Number { refusal, .. }, Scalar::Number(_)) => Err(refuse(Errno::EINVAL, refusal)),
+            (Kind::Power { most, .. }, Scalar::Number(value)) if value.is_power_of_two() && value <= most => {
+                Ok(())
+            }
+            (Kind::Word { words, .. }, Scalar::Text(text)) if words.contains(&text.as_str()) => Ok(()),
+            (Kind::Number { refusal, .. } | Kind::Power { refusal, .. }, Scalar::Number(_))
+            | (Kind::Word { refusal, .. }, Scalar::Text(_)) => Err(refuse(Errno::EINVAL, refusal)),
             (Kind::Text, Scalar::Text(text)) if text.len() <= MAX_TEXT => Ok(()),
             _ => Err(refuse(Errno::EINVAL, "")),
         }
@@ -118,6 +140,15 @@ impl Params {
         specs.iter().map(|spec| (spec.name.to_owned(), BTreeMap::from([(spec.cmode, value(spec))]))).collect()
     }
 
+    fn known<'s>(specs: &'s [Spec], name: &str) -> Result<&'s Spec, RequestError> {
+        specs.iter().find(|spec| spec.name == name).ok_or_else(|| refuse(Errno::EINVAL, ""))
+    }
+
+    /// Whether the parameter takes the value, as far as that depends on nothing else.
+    pub fn check(specs: &[Spec], name: &str, value: &Scalar) -> Result<(), RequestError> {
+        Self::known(specs, name)?.check(value)
+    }
+
     /// Takes a value (`devlink_nl_cmd_param_set_doit`, net/devlink/param.c): an unknown name or a wrong value is
     /// `EINVAL`, after that a wrong configuration mode `EOPNOTSUPP`.
     pub fn set(
@@ -127,7 +158,7 @@ impl Params {
         cmode: Cmode,
         value: &Scalar,
     ) -> Result<(), RequestError> {
-        let spec = specs.iter().find(|spec| spec.name == name).ok_or_else(|| refuse(Errno::EINVAL, ""))?;
+        let spec = Self::known(specs, name)?;
         spec.check(value)?;
         if spec.cmode != cmode {
             return Err(refuse(Errno::EOPNOTSUPP, ""));
@@ -152,6 +183,16 @@ impl Params {
     pub fn permanent(&self, specs: &[Spec]) -> Values {
         let kept = specs.iter().filter(|spec| spec.cmode == Cmode::Permanent);
         kept.filter_map(|spec| Some((spec.name.to_owned(), self.reported.get(spec.name)?.clone()))).collect()
+    }
+
+    /// Whether a boolean is reported as true, or is so from the start.
+    pub fn is_reported(&self, name: &str, from_the_start: bool) -> bool {
+        self.reported.get(name).map_or(from_the_start, |value| *value == Scalar::Bool(true))
+    }
+
+    /// Whether a boolean is in force as false.
+    pub fn is_off(&self, name: &str) -> bool {
+        self.in_force.get(name) == Some(&Scalar::Bool(false))
     }
 
     /// Whether a boolean is in force as true.

@@ -19,6 +19,9 @@ use crate::state::{
 /// The bus that it is on.
 const BUS: &str = "pci";
 
+/// VFs of a device whose file does not say how many.
+pub(super) const MOST_VFS: u32 = 8;
+
 /// The driver that has no devices but those that are named for it.
 const VFIO: &str = "vfio-pci";
 
@@ -28,18 +31,19 @@ type Answer = Result<(), RequestError>;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct SimulatedPf {
     /// The driver of it and of its VFs.
-    driver: String,
+    pub driver: String,
+    #[serde(default = "most_vfs")]
     most_vfs: u32,
     #[serde(default = "yes")]
     autoprobe: bool,
     #[serde(default)]
-    vfs: Vec<SimulatedVf>,
+    pub vfs: Vec<SimulatedVf>,
 }
 
 /// One VF.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct SimulatedVf {
-    driver: Option<String>,
+pub(super) struct SimulatedVf {
+    pub driver: Option<String>,
     driver_override: Option<String>,
     /// Who has it open through VFIO, as somebody has written it into the file.
     #[serde(default)]
@@ -50,11 +54,14 @@ const fn yes() -> bool {
     true
 }
 
+const fn most_vfs() -> u32 {
+    MOST_VFS
+}
+
 impl SimulatedHost {
     /// Adds a PF with this driver, and room for so many VFs.
     pub fn add_pf(&mut self, address: &str, driver: &str, most_vfs: u32) {
-        let pf = SimulatedPf { driver: driver.to_owned(), most_vfs, autoprobe: true, vfs: Vec::new() };
-        self.pfs.insert(address.to_owned(), pf);
+        self.pfs.insert(address.to_owned(), SimulatedPf::new(driver, most_vfs));
     }
 
     /// The PFs as the tool observes them.
@@ -71,11 +78,11 @@ impl SimulatedHost {
         self.pfs.get_mut(handle.device()).ok_or_else(|| refuse(Errno::ENOENT, ""))
     }
 
-    fn vf(&mut self, subject: &Subject) -> Result<&mut SimulatedVf, RequestError> {
+    fn vf(&mut self, subject: &Subject) -> Result<(&mut SimulatedPf, u32), RequestError> {
         let vanished = || RequestError::Vanished(format!("{subject} is no device of its own"));
         let index = own_index(subject).ok_or_else(vanished)?;
         let pf = self.pfs.get_mut(subject.parent.device()).ok_or_else(vanished)?;
-        usize::try_from(index).ok().and_then(|index| pf.vfs.get_mut(index)).ok_or_else(vanished)
+        if pf.vf(index).is_some() { Ok((pf, index)) } else { Err(vanished()) }
     }
 }
 
@@ -92,8 +99,7 @@ pub(super) fn is_one(handle: &DevlinkHandle) -> bool {
 /// Whether an effect is to be seen.
 pub(super) fn shows(host: &SimulatedHost, subject: &Subject, effect: Effect) -> bool {
     let pf = host.pfs.get(subject.parent.device());
-    let index = own_index(subject).and_then(|index| usize::try_from(index).ok());
-    let vf = index.and_then(|index| pf.and_then(|pf| pf.vfs.get(index)));
+    let vf = own_index(subject).and_then(|index| pf.and_then(|pf| pf.vf(index)));
     match effect {
         Effect::Attached => vf.is_some_and(|vf| vf.driver.is_some()),
         Effect::Detached => vf.is_none_or(|vf| vf.driver.is_none()),
@@ -116,18 +122,13 @@ pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
             host.pf(&subject.parent)?.set_vfs(*count, &[])
         }
         Request::Set { subject, setting: Setting::Bind(driver) } => {
-            host.vf(subject)?.driver_override.clone_from(driver);
-            Ok(())
+            let (pf, index) = host.vf(subject)?;
+            pf.set_override(index, driver.as_deref())
         }
         Request::SetActive { parent, id, active } if id.is_pci() => {
             let subject = Subject::function(parent.clone(), id.clone());
-            let default = host.pfs.get(parent.device()).map(|pf| pf.driver.clone()).unwrap_or_default();
-            let vf = host.vf(&subject)?;
-            if !*active {
-                return vf.unbind();
-            }
-            vf.probe(&default);
-            Ok(())
+            let (pf, index) = host.vf(&subject)?;
+            pf.bind(index, *active)
         }
         Request::Set { subject, .. } | Request::Reload { subject } => {
             Err(RequestError::Vanished(format!("{subject} has no devlink instance")))
@@ -137,17 +138,58 @@ pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
 }
 
 impl SimulatedPf {
-    /// `sriov_numvfs_store`.
-    fn set_vfs(&mut self, count: u32, held: &[u32]) -> Answer {
-        let now = u32::try_from(self.vfs.len()).unwrap_or(u32::MAX);
+    pub fn new(driver: &str, most_vfs: u32) -> Self {
+        Self { driver: driver.to_owned(), most_vfs, autoprobe: true, vfs: Vec::new() }
+    }
+
+    /// How many VFs there are.
+    pub fn count(&self) -> u32 {
+        u32::try_from(self.vfs.len()).unwrap_or(u32::MAX)
+    }
+
+    pub fn vf(&self, index: u32) -> Option<&SimulatedVf> {
+        self.vfs.get(usize::try_from(index).ok()?)
+    }
+
+    fn vf_mut(&mut self, index: u32) -> Result<&mut SimulatedVf, RequestError> {
+        let found = usize::try_from(index).ok().and_then(|index| self.vfs.get_mut(index));
+        // A file below a device that is not there.
+        found.ok_or_else(|| refuse(Errno::ENOENT, ""))
+    }
+
+    /// A write to `driver_override`.
+    pub fn set_override(&mut self, index: u32, driver: Option<&str>) -> Answer {
+        self.vf_mut(index)?.driver_override = driver.map(str::to_owned);
+        Ok(())
+    }
+
+    /// A driver comes to the VF, as the kernel finds it, or lets go of it.
+    pub fn bind(&mut self, index: u32, bound: bool) -> Answer {
+        let default = self.driver.clone();
+        let vf = self.vf_mut(index)?;
+        if !bound {
+            return vf.unbind();
+        }
+        vf.probe(&default);
+        Ok(())
+    }
+
+    /// What `sriov_numvfs_store` looks at before it asks the driver.
+    pub fn check_count(&self, count: u32) -> Answer {
         if count > self.most_vfs {
             return Err(refuse(Errno::ERANGE, ""));
         }
-        if count == now {
-            return Ok(());
-        }
-        if count > 0 && now > 0 {
+        if count > 0 && !self.vfs.is_empty() && count != self.count() {
             return Err(refuse(Errno::EBUSY, ""));
+        }
+        Ok(())
+    }
+
+    /// `sriov_numvfs_store`.
+    pub fn set_vfs(&mut self, count: u32, held: &[u32]) -> Answer {
+        self.check_count(count)?;
+        if count == self.count() {
+            return Ok(());
         }
         let is_bound = |index: &u32| self.autoprobe && !held.contains(index);
         let new = |index: u32| SimulatedVf {
@@ -158,7 +200,7 @@ impl SimulatedPf {
         Ok(())
     }
 
-    fn state(&self, handle: &DevlinkHandle) -> Parent {
+    pub fn state(&self, handle: &DevlinkHandle) -> Parent {
         let indexed = (0_u32..).zip(&self.vfs);
         Parent {
             driver: Some(self.driver.clone()),
