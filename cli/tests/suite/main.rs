@@ -16,6 +16,7 @@ mod gitops;
 mod history;
 mod import;
 mod in_use;
+mod json_reference;
 mod lifecycle;
 mod manual;
 mod other_side;
