@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # variables lab_* are from lab.sh
-# The Debian packages that the lab and the checks use. Sourced by lab/test.
+# The Debian packages that the lab and the checks use. Sourced by lab/test and lab/run.
 
 lab_packages=(
 	bash bc binutils busybox-static cpio dash e2fsprogs ethtool fish g++ gcc gcc-12 iproute2 iputils-ping jq kmod libc6-dev libelf1
