@@ -11,6 +11,7 @@ mod cards;
 mod device_attributes;
 mod host;
 mod ice;
+mod legacy;
 mod mlx5;
 mod netdevsim;
 mod other_side;
@@ -30,6 +31,9 @@ use crate::state::State;
 
 pub use host::SimulatedHost;
 pub use samples::Sample;
+
+/// What the kernel answers a request.
+type Answer = Result<(), RequestError>;
 
 impl Kernel for SimulatedHost {
     fn tell(&mut self, attributes: DeviceAttributes) {

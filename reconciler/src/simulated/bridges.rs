@@ -4,6 +4,7 @@ use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::InterfaceName;
 
+use super::Answer;
 use super::card_requests;
 use super::cards::SimulatedCard;
 use super::host::{SimulatedHost, SimulatedInterface};
@@ -11,8 +12,6 @@ use super::requests::{function, refuse};
 use crate::kernel::RequestError;
 use crate::resource::{BridgeName, PortVlans, Side, Subject, VlanFlags, Vlans};
 use crate::state::{Bridge, BridgeVolatile, Port, Volatile};
-
-type Answer = Result<(), RequestError>;
 
 /// A bridge.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

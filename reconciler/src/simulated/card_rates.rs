@@ -2,7 +2,8 @@
 
 use nix::errno::Errno;
 
-use super::card_requests::{Answer, Driver, Host, find_port};
+use super::Answer;
+use super::card_requests::{Driver, Host, find_port};
 use super::cards::SimulatedCard;
 use super::rates::{check_above, check_name};
 use super::requests::refuse;

@@ -3,18 +3,16 @@
 use nix::errno::Errno;
 use subdevcfg_compiler::values::{Cmode, DevlinkHandle, EncapMode, EswitchMode, InlineMode, MacAddr, Scalar};
 
+use super::Answer;
 use super::card_rates::{delete_node, make_node, set_rate};
 use super::cards::{CardPort, SimulatedCard, pf_number};
 use super::host::{SimulatedHost, SimulatedInterface};
+use super::legacy;
 use super::params::{Params, Spec};
 use super::requests::{MIN_MTU, refuse, write_interface};
 use crate::kernel::{Effect, Request, RequestError};
-use crate::resource::{
-    Capability, Child, FunctionId, Legacy, LegacySetting, Setting, Side, Subject, UplinkSetting,
-};
+use crate::resource::{Capability, Child, FunctionId, LegacySetting, Setting, Side, Subject, UplinkSetting};
 use crate::state::Rates;
-
-pub(super) type Answer = Result<(), RequestError>;
 
 /// What of the host a driver's operations need beside the card.
 #[derive(Debug, Clone)]
@@ -429,25 +427,7 @@ fn set_legacy(
     setting: LegacySetting,
 ) -> Answer {
     let Place::Vf(index) = find(card, subject)? else { return Err(vanished(subject)) };
-    let config = card.config(index);
-    let rate = |attribute| match config.get(&attribute) {
-        Some(LegacySetting::RateMin(rate) | LegacySetting::RateMax(rate)) => rate.0,
-        _ => 0,
-    };
-    let rates = match setting {
-        LegacySetting::RateMin(min) => Some((min.0, rate(Legacy::RateMax))),
-        LegacySetting::RateMax(max) => Some((rate(Legacy::RateMin), max.0)),
-        _ => None,
-    };
-    let is_wrong = match setting {
-        LegacySetting::Mac(mac) => mac.is_multicast(),
-        LegacySetting::Vlan(vlan) => vlan > 4095,
-        LegacySetting::Qos(qos) => qos > 7,
-        _ => rates.is_some_and(|(min, max)| max > 0 && min > max),
-    };
-    if is_wrong {
-        return Err(refuse(Errno::EINVAL, ""));
-    }
+    legacy::check(&card.config(index), setting)?;
     driver.check_legacy(card, setting)?;
     card.configs.entry(index).or_default().insert(setting.attribute(), setting);
     Ok(())

@@ -5,17 +5,16 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use subdevcfg_compiler::values::{
-    DevlinkHandle, EncapMode, EswitchMode, InlineMode, LinkState, MacAddr, Rate, VlanProtocol,
-};
+use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMode, MacAddr};
 
 use super::bridges::SimulatedPort;
 use super::card_requests::Driver;
 use super::host::{SimulatedHost, SimulatedInterface};
+use super::legacy::{self, LegacyConfig};
 use super::params::Params;
 use super::pci::{MOST_VFS, SimulatedPf};
 use super::{ice, mlx5};
-use crate::resource::{Capability, FunctionId, Legacy, LegacySetting, Side};
+use crate::resource::{Capability, FunctionId, Side};
 use crate::state::{
     Eswitch, Function, FunctionUser, FunctionVolatile, Hardware, Parent, ParentVolatile, Rates, Restarts,
     Uplink, User, Vf, Volatile,
@@ -57,7 +56,7 @@ pub(super) struct SimulatedCard {
     pub vf_netdevs: BTreeMap<u32, SimulatedInterface>,
     /// What the PF has set for VFs in legacy mode.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub configs: BTreeMap<u32, BTreeMap<Legacy, LegacySetting>>,
+    pub configs: BTreeMap<u32, LegacyConfig>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rate_nodes: BTreeMap<String, Rates>,
     /// DCB is on: ice keeps its tree of rates for that.
@@ -297,19 +296,8 @@ impl SimulatedCard {
     }
 
     /// What the PF has set for a VF, with what it has not.
-    pub fn config(&self, index: u32) -> BTreeMap<Legacy, LegacySetting> {
-        let zero = [
-            LegacySetting::Mac(MacAddr([0; 6])),
-            LegacySetting::Vlan(0),
-            LegacySetting::Qos(0),
-            LegacySetting::Proto(VlanProtocol::Dot1q),
-            LegacySetting::Trust(false),
-            LegacySetting::Spoofchk(self.driver().first_spoofchk()),
-            LegacySetting::LinkState(LinkState::Auto),
-            LegacySetting::RateMin(Rate(0)),
-            LegacySetting::RateMax(Rate(0)),
-        ];
-        let mut config: BTreeMap<_, _> = zero.map(|setting| (setting.attribute(), setting)).into();
+    pub fn config(&self, index: u32) -> LegacyConfig {
+        let mut config = legacy::of_new(self.driver().first_spoofchk());
         config.extend(self.configs.get(&index).into_iter().flatten());
         config
     }

@@ -4,7 +4,8 @@
 use nix::errno::Errno;
 use subdevcfg_compiler::values::{Cmode, EncapMode, EswitchMode, MacAddr, Rate, Scalar, VlanProtocol};
 
-use super::card_requests::{Answer, Driver, Host, Place};
+use super::Answer;
+use super::card_requests::{Driver, Host, Place};
 use super::cards::{CardPort, Phase, SimulatedCard};
 use super::params::{Kind, Params, Spec, Values};
 use super::requests::refuse;

@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
-use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode, LinkState, MacAddr, Rate, VlanProtocol};
+use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode, Rate};
 
+use super::Answer;
 use super::host::{SimulatedHost, SimulatedInterface};
+use super::legacy::{self, LegacyConfig};
 use super::other_side::OtherSide;
 use super::params::{self, Params, Values};
 use super::rates::{check_above, check_name};
 use super::requests::{refuse, write_interface};
 use crate::kernel::{Effect, Request, RequestError};
-use crate::resource::{Child, FunctionId, Legacy, LegacySetting, Setting, Side, Subject};
+use crate::resource::{Child, FunctionId, LegacySetting, Setting, Side, Subject};
 use crate::state::{Eswitch, Function, FunctionVolatile, Parent, ParentVolatile, Rates, Sriov, Vf, Volatile};
 
 /// The bus that it is on.
@@ -29,8 +31,6 @@ const MOST_UNITS: u64 = 5000;
 /// `ETH_MAX_MTU` (`include/uapi/linux/if_ether.h`).
 const MOST_MTU: u32 = 65535;
 
-type Answer = Result<(), RequestError>;
-
 /// One device.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
@@ -40,7 +40,7 @@ pub(super) struct SimulatedNetdevsim {
     vfs: u32,
     most_vfs: u32,
     /// `vfconfigs`: made with the device, and never reset.
-    configs: BTreeMap<u32, BTreeMap<Legacy, LegacySetting>>,
+    configs: BTreeMap<u32, LegacyConfig>,
     /// The ports of VFs by index: they are there in switchdev mode.
     ports: BTreeMap<u32, Port>,
     /// Functions of the other side; netdevsim itself has none.
@@ -197,19 +197,8 @@ impl SimulatedNetdevsim {
         self.mode = EswitchMode::Legacy;
     }
 
-    fn config(&self, index: u32) -> BTreeMap<Legacy, LegacySetting> {
-        let zero = [
-            LegacySetting::Mac(MacAddr([0; 6])),
-            LegacySetting::Vlan(0),
-            LegacySetting::Qos(0),
-            LegacySetting::Proto(VlanProtocol::Dot1q),
-            LegacySetting::Trust(false),
-            LegacySetting::Spoofchk(false),
-            LegacySetting::LinkState(LinkState::Auto),
-            LegacySetting::RateMin(Rate(0)),
-            LegacySetting::RateMax(Rate(0)),
-        ];
-        let mut config: BTreeMap<_, _> = zero.map(|setting| (setting.attribute(), setting)).into();
+    fn config(&self, index: u32) -> LegacyConfig {
+        let mut config = legacy::of_new(false);
         config.extend(self.configs.get(&index).into_iter().flatten());
         config
     }
@@ -302,29 +291,9 @@ fn set_legacy(
 ) -> Answer {
     let device = host.netdevsim(&subject.parent)?;
     let index = id.vf_index().filter(|index| *index < device.vfs).ok_or_else(|| vanished(subject))?;
-    let config = device.config(index);
-    let rate = |attribute| match config.get(&attribute) {
-        Some(LegacySetting::RateMin(rate) | LegacySetting::RateMax(rate)) => rate.0,
-        _ => 0,
-    };
-    let rates = match setting {
-        LegacySetting::RateMin(min) => Some((min.0, rate(Legacy::RateMax))),
-        LegacySetting::RateMax(max) => Some((rate(Legacy::RateMin), max.0)),
-        _ => None,
-    };
-    if rates.is_some_and(|(min, max)| max > 0 && min > max) {
-        return Err(refuse(Errno::EINVAL, ""));
-    }
-    let is_wrong = match setting {
-        LegacySetting::Mac(mac) => mac.is_multicast(),
-        LegacySetting::Vlan(vlan) => vlan > 4095,
-        LegacySetting::Qos(qos) => qos > 7,
-        _ => false,
-    };
-    if is_wrong {
-        return Err(refuse(Errno::EINVAL, ""));
-    }
-    if rates.is_some() && device.mode == EswitchMode::Switchdev {
+    legacy::check(&device.config(index), setting)?;
+    let is_rate = matches!(setting, LegacySetting::RateMin(_) | LegacySetting::RateMax(_));
+    if is_rate && device.mode == EswitchMode::Switchdev {
         return Err(refuse(Errno::EOPNOTSUPP, ""));
     }
     device.configure(index, setting);

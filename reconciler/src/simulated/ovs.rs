@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Answer;
 use super::host::SimulatedHost;
 use crate::kernel::{Request, RequestError};
 use crate::resource::{OvsVlans, Side, Subject};
 use crate::state::{Function, FunctionUser, Ovs, OvsBridge, OvsPort, User};
-
-type Answer = Result<(), RequestError>;
 
 /// The database, and whether the daemon runs.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::DevlinkHandle;
 
+use super::Answer;
 use super::host::SimulatedHost;
 use super::requests::refuse;
 use crate::kernel::{Effect, Request, RequestError};
@@ -24,8 +25,6 @@ pub(super) const MOST_VFS: u32 = 8;
 
 /// The driver that has no devices but those that are named for it.
 const VFIO: &str = "vfio-pci";
-
-type Answer = Result<(), RequestError>;
 
 /// One physical function.
 #[derive(Debug, Clone, Serialize, Deserialize)]

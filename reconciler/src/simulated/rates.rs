@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use nix::errno::Errno;
 use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode, Rate};
 
+use super::Answer;
 use super::host::SimulatedHost;
 use super::requests::{function, parent, refuse};
 use crate::kernel::RequestError;
@@ -13,8 +14,6 @@ use crate::state::Rates;
 
 /// The highest rate in bytes per second (`SD_RATE_MAX`, `kmod/rate.c`).
 const MAX_RATE: u64 = 1_000_000_000_000;
-
-type Answer = Result<(), RequestError>;
 
 pub(super) fn make_node(host: &mut SimulatedHost, handle: &DevlinkHandle, name: &str) -> Answer {
     let rates = host.new_rates();

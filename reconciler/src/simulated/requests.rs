@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use nix::errno::Errno;
 use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMode, MacAddr, Scalar};
 
+use super::Answer;
 use super::host::{
     SimulatedFunction, SimulatedHost, SimulatedInterface, SimulatedMdev, SimulatedParent, size_of_type,
 };
@@ -21,8 +22,6 @@ const MOST_QUEUES: u32 = 64;
 pub(super) const MIN_MTU: u32 = 68;
 
 const NO_PLACE: &str = "all places are taken";
-
-type Answer = Result<(), RequestError>;
 
 pub(super) fn refuse(errno: Errno, message: &str) -> RequestError {
     let message = (!message.is_empty()).then(|| message.to_owned());
