@@ -17,8 +17,8 @@ use subdevcfg_reconciler::kernel::{Kernel as _, Request};
 use subdevcfg_reconciler::plan::{Note, NoteKind, Operation};
 use subdevcfg_reconciler::resource::{FunctionId, LegacySetting, Setting, Subject};
 use subdevcfg_reconciler::state::State;
-use support::properties::{is_imported, is_undone_as_a_plan};
-use support::{Host, Kill, desired};
+use support::properties::{is_imported, is_killed_at, is_refused, is_undone_as_a_plan};
+use support::{Host, desired};
 
 const ADDRESS: &str = "0000:08:00.0";
 
@@ -307,15 +307,6 @@ fn start(driver: Driver, (vfs, switchdev, vlan): ByHand) -> Host {
     host
 }
 
-/// Whether something is in the way that nobody but the file's writer can decide.
-fn is_refused(host: &Host, text: &str) -> bool {
-    let refusals = host.plan(&desired(text)).refusals;
-    let known = ["VFs are in the way", "in switchdev mode only", "is below it and is not subdevcfg's"];
-    let is_known = |text: &str| known.iter().any(|known| text.contains(known));
-    assert!(refusals.iter().all(|refusal| is_known(&refusal.text)), "{refusals:#?}\n{text}");
-    !refusals.is_empty()
-}
-
 fn converge(host: &mut Host, text: &str) {
     let outcome = host.apply(&desired(text));
     assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}\n{text}");
@@ -412,9 +403,7 @@ proptest! {
         apply_if_possible(&mut host, &first);
         prop_assume!(!is_refused(&host, &second));
         let wanted = desired(&second);
-        let operations = host.plan(&wanted).operations.len();
-        prop_assume!(operations > 0);
-        host.apply_and_be_killed(&wanted, None, Kill { at: at.index(operations) + 1, after });
+        is_killed_at(&mut host, &wanted, at, after)?;
         prop_assume!(!is_refused(&host, &second));
         let outcome = host.apply(&wanted);
         prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");

@@ -14,8 +14,8 @@ use subdevcfg_reconciler::apply::Outcome;
 use subdevcfg_reconciler::kernel::{Kernel as _, Request};
 use subdevcfg_reconciler::plan::NoteKind;
 use subdevcfg_reconciler::resource::{FunctionId, Setting, Subject};
-use support::properties::{is_imported, is_undone_as_a_plan, is_undone_at};
-use support::{Host, Kill, desired};
+use support::properties::{is_imported, is_killed_at, is_undone_as_a_plan, is_undone_at};
+use support::{Host, desired};
 
 const ADDRESS: &str = "0000:01:00.1";
 
@@ -122,9 +122,7 @@ proptest! {
         let mut host = start(by_hand);
         apply_all(&mut host, &[first]);
         let wanted = desired(&second);
-        let operations = host.plan(&wanted).operations.len();
-        prop_assume!(operations > 0);
-        host.apply_and_be_killed(&wanted, None, Kill { at: at.index(operations) + 1, after });
+        is_killed_at(&mut host, &wanted, at, after)?;
         let outcome = host.apply(&wanted);
         prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
     }
@@ -159,10 +157,8 @@ proptest! {
         let mut before = start(by_hand);
         apply_all(&mut before, &[first]);
         let wanted = desired(&second);
-        let operations = before.plan(&wanted).operations.len();
-        prop_assume!(operations > 0);
         let mut host = before.clone();
-        host.apply_and_be_killed(&wanted, None, Kill { at: at.index(operations) + 1, after });
+        is_killed_at(&mut host, &wanted, at, after)?;
         let outcome = host.undo(&before, &wanted, None);
         prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
         prop_assert_eq!(before.state(), host.state());

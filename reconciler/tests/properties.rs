@@ -16,7 +16,7 @@ use subdevcfg_reconciler::kernel::{Kernel as _, Request};
 use subdevcfg_reconciler::plan::{Input, Operation, Plan, Selection, plan};
 use subdevcfg_reconciler::resource::Setting;
 use subdevcfg_reconciler::state::State;
-use support::properties::{is_imported, is_undone_as_a_plan, is_undone_at};
+use support::properties::{is_imported, is_killed_at, is_undone_as_a_plan, is_undone_at};
 use support::{Host, Kill, desired};
 
 #[derive(Debug, Clone)]
@@ -472,10 +472,8 @@ proptest! {
         let before = host_after(release, &[first]);
         prop_assume!(!is_refused(&before, &second));
         let wanted = desired(&second);
-        let operations = before.plan(&wanted).operations.len();
-        prop_assume!(operations > 0);
         let mut host = before.clone();
-        host.apply_and_be_killed(&wanted, None, Kill { at: at.index(operations) + 1, after });
+        is_killed_at(&mut host, &wanted, at, after)?;
         let outcome = host.undo(&before, &wanted, None);
         prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
         prop_assert_eq!(but_for_names(&before.state(), &host.state()), Vec::<String>::new());

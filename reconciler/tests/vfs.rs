@@ -17,8 +17,8 @@ use subdevcfg_reconciler::kernel::{Kernel as _, Request};
 use subdevcfg_reconciler::plan::{Note, NoteKind};
 use subdevcfg_reconciler::resource::{FunctionId, LegacySetting, Setting, Subject};
 use subdevcfg_reconciler::state::State;
-use support::properties::{is_imported, is_undone_as_a_plan, is_undone_at};
-use support::{Host, Kill, desired};
+use support::properties::{is_imported, is_killed_at, is_refused, is_undone_as_a_plan, is_undone_at};
+use support::{Host, desired};
 
 #[derive(Debug, Clone)]
 struct Device {
@@ -216,15 +216,6 @@ fn start(release: &str, (vfs, switchdev, vlan, limited): ByHand) -> Host {
     host
 }
 
-/// Whether something is in the way that nobody but the file's writer can decide.
-fn is_refused(host: &Host, text: &str) -> bool {
-    let refusals = host.plan(&desired(text)).refusals;
-    let known = ["VFs are in the way", "in switchdev mode only", "is below it and is not subdevcfg's"];
-    let is_known = |text: &str| known.iter().any(|known| text.contains(known));
-    assert!(refusals.iter().all(|refusal| is_known(&refusal.text)), "{refusals:#?}\n{text}");
-    !refusals.is_empty()
-}
-
 /// Applies, and once more for what comes with the first: functions of another host that are to be seen in switchdev mode.
 fn settle(host: &mut Host, wanted: &Desired) -> Outcome {
     let waits = !host.plan(wanted).waiting.is_empty();
@@ -286,9 +277,7 @@ proptest! {
         apply_all(&mut host, &[first]);
         prop_assume!(!is_refused(&host, &second));
         let wanted = desired(&second);
-        let operations = host.plan(&wanted).operations.len();
-        prop_assume!(operations > 0);
-        host.apply_and_be_killed(&wanted, None, Kill { at: at.index(operations) + 1, after });
+        is_killed_at(&mut host, &wanted, at, after)?;
         prop_assume!(!is_refused(&host, &second));
         let outcome = host.apply(&wanted);
         prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");

@@ -10,7 +10,7 @@ use subdevcfg_reconciler::import::{Import, host_file};
 use subdevcfg_reconciler::plan::{Input, plan};
 use subdevcfg_reconciler::record::Record;
 
-use super::{Host, desired};
+use super::{Host, Kill, desired};
 
 /// A failure at an operation leaves the host as it was before; that host.
 pub fn is_undone_at(host: &mut Host, wanted: &Desired, at: Index) -> Result<Host, TestCaseError> {
@@ -23,6 +23,14 @@ pub fn is_undone_at(host: &mut Host, wanted: &Desired, at: Index) -> Result<Host
     prop_assert_eq!(differences(&before.state(), &host.state()), Vec::<String>::new());
     prop_assert_eq!(&host.record, &before.record);
     Ok(before)
+}
+
+/// A run that is killed at one of its operations, before or after the kernel has carried it out.
+pub fn is_killed_at(host: &mut Host, wanted: &Desired, at: Index, after: bool) -> Result<(), TestCaseError> {
+    let operations = host.plan(wanted).operations.len();
+    prop_assume!(operations > 0);
+    host.apply_and_be_killed(wanted, None, Kill { at: at.index(operations) + 1, after });
+    Ok(())
 }
 
 /// An apply converges, and so does its undo, which brings the record back; the host afterwards.
@@ -50,4 +58,13 @@ pub fn is_imported(host: &Host) -> Result<(), TestCaseError> {
         prop_assert_eq!(&plan.drift, &vec![], "{}", text);
     }
     Ok(())
+}
+
+/// Whether something is in the way that nobody but the file's writer can decide.
+pub fn is_refused(host: &Host, text: &str) -> bool {
+    let refusals = host.plan(&desired(text)).refusals;
+    let known = ["VFs are in the way", "in switchdev mode only", "is below it and is not subdevcfg's"];
+    let is_known = |text: &str| known.iter().any(|known| text.contains(known));
+    assert!(refusals.iter().all(|refusal| is_known(&refusal.text)), "{refusals:#?}\n{text}");
+    !refusals.is_empty()
 }
