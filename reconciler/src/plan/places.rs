@@ -99,6 +99,9 @@ pub(super) fn settle(
     state: &State,
     refusals: &mut Vec<Refusal>,
 ) {
+    if operations.is_empty() {
+        return;
+    }
     let waits = waits(operations, frees, &holders(state), refusals);
     for wait in &waits {
         operations[wait.to - 1].after.push(wait.from);

@@ -9,6 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::files::{is_newer, make_folder, read, write_whole};
 use crate::apply::{KeepError, RecordKeeper};
@@ -39,6 +40,12 @@ struct Kept<R> {
     #[serde(default)]
     generation: u64,
     record: R,
+}
+
+/// What is looked at before anything else of a record: what a later version writes may look like nothing that this one knows.
+#[derive(Deserialize)]
+struct Versioned {
+    format_version: Option<String>,
 }
 
 /// A line of the log.
@@ -136,16 +143,15 @@ impl FileKeeper {
         };
         let malformed =
             |error: serde_json::Error| LoadError::Malformed { path: self.path(), why: error.to_string() };
-        let kept: Kept<serde_json::Value> = serde_json::from_str(&text).map_err(malformed)?;
+        let kept: Kept<Box<RawValue>> = serde_json::from_str(&text).map_err(malformed)?;
         if kept.boot_id != self.boot_id {
             return Ok(Record::default());
         }
-        if let Some(found) = kept.record.get("format_version").and_then(serde_json::Value::as_str)
-            && is_newer(found, FORMAT_VERSION)
-        {
-            return Err(LoadError::Newer { path, found: found.to_owned() });
+        let Versioned { format_version } = serde_json::from_str(kept.record.get()).map_err(malformed)?;
+        if let Some(found) = format_version.filter(|found| is_newer(found, FORMAT_VERSION)) {
+            return Err(LoadError::Newer { path, found });
         }
-        let mut record = serde_json::from_value(kept.record).map_err(malformed)?;
+        let mut record = serde_json::from_str(kept.record.get()).map_err(malformed)?;
         self.generation = kept.generation;
         self.replay(&mut record)?;
         Ok(record)
