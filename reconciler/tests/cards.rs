@@ -348,6 +348,7 @@ fn is_unseen(operation: &Operation) -> bool {
         | Request::SetActive { active: false, .. }
         | Request::Delete { .. }
         | Request::SetVfs { count: 0, .. }
+        | Request::DeleteVdpa { .. }
         | Request::DeleteRateNode { .. } => true,
         // What a new VF has by itself is not known before.
         Request::Set { setting, .. } => {

@@ -210,6 +210,13 @@ fn steps(text: &mut String, operations: &[&Operation]) {
             }
             (Request::SetVfs { count, .. }, Some(before)) => format!("vfs {before} -> {count}"),
             (Request::SetVfs { count, .. }, None) => format!("vfs {count}"),
+            (Request::MakeVdpa { config, .. }, _) => {
+                let words: Vec<String> = config
+                    .settings()
+                    .map(|setting| format!(" {} {}", setting.attribute().as_str(), setting.value()))
+                    .collect();
+                format!("{}{}", verb(&operation.request), words.join(","))
+            }
             (request, _) => verb(request).to_owned(),
         };
         let waits = operation.effect.map(|effect| format!(", wait for {effect}")).unwrap_or_default();
@@ -228,6 +235,8 @@ const fn verb(request: &Request) -> &'static str {
         Request::MakeBridge { .. } => "make the bridge",
         Request::DeleteBridge { .. } => "delete the bridge",
         Request::DeleteRateNode { .. } => "delete the rate node",
+        Request::MakeVdpa { .. } => "make the vDPA device",
+        Request::DeleteVdpa { .. } => "delete the vDPA device",
         Request::AddPort { .. } => "make it a port",
         Request::RemovePort { .. } => "take the port out",
         Request::SetActive { active: true, .. } => "activate",

@@ -13,7 +13,7 @@ pub(super) fn check(device: &Device, diagnostics: &mut Vec<Diagnostic>) {
         unknown_attributes(subdevice, diagnostics);
     }
     for ignored in &device.ignored {
-        let words = ["eswitch.", "uplink.", "rate-node[", "param[", "vfs"];
+        let words = ["eswitch.", "uplink.", "rate-node[", "vdpa[", "param[", "vfs"];
         if !words.iter().any(|word| ignored.value.starts_with(word)) {
             let message = format!("a device has no attribute `{}`", ignored.value);
             diagnostics.push(Diagnostic::new(Code::UnknownAttribute, message, ignored.span, "unknown").help(

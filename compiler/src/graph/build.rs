@@ -62,6 +62,13 @@ impl ResourceGraph {
             self.rate_parent(device, above, rate);
             self.connect(eswitch.unwrap_or(node), rate, Reason::NeedsEswitchMode);
         }
+        for vdpa in &device.vdpas {
+            let name = self.add(address.part(Part::Vdpa(vdpa.name.value.clone())));
+            self.connect(node, name, Reason::Contains);
+            for &param in &reloads {
+                self.connect(param, name, Reason::ReloadsParent);
+            }
+        }
         for subdevice in &device.subdevices {
             let function = self.subdevice(device, subdevice, eswitch);
             self.connect(node, function, Reason::Contains);

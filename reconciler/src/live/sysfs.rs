@@ -75,6 +75,11 @@ impl Sysfs {
         }
     }
 
+    /// Whether the kernel has a bus of that name.
+    pub fn has_bus(&self, bus: &str) -> bool {
+        self.root.join("sys/bus").join(bus).exists()
+    }
+
     /// Whether there is any RDMA device.
     pub fn has_rdma_devices(&self) -> bool {
         list(&self.root.join("sys/class/infiniband")).is_ok_and(|devices| !devices.is_empty())
