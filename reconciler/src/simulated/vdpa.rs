@@ -67,7 +67,7 @@ pub(super) fn states(vdpas: &Vdpas) -> BTreeMap<String, Vdpa> {
 
 /// Whether a card is a management device: mlx5 is one while `enable_vnet` is in force (`mlx5v_probe`).
 pub(super) fn is_managed_by(card: &SimulatedCard) -> bool {
-    card.driver().manages_vdpa() && card.params.is_on("enable_vnet")
+    card.driver().manages_vdpa() && !card.params.is_off("enable_vnet")
 }
 
 impl SimulatedHost {
