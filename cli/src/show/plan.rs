@@ -334,7 +334,7 @@ fn verdict(text: &mut String, plan: &Plan, heading: &Heading<'_>, permissions: P
     let missing = guard::missing(plan, permissions);
     let lacks = |flag: &str| missing.iter().any(|missing| missing.starts_with(flag));
     let blocks =
-        |is_it: fn(&Subject) -> bool| plan.in_use.iter().any(|found| found.blocks && is_it(&found.subject));
+        |is_it: fn(&subdevcfg_reconciler::resource::Subject) -> bool| plan.in_use.iter().any(|found| found.blocks && is_it(&found.subject));
     let kinds = [
         (above, "impact above what is allowed"),
         (lacks("--allow-in-use"), "in use"),

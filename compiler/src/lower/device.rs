@@ -50,8 +50,6 @@ pub(super) fn device(
     let mut rate_nodes: Vec<_> =
         node.all("rate-node").filter_map(|node| parent::rate_node(node, diagnostics)).collect();
     rate_nodes.sort_by(|a, b| a.name.value.cmp(&b.name.value));
-    let mut vdpas: Vec<_> = node.all("vdpa").filter_map(|node| parent::vdpa(node, diagnostics)).collect();
-    vdpas.sort_by(|a, b| a.name.value.cmp(&b.name.value));
     let exclusive = node.child("exclusive").and_then(|node| node.property("sf"));
     Some(Device {
         create,
@@ -61,7 +59,7 @@ pub(super) fn device(
         eswitch: node.child("eswitch").map(parent::eswitch).unwrap_or_default(),
         uplink: node.child("uplink").map(parent::uplink).unwrap_or_default(),
         rate_nodes,
-        vdpas,
+        vdpas: parent::vdpas(node, diagnostics),
         vfs: node.child("vfs").and_then(|node| node.argument(0)).and_then(value::number),
         ignored: value::ignored(node),
         sf_numbers,

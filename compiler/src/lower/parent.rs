@@ -92,7 +92,14 @@ pub(super) fn rate_node(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Optio
     Some(RateNode { name: name?, rates })
 }
 
-pub(super) fn vdpa(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Vdpa> {
+/// The vDPA devices of a device or a function, by their names.
+pub(super) fn vdpas(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Vec<Vdpa> {
+    let mut vdpas: Vec<_> = node.all("vdpa").filter_map(|node| vdpa(node, diagnostics)).collect();
+    vdpas.sort_by(|a, b| a.name.value.cmp(&b.name.value));
+    vdpas
+}
+
+fn vdpa(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Vdpa> {
     let name = value::given_name(node.argument(0)?, diagnostics);
     let mac = node.property("mac").and_then(|value| value::mac(value, diagnostics));
     Some(Vdpa {

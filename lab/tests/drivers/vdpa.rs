@@ -3,6 +3,11 @@
 
 use std::fs::File;
 use std::process::{Child, Command};
+use std::sync::{Arc, Mutex};
+
+use subdevcfg_netlink::recording::{Recorder, Recording};
+use subdevcfg_netlink::socket::{Protocol, Socket};
+use subdevcfg_netlink::vdpa::Vdpa;
 
 use crate::guest::{apply, changes, config, destroy, example, host_file, sh, subdevcfg};
 
@@ -177,4 +182,49 @@ fn a_kernel_without_vdpa_is_not_asked_to_load_it() {
     assert!(plan.stdout.contains("DEFERRED   vdpa/vdpasim_net"), "{}", plan.all());
     let asked = sh("strace -f -e trace=sendto,sendmsg subdevcfg state 2>&1 | grep -c '\"vdpa' || true");
     assert_eq!(asked, "0");
+}
+
+/// All that an observation asks of the family, written down.
+fn asked() -> Recording {
+    let written: Arc<Mutex<Recording>> = Arc::default();
+    let socket = Recorder::new(Socket::open(Protocol::Generic).unwrap(), Arc::clone(&written));
+    let mut vdpa = Vdpa::new(socket);
+    vdpa.management_devices().unwrap();
+    vdpa.devices().unwrap();
+    vdpa.configs().unwrap();
+    let written = written.lock().unwrap();
+    written.clone()
+}
+
+#[test]
+fn as_many_messages_are_sent_for_many_devices_as_for_few() {
+    if !fresh() {
+        return;
+    }
+    let few = asked().sent();
+    let many = "subdevcfg version=1\nhost \"*\"\ndevice \"vdpa/vdpasim_net\" { repeat 40 as=i { vdpa \"v${i}\"; }; }\n";
+    apply(host_file(many));
+    assert_eq!(asked().sent(), few);
+    // The family is looked for once.
+    assert_eq!(few, 4);
+    destroy();
+}
+
+/// Writes down what the tests of the netlink crate replay, when it is told to:
+///
+/// ```text
+/// . lab/lab.sh; . lab/cargo-env.sh; export SUBDEVCFG_KERNEL=6.12
+/// CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER=$PWD/lab/runner cargo test --workspace \
+///     --target x86_64-unknown-linux-gnu --test drivers -- --ignored --nocapture vdpa::recorded >recorded
+/// sed -n 's/^vdpa: //p' recorded >netlink/tests/recordings/6.12.vdpa.txt
+/// ```
+#[test]
+#[ignore = "it makes the recording anew"]
+fn recorded() {
+    assert!(fresh());
+    apply(host_file(&text()));
+    for line in asked().to_text().lines() {
+        println!("vdpa: {line}");
+    }
+    destroy();
 }
