@@ -333,8 +333,9 @@ fn verdict(text: &mut String, plan: &Plan, heading: &Heading<'_>, permissions: P
     let above = !guard::above_ceiling(plan, permissions).is_empty();
     let missing = guard::missing(plan, permissions);
     let lacks = |flag: &str| missing.iter().any(|missing| missing.starts_with(flag));
-    let blocks =
-        |is_it: fn(&subdevcfg_reconciler::resource::Subject) -> bool| plan.in_use.iter().any(|found| found.blocks && is_it(&found.subject));
+    let blocks = |is_it: fn(&subdevcfg_reconciler::resource::Subject) -> bool| {
+        plan.in_use.iter().any(|found| found.blocks && is_it(&found.subject))
+    };
     let kinds = [
         (above, "impact above what is allowed"),
         (lacks("--allow-in-use"), "in use"),

@@ -9,6 +9,7 @@ use subdevcfg_netlink::devlink::{EswitchChange, FunctionChange, Handle, RateChan
 use subdevcfg_netlink::route::LinkChange;
 
 use super::mirror::type_key;
+use super::sysfs::Mdev;
 use super::{LiveKernel, ovs, wire};
 use crate::kernel::{Request, RequestError};
 use crate::resource::{BridgeName, FunctionId, PortVlans, Setting, Side, Subject};
@@ -91,10 +92,11 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
                     wire::refused(Errno::EINVAL, "a mediated device is made of a type".to_owned())
                 })?;
                 self.sysfs.create_mdev(parent, mdev_type, *uuid)?;
-                // The driver's attributes appear after its devlink instance was announced (really_probe,
-                // drivers/base/dd.c), and no notification comes after them.
-                self.absorb(Instant::now())?;
-                self.mirror.reread_mdev(*uuid, &self.sysfs);
+                // Now its driver's attributes are there, which appear after its devlink instance was announced
+                // (really_probe, drivers/base/dd.c), and no notification comes after them.
+                let port_index = self.sysfs.mdev_port(*uuid);
+                let mdev = Mdev { parent: parent.clone(), kind: mdev_type.to_owned(), port_index };
+                self.mirror.insert_mdev(*uuid, mdev);
                 Ok(())
             }
             FunctionId::Vf { .. } | FunctionId::Pf { .. } => Err(pci_alone()),

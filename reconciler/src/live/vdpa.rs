@@ -148,7 +148,7 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
         let Some(file) = self.sysfs.vhost_file(&on_bus(name)) else { return Ok(()) };
         let users: BTreeSet<String> = self
             .sysfs
-            .vhost_users(&on_bus(name), &self.sysfs.open_vfio_files())
+            .vhost_users(&on_bus(name), &self.sysfs.open_files_of(BTreeSet::new()))
             .iter()
             .map(ToString::to_string)
             .collect();

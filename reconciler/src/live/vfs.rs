@@ -34,9 +34,8 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
     /// The open files of VFIO and vDPA, if there is a VF, a mediated device or a vDPA device that could be open.
     pub(super) fn open_files(&self, managed: &Managed) -> Option<OpenFiles> {
         let vfs = self.mirror.vf_devices().map(wire::devlink_handle);
-        let mut devices = vfs.chain(self.mirror.mdevs().map(mdev_device));
-        let can_be_open = devices.any(|device| self.sysfs.is_vfio(&device)) || self.can_be_open(managed);
-        can_be_open.then(|| self.sysfs.open_vfio_files())
+        let devices = vfs.chain(self.mirror.mdevs().map(mdev_device));
+        self.sysfs.open_vfio_files(devices, self.can_be_open(managed))
     }
 
     /// Who has a function open through VFIO.
@@ -45,7 +44,6 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
             Some(FunctionId::Mdev { uuid }) => Some(mdev_device(*uuid)),
             _ => self.mirror.vf_device(subject).map(wire::devlink_handle),
         };
-        let device = device.filter(|device| self.sysfs.is_vfio(device));
         let users = device.zip(open).map(|(device, open)| self.sysfs.vfio_users(&device, open));
         users.into_iter().flatten().map(|user| FunctionUser { side: None, user: User::Vfio(user) }).collect()
     }
