@@ -17,7 +17,7 @@ const DEVICES: &str = "/dev/vfio/";
 /// What the device files of `vhost_vdpa` begin with, and their entries below the devices (`vhost_vdpa_probe`).
 const VHOST: &str = "/dev/vhost-vdpa-";
 
-/// The classes of VFIO's groups (`vfio_group_init`, drivers/vfio/group.c) and of its devices (drivers/vfio/vfio_main.c).
+/// The classes of VFIO's groups (`vfio_group_init`, drivers/vfio/group.c) and of its devices (`drivers/vfio/vfio_main.c`).
 const CLASSES: [&str; 2] = ["sys/class/vfio", "sys/class/vfio-dev"];
 
 /// Open files of VFIO and `vhost_vdpa` with their users.
