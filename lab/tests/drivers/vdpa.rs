@@ -1,7 +1,7 @@
 //! vDPA devices on the kernel's simulator, whose management device is on no bus and has no devlink. Debian's 6.1 has no
 //! vDPA: there nothing is tested but that nothing is asked.
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 
@@ -42,7 +42,7 @@ fn text() -> String {
 /// A process that has a vDPA device open.
 fn open(name: &str) -> Child {
     let file = sh(&format!("basename /sys/bus/vdpa/devices/{name}/vhost-vdpa-*"));
-    let file = File::open(format!("/dev/{file}")).unwrap();
+    let file = OpenOptions::new().read(true).open(format!("/dev/{file}")).unwrap();
     Command::new("sleep").arg("600").stdin(file).spawn().unwrap()
 }
 
