@@ -6,7 +6,7 @@
 # (`ip`, `tc`, `ping`) in place of the files of the same name.
 lab_tools=(
 	/bin/bash /bin/dash /bin/busybox /bin/kmod /usr/bin/jq
-	/sbin/ip /sbin/devlink /sbin/bridge /sbin/tc /usr/bin/rdma /bin/ss /usr/bin/ping /sbin/ethtool /usr/bin/strace
+	/sbin/ip /sbin/devlink /sbin/bridge /sbin/tc /usr/bin/rdma /sbin/vdpa /bin/ss /usr/bin/ping /sbin/ethtool /usr/bin/strace
 )
 # Taken if they are there: for benchmarks.
 lab_optional_tools=(/usr/bin/iperf3)

@@ -331,6 +331,7 @@ pub struct Guard {
     #[arg(long, value_name = "ADDRESS", add = ArgValueCompleter::new(completion::addresses))]
     pub allow_lifeline: Vec<String>,
     /// Take the function at this address from whoever has it open through VFIO. The kernel waits until that one lets go.
+    /// A vDPA device is deleted or bound anew only once nobody has it open any more: the kernel would wait with all others.
     #[arg(long, value_name = "ADDRESS", add = ArgValueCompleter::new(completion::addresses))]
     pub evict: Vec<String>,
     /// Let `exclusive` take away up to so many functions of a device that nobody named, not eight and half of them at the

@@ -32,6 +32,10 @@ pub enum Part {
     Rate(Option<&'static str>),
     /// `rate-node[NAME]`.
     RateNode(String),
+    /// `vdpa[NAME]`.
+    Vdpa(String),
+    /// An attribute of a vDPA device, which stands below the address of that.
+    VdpaAttribute(&'static str),
     /// `uplink` and its attributes.
     Uplink(Option<&'static str>),
     /// `vfs`: the number of VFs.
@@ -123,6 +127,8 @@ impl fmt::Display for Part {
         let (word, attribute) = match self {
             Self::Param(name, cmode) => return write!(f, "param[{name},{cmode}]"),
             Self::RateNode(name) => return write!(f, "rate-node[{name}]"),
+            Self::Vdpa(name) => return write!(f, "vdpa[{name}]"),
+            Self::VdpaAttribute(word) => return f.write_str(word),
             Self::Attr(name, 0) => return write!(f, "mdev.attr[{name}]"),
             Self::Attr(name, nth) => return write!(f, "mdev.attr[{name}][{}]", nth + 1),
             Self::Vfs => return f.write_str("vfs"),

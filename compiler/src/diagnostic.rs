@@ -348,6 +348,7 @@ codes! {
     AbsentAndMore = "E0436", Error, "more to say of what must not be there";
     FormerName = "E0437", Error, "a former name that is in use";
     OptionalExclusive = "E0438", Error, "a file that may be missing beside an exclusive range";
+    RepeatedVdpa = "E0439", Error, "two vDPA devices of one name";
     NotSoft = "E0501", Error, "`create` of a device that is not made by software";
     UnknownParam = "E0502", Warning, "a parameter that the driver's catalogue does not have";
     ParamType = "E0503", Error, "a parameter value of the wrong type";

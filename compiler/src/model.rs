@@ -77,6 +77,8 @@ pub struct Device {
     pub uplink: Uplink,
     /// The `rate-node` nodes.
     pub rate_nodes: Vec<RateNode>,
+    /// The `vdpa` nodes.
+    pub vdpas: Vec<Vdpa>,
     /// The `vfs` node: `sriov_numvfs`.
     pub vfs: Option<Sourced<u32>>,
     /// The `ignore` nodes.
@@ -150,6 +152,22 @@ pub struct RateNode {
     pub rates: Rates,
 }
 
+/// A `vdpa` node: a vDPA device on the management device that its device is (`VDPA_CMD_DEV_NEW`). What is not written is
+/// as the driver has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vdpa {
+    /// Its name, unique on the host: `VDPA_ATTR_DEV_NAME`.
+    pub name: Sourced<String>,
+    /// `mac=`: `VDPA_ATTR_DEV_NET_CFG_MACADDR`.
+    pub mac: Option<Sourced<MacAddr>>,
+    /// `mtu=`, in bytes: `VDPA_ATTR_DEV_NET_CFG_MTU`.
+    pub mtu: Option<Sourced<u32>>,
+    /// `max-vqp=`: `VDPA_ATTR_DEV_NET_CFG_MAX_VQP`.
+    pub max_vqp: Option<Sourced<u32>>,
+    /// The `bind` node: a driver.
+    pub bind: Option<Sourced<String>>,
+}
+
 /// The `create` node: a parent that the bundled module makes. All of it is identity: it never changes in place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SoftParent {
@@ -212,6 +230,8 @@ pub struct Subdevice {
     pub representor: Option<Interface>,
     /// The bridge that the representor is a port of.
     pub port: Option<BridgePort>,
+    /// The `vdpa` nodes.
+    pub vdpas: Vec<Vdpa>,
     /// The `legacy` node.
     pub legacy: Option<LegacyVf>,
     /// The `bind` node: a driver.

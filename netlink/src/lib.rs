@@ -2,7 +2,7 @@
 //! route messages over it.
 //!
 //! Layers, lowest first: [`socket`] moves datagrams; [`conversation`] turns requests and datagrams into replies and
-//! errors, extended ACK included; [`devlink`], [`ethtool`], [`rdma`] and [`route`] know messages; [`ears`] hears that something
+//! errors, extended ACK included; [`devlink`], [`ethtool`], [`rdma`], [`route`] and [`vdpa`] know messages; [`ears`] hears that something
 //! changed. The seam for tests is the datagram:
 //! everything above [`conversation::Datagrams`] runs on recorded or invented bytes.
 //!
@@ -20,5 +20,6 @@ pub mod recording;
 pub mod route;
 pub mod socket;
 mod uapi;
+pub mod vdpa;
 
 pub use error::{KernelRefusal, NetlinkError, errno_words};

@@ -1,6 +1,6 @@
 //! What was recorded on real kernels is understood; damaged, it is an error, and never a panic or a silent "nothing there".
 //!
-//! The recordings are made in the lab by `lab/tests/kernel/counts.rs`, which says how.
+//! The recordings are made in the lab by `lab/tests/kernel/counts.rs` and `lab/tests/drivers/vdpa.rs`, which say how.
 #![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
 
 use std::fmt::Write as _;
@@ -10,6 +10,7 @@ use subdevcfg_netlink::devlink::{Devlink, Handle};
 use subdevcfg_netlink::rdma::Rdma;
 use subdevcfg_netlink::recording::{Line, Recording, Replay};
 use subdevcfg_netlink::route::Route;
+use subdevcfg_netlink::vdpa::Vdpa;
 
 /// All that is read of a kernel: each question with its answer.
 fn devlink(recording: &Recording) -> Result<Vec<String>, NetlinkError> {
@@ -60,6 +61,15 @@ fn rdma(recording: &Recording) -> Result<Vec<String>, NetlinkError> {
     Ok(found)
 }
 
+fn vdpa(recording: &Recording) -> Result<Vec<String>, NetlinkError> {
+    let mut vdpa = Vdpa::new(Replay::new(recording.clone()));
+    Ok(vec![
+        format!("{:#?}", vdpa.management_devices()?),
+        format!("{:#?}", vdpa.devices()?),
+        format!("{:#?}", vdpa.configs()?),
+    ])
+}
+
 type Read = fn(&Recording) -> Result<Vec<String>, NetlinkError>;
 
 fn recordings() -> Vec<(&'static str, Recording, Read)> {
@@ -70,6 +80,7 @@ fn recordings() -> Vec<(&'static str, Recording, Read)> {
         ("6.12-devlink", include_str!("recordings/6.12.devlink.txt"), devlink),
         ("6.12-route", include_str!("recordings/6.12.route.txt"), route),
         ("6.12-rdma", include_str!("recordings/6.12.rdma.txt"), rdma),
+        ("6.12-vdpa", include_str!("recordings/6.12.vdpa.txt"), vdpa),
     ];
     all.into_iter().map(|(name, text, read)| (name, text.parse().unwrap(), read)).collect()
 }

@@ -13,7 +13,7 @@ use crate::resource::{
 use crate::rules::NEW_INTERFACE_MTU;
 use crate::state::{
     Bridge, Eswitch, Function, FunctionVolatile, HostVolatile, Interface, InterfaceVolatile, Parent,
-    ParentVolatile, Port, Rates, Sriov, State, Uplink, Vf, VfDevice, Volatile, params_of,
+    ParentVolatile, Port, Rates, Sriov, State, Uplink, Vdpa, VdpaVolatile, Vf, VfDevice, Volatile, params_of,
 };
 
 /// The state and the record of a host on which this file was applied to nothing. What the file leaves open is as a new
@@ -36,6 +36,10 @@ pub fn described(desired: &Desired, kernel_release: impl Into<String>) -> (State
         for node in &parent.rate_nodes {
             record.made.insert(node.subject.clone(), node.address.clone());
             note(&mut record, &node.subject, &node.address, &node.wanted.settings);
+        }
+        for vdpa in &parent.vdpas {
+            record.made.insert(vdpa.subject.clone(), vdpa.address.clone());
+            note(&mut record, &vdpa.subject, &vdpa.address, &vdpa.wanted.settings);
         }
         state.parents.insert(parent.subject.parent.clone(), parent_of(parent));
     }
@@ -106,7 +110,12 @@ fn parent_of(desired: &DesiredParent) -> Parent {
             .iter()
             .map(|node| (node.name.clone(), rates_of(&node.wanted.settings)))
             .collect(),
-        volatile: Volatile(ParentVolatile { uplink_up: true, ..ParentVolatile::default() }),
+        vdpa: desired.vdpas.iter().map(|vdpa| (vdpa.name.clone(), vdpa_of(&vdpa.wanted.settings))).collect(),
+        volatile: Volatile(ParentVolatile {
+            uplink_up: true,
+            manages_vdpa: true,
+            ..ParentVolatile::default()
+        }),
     }
 }
 
@@ -198,6 +207,21 @@ fn vf_of(desired: &DesiredFunction, mode: Option<EswitchMode>) -> Vf {
         ..VfDevice::default()
     });
     Vf { legacy: legacy.collect(), device }
+}
+
+fn vdpa_of(wanted: &Settings) -> Vdpa {
+    let mut vdpa = Vdpa::default();
+    for setting in wanted.iter() {
+        match setting {
+            Setting::Vdpa(setting) => vdpa.config.set(*setting),
+            Setting::Bind(driver) => vdpa.driver_override.clone_from(driver),
+            _ => {}
+        }
+    }
+    // Without a choice some driver takes it.
+    let driver = vdpa.driver_override.clone().or_else(|| Some("vhost_vdpa".to_owned()));
+    vdpa.volatile = Volatile(VdpaVolatile { driver, ..VdpaVolatile::default() });
+    vdpa
 }
 
 fn rates_of(wanted: &Settings) -> Rates {

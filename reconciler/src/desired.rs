@@ -9,7 +9,7 @@ use subdevcfg_compiler::address::{Address, Part};
 use subdevcfg_compiler::catalogue::Catalogue;
 use subdevcfg_compiler::model::{
     Bridge, BridgePort, Device, Interface, LegacyVf, Lifecycle, Match, Mdev, MdevType, Param, Place,
-    RateNode, Rates, Sourced, Subdevice, Uplink,
+    RateNode, Rates, Sourced, Subdevice, Uplink, Vdpa,
 };
 use subdevcfg_compiler::source::{SourceMap, Span};
 use subdevcfg_compiler::values::{BridgeKind, DevlinkHandle, InterfaceName, MacAddr, Owner, VersionSet};
@@ -17,7 +17,7 @@ use subdevcfg_compiler::values::{BridgeKind, DevlinkHandle, InterfaceName, MacAd
 use crate::reason::Reason;
 use crate::resource::{
     Attribute, BridgeName, Capability, FunctionId, LegacySetting, OvsVlans, PortVlans, Setting, Settings,
-    Side, Subject, UplinkSetting, VlanFlags, Vlans,
+    Side, Subject, UplinkSetting, VdpaSetting, VlanFlags, Vlans,
 };
 use crate::state::SoftSpec;
 
@@ -69,6 +69,8 @@ pub struct DesiredParent {
     pub wanted: Wanted,
     /// The nodes of its tree of rates.
     pub rate_nodes: Vec<DesiredRateNode>,
+    /// The vDPA devices that it manages.
+    pub vdpas: Vec<DesiredVdpa>,
     /// Its functions.
     pub functions: Vec<DesiredFunction>,
 }
@@ -90,6 +92,7 @@ impl DesiredParent {
             create: None,
             left: LeftToOthers::default(),
             rate_nodes: Vec::new(),
+            vdpas: Vec::new(),
             functions: Vec::new(),
         }
     }
@@ -172,6 +175,19 @@ pub struct DesiredBridge {
 #[derive(Debug, Clone)]
 pub struct DesiredRateNode {
     /// The node.
+    pub subject: Subject,
+    /// Its name.
+    pub name: String,
+    /// Its address.
+    pub address: String,
+    /// Its attributes.
+    pub wanted: Wanted,
+}
+
+/// A vDPA device as it is to be.
+#[derive(Debug, Clone)]
+pub struct DesiredVdpa {
+    /// The device.
     pub subject: Subject,
     /// Its name.
     pub name: String,
@@ -395,8 +411,10 @@ impl Places<'_> {
         let functions =
             device.subdevices.iter().filter_map(|subdevice| self.function(device, &parent, subdevice));
         let rate_nodes = device.rate_nodes.iter().map(|node| self.rate_node(device, &parent, node));
+        let vdpas = device.vdpas.iter().map(|vdpa| self.vdpa(device, &parent, vdpa));
         DesiredParent {
             rate_nodes: rate_nodes.collect(),
+            vdpas: vdpas.collect(),
             functions: functions.collect(),
             subject: Subject::parent(parent),
             wants,
@@ -564,6 +582,29 @@ impl Places<'_> {
             subject: Subject::rate_node(parent.clone(), name.clone()),
             address: device.address().part(Part::RateNode(name.clone())).to_string(),
             name,
+            wanted,
+        }
+    }
+
+    fn vdpa(&self, device: &Device, parent: &DevlinkHandle, vdpa: &Vdpa) -> DesiredVdpa {
+        let Vdpa { name, mac, mtu, max_vqp, bind } = vdpa;
+        let mut wanted = Wanted::new(self.asked(name.span));
+        if let Some(mac) = mac {
+            wanted.add(Setting::Vdpa(VdpaSetting::Mac(mac.value)), self.of(mac));
+        }
+        if let Some(mtu) = mtu {
+            wanted.add(Setting::Vdpa(VdpaSetting::Mtu(mtu.value)), self.of(mtu));
+        }
+        if let Some(number) = max_vqp {
+            wanted.add(Setting::Vdpa(VdpaSetting::MaxVqp(number.value)), self.of(number));
+        }
+        if let Some(driver) = bind {
+            wanted.add(Setting::Bind(Some(driver.value.clone())), self.of(driver));
+        }
+        DesiredVdpa {
+            subject: Subject::vdpa(parent.clone(), name.value.clone()),
+            name: name.value.clone(),
+            address: device.address().part(Part::Vdpa(name.value.clone())).to_string(),
             wanted,
         }
     }

@@ -15,7 +15,7 @@ use subdevcfg_compiler::values::{BridgeKind, DevlinkHandle, EncapMode, InlineMod
 
 use crate::plan::default_params;
 use crate::record::Record;
-use crate::resource::{BridgeName, Setting, Settings, Subject};
+use crate::resource::{Attribute, BridgeName, Setting, Settings, Subject, VdpaSetting};
 use crate::state::{Function, Parent, Port, Rates, State, Uplink};
 use settings::Sorted;
 use writer::{Node, Writer};
@@ -91,7 +91,7 @@ pub fn begin(out: &mut Writer, host: &str) {
 /// Whether there is anything to say of a parent: devices without devlink are often only able to have functions.
 fn is_configured(parent: &Parent) -> bool {
     let vfs = parent.sriov.as_ref().map_or(0, |sriov| sriov.vfs);
-    !parent.without_devlink || vfs > 0 || !parent.functions.is_empty()
+    !parent.without_devlink || vfs > 0 || !parent.functions.is_empty() || !parent.vdpa.is_empty()
 }
 
 /// The bridges that described representors are ports of, and those of subdevcfg; others are other people's.
@@ -151,6 +151,7 @@ impl<'a> Device<'a> {
             let sorted = Sorted::of(&found, &fresh, is_written, ParamOwner::Parent, catalogue);
             sorted.write(out);
             self.write_rate_nodes(out);
+            self.write_vdpas(out);
             function::write_all(self, out);
             sorted.write_rest(out);
         });
@@ -187,6 +188,27 @@ impl<'a> Device<'a> {
                 node = node.property(path.trim_start_matches("rate."), setting.value());
             }
             out.node(&node);
+        }
+    }
+
+    /// With all that a driver tells: made again without it, one would have what the driver chooses.
+    fn write_vdpas(&self, out: &mut Writer) {
+        if !self.parent.vdpa.is_empty() {
+            out.blank();
+        }
+        for (name, vdpa) in &self.parent.vdpa {
+            let mut node = Node::new("vdpa").argument(name.clone());
+            // An address of zeros is none, and no file can ask for it.
+            let is_none = |setting: &VdpaSetting| matches!(setting, VdpaSetting::Mac(mac) if mac.is_zero());
+            for setting in vdpa.config.settings().filter(|setting| !is_none(setting)) {
+                node = node.property(setting.attribute().as_str(), setting.value());
+            }
+            match vdpa.settings().get(&Attribute::Bind) {
+                Some(Setting::Bind(Some(driver))) => {
+                    out.block(&node, |out| out.node(&Node::new("bind").argument(driver.clone())));
+                }
+                _ => out.node(&node),
+            }
         }
     }
 

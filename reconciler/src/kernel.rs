@@ -12,7 +12,7 @@ use subdevcfg_compiler::values::{DevlinkHandle, InterfaceName};
 use subdevcfg_netlink::errno_words;
 use uuid::Uuid;
 
-use crate::resource::{FunctionId, OvsVlans, Setting, Subject};
+use crate::resource::{FunctionId, OvsVlans, Setting, Subject, VdpaConfig};
 use crate::state::{SoftSpec, State};
 
 /// One request to the kernel: one message, or one write to a file.
@@ -57,6 +57,22 @@ pub enum Request {
     /// Delete a rate node.
     DeleteRateNode {
         /// On which parent.
+        parent: DevlinkHandle,
+        /// Its name.
+        name: String,
+    },
+    /// Make a vDPA device: `vdpa dev add`.
+    MakeVdpa {
+        /// Its management device.
+        parent: DevlinkHandle,
+        /// Its name.
+        name: String,
+        /// What it is to have; the rest is the driver's choice.
+        config: VdpaConfig,
+    },
+    /// Delete a vDPA device: `vdpa dev del`. The kernel waits for whoever has it open.
+    DeleteVdpa {
+        /// Its management device.
         parent: DevlinkHandle,
         /// Its name.
         name: String,
@@ -141,6 +157,9 @@ impl Request {
             Self::MakeRateNode { parent, name } | Self::DeleteRateNode { parent, name } => {
                 Subject::rate_node(parent.clone(), name.clone())
             }
+            Self::MakeVdpa { parent, name, .. } | Self::DeleteVdpa { parent, name } => {
+                Subject::vdpa(parent.clone(), name.clone())
+            }
             Self::MakeBridge { name } | Self::DeleteBridge { name } => Subject::bridge(name),
             Self::Set { subject, .. } | Self::Reload { subject } => subject.clone(),
         }
@@ -156,6 +175,8 @@ impl fmt::Display for Request {
             Self::Delete { parent, id } => write!(f, "delete {id} of {parent}"),
             Self::MakeRateNode { parent, name } => write!(f, "create rate node {name} on {parent}"),
             Self::DeleteRateNode { parent, name } => write!(f, "delete rate node {name} of {parent}"),
+            Self::MakeVdpa { parent, name, .. } => write!(f, "create vdpa {name} on {parent}"),
+            Self::DeleteVdpa { parent, name } => write!(f, "delete vdpa {name} of {parent}"),
             Self::MakeBridge { name } => write!(f, "create bridge {name}"),
             Self::DeleteBridge { name } => write!(f, "delete bridge {name}"),
             Self::AddPort { name, bridge, vlans, .. } => {

@@ -18,6 +18,7 @@ mod sysfs;
 mod uplink;
 mod usage;
 mod users;
+mod vdpa;
 mod vfs;
 mod wire;
 
@@ -34,6 +35,7 @@ use subdevcfg_netlink::ethtool::Ethtool;
 use subdevcfg_netlink::rdma::Rdma;
 use subdevcfg_netlink::route::{Link, Route};
 use subdevcfg_netlink::socket::Socket;
+use subdevcfg_netlink::vdpa::Vdpa;
 
 pub use subdevcfg_netlink::ears::Ears;
 
@@ -45,6 +47,7 @@ use ovs::Switch;
 use rdma::OpenRdma;
 use reach::{Reach, Scouts};
 use sysfs::Sysfs;
+use vdpa::OpenVdpa;
 
 /// How often an effect is looked for without being told of it: drivers forget notifications (going to legacy mode
 /// deletes the subfunctions of mlx5 in silence).
@@ -68,6 +71,8 @@ pub struct LiveKernel<D = Socket> {
     ethtool: Ethtool<D>,
     open_rdma: Option<OpenRdma<D>>,
     rdma: Option<Rdma<D>>,
+    open_vdpa: Option<OpenVdpa<D>>,
+    vdpa: Option<Vdpa<D>>,
     sysfs: Sysfs,
     switch: Switch,
     /// None where nobody keeps answers back: in tests.
@@ -97,12 +102,12 @@ impl LiveKernel<Socket> {
         let events = devlink.subscribe()?;
         let scouts = Scouts::new(devlink.opener());
         let live = Self::new(devlink, Route::open()?, events, Ethtool::open()?, "/");
-        Ok(Self { scouts: Some(scouts), open_rdma: Some(Rdma::open), ..live })
+        Ok(Self { scouts: Some(scouts), open_rdma: Some(Rdma::open), open_vdpa: Some(Vdpa::open), ..live })
     }
 }
 
 impl<D: Datagrams + 'static> LiveKernel<D> {
-    /// Talks over these conversations, and not about RDMA devices; sysfs and procfs are below `root`.
+    /// Talks over these conversations, and not about RDMA and vDPA devices; sysfs and procfs are below `root`.
     pub fn new(
         devlink: Devlink<D>,
         route: Route<D>,
@@ -120,6 +125,8 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
             ethtool,
             open_rdma: None,
             rdma: None,
+            open_vdpa: None,
+            vdpa: None,
             sysfs,
             switch,
             scouts: None,
@@ -310,6 +317,8 @@ fn takes_others_along(request: &Request) -> bool {
         Request::Create { .. }
         | Request::Delete { .. }
         | Request::MakeRateNode { .. }
+        | Request::MakeVdpa { .. }
+        | Request::DeleteVdpa { .. }
         | Request::MakeBridge { .. }
         | Request::DeleteBridge { .. }
         | Request::DeleteRateNode { .. }

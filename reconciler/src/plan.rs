@@ -31,6 +31,7 @@ mod target;
 mod tree;
 mod under_way;
 mod uplink;
+mod vdpa;
 mod vfs;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,6 +6,7 @@ mod legacy;
 mod port;
 mod switch;
 mod uplink;
+mod vdpa;
 
 use std::fmt;
 
@@ -20,6 +21,7 @@ pub use legacy::{Legacy, LegacySetting};
 pub use port::{VlanFlags, Vlans};
 pub use switch::{BridgeName, OvsVlans, PortVlans, VlanMode};
 pub use uplink::{UplinkAttribute, UplinkSetting};
+pub use vdpa::{VdpaAttribute, VdpaConfig, VdpaSetting};
 
 /// The identity of a function below its parent. It never changes; another identity is another function.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -131,7 +133,7 @@ impl fmt::Display for FunctionId {
     }
 }
 
-/// What has attributes: a parent device, a function on it, or a node of its tree of rates.
+/// What has attributes: a parent device, a function on it, a node of its tree of rates, or a vDPA device of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Subject {
     /// The parent's devlink instance.
@@ -149,6 +151,8 @@ pub enum Child {
     Function(FunctionId),
     /// A node of the tree of rates, by its name (`DEVLINK_ATTR_RATE_NODE_NAME`).
     RateNode(String),
+    /// A vDPA device, by its name on the bus `vdpa`: the parent is its management device.
+    Vdpa(String),
     /// A bridge of the host, which is on no parent: `bridge/NAME` stands in the place of one.
     Bridge,
 }
@@ -170,6 +174,12 @@ impl Subject {
     #[must_use]
     pub const fn rate_node(parent: DevlinkHandle, name: String) -> Self {
         Self { parent, child: Some(Child::RateNode(name)) }
+    }
+
+    /// A vDPA device of a parent.
+    #[must_use]
+    pub const fn vdpa(parent: DevlinkHandle, name: String) -> Self {
+        Self { parent, child: Some(Child::Vdpa(name)) }
     }
 
     /// A bridge of the host.
@@ -210,6 +220,15 @@ impl Subject {
         }
     }
 
+    /// The name of the vDPA device, if it is one.
+    #[must_use]
+    pub fn vdpa_name(&self) -> Option<&str> {
+        match &self.child {
+            Some(Child::Vdpa(name)) => Some(name),
+            _ => None,
+        }
+    }
+
     /// The name of the rate node, if it is one.
     #[must_use]
     pub fn rate_node_name(&self) -> Option<&str> {
@@ -225,6 +244,7 @@ impl fmt::Display for Child {
         match self {
             Self::Function(id) => write!(f, "{id}"),
             Self::RateNode(name) => write!(f, "rate node {name}"),
+            Self::Vdpa(name) => write!(f, "vdpa {name}"),
             Self::Bridge => f.write_str("bridge"),
         }
     }

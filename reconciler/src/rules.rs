@@ -65,6 +65,12 @@ pub enum Stage {
     LateParam,
     /// One reload for all of them.
     LateReload,
+    /// A vDPA device that goes, goes: before anything that its management device goes with.
+    RemoveVdpa,
+    /// A vDPA device is made, once its management device is there for good.
+    MakeVdpa,
+    /// It is bound to the driver that is chosen for it.
+    VdpaDriver,
     /// An interface is set down because something on it changes only then.
     InterfaceDown,
     /// An interface gets its name.
@@ -94,6 +100,8 @@ pub enum Needs {
     InactiveFunction,
     /// A reload of the instance afterwards.
     Reload,
+    /// The vDPA device is made with it.
+    NewVdpa,
     /// There is no function on the parent.
     NoFunctions,
     /// The interface is down, on kernels before this one (major, minor).
@@ -131,6 +139,15 @@ pub fn for_attribute(subject: &Subject, attribute: &Attribute, catalogue: Option
             rule(Stage::Eswitch, Needs::Nothing, Impact::ParentWide, "")
         }
         Attribute::Vfs => rule(Stage::Vfs, Needs::Nothing, Impact::ParentWide, ""),
+        Attribute::Vdpa(_) => rule(
+            Stage::MakeVdpa,
+            Needs::NewVdpa,
+            Impact::SubdeviceReplace,
+            "nothing of a vDPA device but its driver changes: it is made again",
+        ),
+        Attribute::Bind if subject.vdpa_name().is_some() => {
+            rule(Stage::VdpaDriver, Needs::Nothing, Impact::SubdeviceRestart, "")
+        }
         Attribute::Bind => rule(
             Stage::FunctionAttribute,
             Needs::InactiveFunction,

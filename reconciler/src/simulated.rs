@@ -22,6 +22,7 @@ mod rates;
 mod requests;
 mod samples;
 mod uplink;
+mod vdpa;
 
 use std::time::Duration;
 
@@ -46,6 +47,9 @@ impl Kernel for SimulatedHost {
 
     fn perform(&mut self, request: &Request) -> Result<(), RequestError> {
         if let Some(answer) = ovs::perform(self, request) {
+            return answer;
+        }
+        if let Some(answer) = vdpa::perform(self, request) {
             return answer;
         }
         if netdevsim::is_one(&request.subject().parent) {

@@ -8,6 +8,7 @@ mod ovs;
 mod sriov;
 mod uplink;
 mod users;
+mod vdpa;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,6 +28,7 @@ use crate::resource::{Capability, Child, FunctionId, Setting, Settings, Side, Su
 pub use sriov::{Sriov, Vf, VfDevice, VfioUser};
 pub use uplink::Uplink;
 pub use users::{FunctionUser, RdmaUser, User};
+pub use vdpa::{Vdpa, VdpaVolatile};
 
 /// The version of the state's JSON form: the minor number counts additions.
 pub const FORMAT_VERSION: &str = "1.0";
@@ -119,6 +121,8 @@ pub enum Unreadable {
     Ovs,
     /// RDMA devices: who uses them.
     Rdma,
+    /// vDPA devices, and which devices manage them.
+    Vdpa,
 }
 
 impl fmt::Display for Unreadable {
@@ -129,6 +133,7 @@ impl fmt::Display for Unreadable {
             Self::Parent(handle) => write!(f, "{handle}"),
             Self::Eswitch(handle) => write!(f, "{handle} eswitch"),
             Self::Ovs => f.write_str("Open vSwitch"),
+            Self::Vdpa => f.write_str("vDPA devices"),
             Self::Rdma => f.write_str("users of RDMA devices"),
         }
     }
@@ -164,6 +169,9 @@ pub struct Parent {
     /// The nodes of its tree of rates, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rate_nodes: BTreeMap<String, Rates>,
+    /// The vDPA devices that it is the management device of, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub vdpa: BTreeMap<String, Vdpa>,
     /// See [`ParentVolatile`].
     #[serde(default)]
     pub volatile: Volatile<ParentVolatile>,
@@ -175,6 +183,9 @@ pub struct ParentVolatile {
     /// mdev types by directory name; `None` where nobody looked.
     #[serde(default)]
     pub mdev_types: Option<BTreeMap<String, MdevType>>,
+    /// vDPA devices can be made on it (`VDPA_CMD_MGMTDEV_GET`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub manages_vdpa: bool,
     /// The uplink's netdev is administratively up.
     #[serde(default)]
     pub uplink_up: bool,
@@ -372,14 +383,15 @@ impl State {
         }
     }
 
-    /// Everything that has attributes: parents, their functions, their rate nodes.
+    /// Everything that has attributes: parents, their functions, their rate nodes and vDPA devices, and bridges.
     pub fn subjects(&self) -> impl Iterator<Item = Subject> {
         let bridges = self.bridges.keys().map(|name| Subject::bridge(name.as_str()));
         let on_parents = self.parents.iter().flat_map(|(handle, parent)| {
             let functions = parent.functions.iter();
             let functions = functions.map(|function| Subject::function(handle.clone(), function.id.clone()));
             let nodes = parent.rate_nodes.keys().map(|name| Subject::rate_node(handle.clone(), name.clone()));
-            std::iter::once(Subject::parent(handle.clone())).chain(functions).chain(nodes)
+            let vdpas = parent.vdpa.keys().map(|name| Subject::vdpa(handle.clone(), name.clone()));
+            std::iter::once(Subject::parent(handle.clone())).chain(functions).chain(nodes).chain(vdpas)
         });
         on_parents.chain(bridges)
     }
@@ -414,6 +426,7 @@ impl State {
             None | Some(Child::Bridge) => true,
             Some(Child::Function(id)) => parent.function(id).is_some(),
             Some(Child::RateNode(name)) => parent.rate_nodes.contains_key(name),
+            Some(Child::Vdpa(name)) => parent.vdpa.contains_key(name),
         }
     }
 
@@ -428,6 +441,7 @@ impl State {
             None | Some(Child::Bridge) => Some(parent.settings()),
             Some(Child::Function(id)) => parent.function(id).map(Function::settings),
             Some(Child::RateNode(name)) => parent.rate_nodes.get(name).map(Rates::settings),
+            Some(Child::Vdpa(name)) => parent.vdpa.get(name).map(Vdpa::settings),
         }
     }
 }

@@ -45,6 +45,8 @@ struct Device {
     /// local forwarding.
     params: (Option<bool>, Option<bool>, Option<bool>),
     uplink: Option<(Option<u32>, Option<bool>)>,
+    /// Of mlx5: pairs of queues, MTU and driver of a vDPA device, and its name by a number.
+    vdpa: Option<(Option<u32>, Option<u32>, bool, u8)>,
     /// Nodes gold and silver: limit, and whether the second is below the first.
     nodes: Vec<Option<(Option<u8>, bool)>>,
     sfs: Vec<Option<Function>>,
@@ -95,13 +97,16 @@ fn device() -> impl Strategy<Value = Device> {
     let param = || weighted(0.3, any::<bool>());
     let params = (param(), param(), param());
     let uplink = weighted(0.3, (of(prop_oneof![Just(9000_u32), Just(9100)]), of(any::<bool>())));
+    let vdpa =
+        weighted(0.4, (of(1_u32..3), of(prop_oneof![Just(1400_u32), Just(1500)]), any::<bool>(), 0_u8..2));
     let nodes = vec(of((of(5_u8..7), any::<bool>())), 2);
-    (counts, params, uplink, nodes, vec(of(function()), 3), vec(of(function()), 3)).prop_map(
-        |((switchdev, vfs), params, uplink, nodes, sfs, functions)| Device {
+    (counts, params, uplink, (vdpa, nodes), vec(of(function()), 3), vec(of(function()), 3)).prop_map(
+        |((switchdev, vfs), params, uplink, (vdpa, nodes), sfs, functions)| Device {
             switchdev,
             vfs,
             params,
             uplink,
+            vdpa,
             nodes,
             sfs,
             functions,
@@ -127,6 +132,11 @@ fn text(driver: Driver, device: &Device) -> String {
     params(&mut text, driver, device);
     if let Some((mtu, up)) = device.uplink.filter(|(mtu, up)| mtu.is_some() || up.is_some()) {
         let _ = writeln!(text, " uplink{}", interface_words(mtu, up));
+    }
+    if let Some((pairs, mtu, bind, name)) = device.vdpa.filter(|_| driver == Driver::Mlx5) {
+        let pairs = pairs.map(|pairs| format!(" max-vqp={pairs}")).unwrap_or_default();
+        let bind = if bind { " { bind virtio_vdpa; }" } else { "" };
+        let _ = writeln!(text, " vdpa net{name}{pairs}{}{bind}", interface_words(mtu, None));
     }
     let switchdev = device.switchdev == Some(true);
     let count = device.vfs.unwrap_or(0);
@@ -348,6 +358,7 @@ fn is_unseen(operation: &Operation) -> bool {
         | Request::SetActive { active: false, .. }
         | Request::Delete { .. }
         | Request::SetVfs { count: 0, .. }
+        | Request::DeleteVdpa { .. }
         | Request::DeleteRateNode { .. } => true,
         // What a new VF has by itself is not known before.
         Request::Set { setting, .. } => {

@@ -77,6 +77,9 @@ impl Host {
             for node in &parent.rate_nodes {
                 add(&node.subject, &node.address, &node.wanted.settings);
             }
+            for vdpa in &parent.vdpas {
+                add(&vdpa.subject, &vdpa.address, &vdpa.wanted.settings);
+            }
             for function in parent.functions.iter().filter(|function| !function.absent) {
                 add(&function.subject, &function.address, &function.wanted.settings);
             }

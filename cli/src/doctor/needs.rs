@@ -31,7 +31,8 @@ impl Needs {
             }
             let nodes = parent.rate_nodes.iter().map(|node| &node.wanted.settings);
             let functions = parent.functions.iter().map(|function| &function.wanted.settings);
-            for setting in nodes.chain(functions).flat_map(Settings::iter) {
+            let vdpas = parent.vdpas.iter().map(|vdpa| &vdpa.wanted.settings);
+            for setting in nodes.chain(functions).chain(vdpas).flat_map(Settings::iter) {
                 let attribute = setting.attribute();
                 if let Some(version) = rules::since(&attribute) {
                     needs.newer.insert(attribute.to_string(), version);

@@ -123,11 +123,14 @@ impl HistoryKeeper for SimulatedFile {
 }
 
 impl SimulatedFile {
-    /// Plugs in the network cards that a host file names with their drivers, where nothing is at their addresses. They are
-    /// written with what an apply does.
+    /// Plugs in the network cards that a host file names with their drivers, where nothing is at their addresses, and loads
+    /// the simulator of vDPA devices if it names that. They are written with what an apply does.
     pub fn plug_in(&self, desired: &Desired) {
         for parent in &desired.parents {
             let handle = &parent.subject.parent;
+            if (handle.bus(), handle.device()) == ("vdpa", "vdpasim_net") {
+                self.host.borrow_mut().load_vdpa_simulator();
+            }
             if let Some(driver) = parent.driver.as_ref().filter(|_| handle.bus() == "pci") {
                 self.host.borrow_mut().plug_in(handle.device(), driver);
             }

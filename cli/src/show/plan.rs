@@ -210,6 +210,13 @@ fn steps(text: &mut String, operations: &[&Operation]) {
             }
             (Request::SetVfs { count, .. }, Some(before)) => format!("vfs {before} -> {count}"),
             (Request::SetVfs { count, .. }, None) => format!("vfs {count}"),
+            (Request::MakeVdpa { config, .. }, _) => {
+                let words: Vec<String> = config
+                    .settings()
+                    .map(|setting| format!(" {} {}", setting.attribute().as_str(), setting.value()))
+                    .collect();
+                format!("{}{}", verb(&operation.request), words.join(","))
+            }
             (request, _) => verb(request).to_owned(),
         };
         let waits = operation.effect.map(|effect| format!(", wait for {effect}")).unwrap_or_default();
@@ -228,6 +235,8 @@ const fn verb(request: &Request) -> &'static str {
         Request::MakeBridge { .. } => "make the bridge",
         Request::DeleteBridge { .. } => "delete the bridge",
         Request::DeleteRateNode { .. } => "delete the rate node",
+        Request::MakeVdpa { .. } => "make the vDPA device",
+        Request::DeleteVdpa { .. } => "delete the vDPA device",
         Request::AddPort { .. } => "make it a port",
         Request::RemovePort { .. } => "take the port out",
         Request::SetActive { active: true, .. } => "activate",
@@ -324,10 +333,14 @@ fn verdict(text: &mut String, plan: &Plan, heading: &Heading<'_>, permissions: P
     let above = !guard::above_ceiling(plan, permissions).is_empty();
     let missing = guard::missing(plan, permissions);
     let lacks = |flag: &str| missing.iter().any(|missing| missing.starts_with(flag));
+    let blocks = |is_it: fn(&subdevcfg_reconciler::resource::Subject) -> bool| {
+        plan.in_use.iter().any(|found| found.blocks && is_it(&found.subject))
+    };
     let kinds = [
         (above, "impact above what is allowed"),
         (lacks("--allow-in-use"), "in use"),
-        (lacks("--evict"), "open through VFIO"),
+        (lacks("--evict") && blocks(|held| held.vdpa_name().is_none()), "open through VFIO"),
+        (lacks("--evict") && blocks(|held| held.vdpa_name().is_some()), "a vDPA device held open"),
         (lacks("--allow-lifeline"), "lifeline"),
         (lacks("--confirm-within") && !lacks("--allow-lifeline"), "lifeline without a confirmation"),
         (lacks("--max-destroy"), "too many to delete at once"),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use subdevcfg_compiler::values::Rate;
 use subdevcfg_reconciler::resource::Side;
-use subdevcfg_reconciler::state::{Function, Parent, Rates, State, Vf};
+use subdevcfg_reconciler::state::{Function, Parent, Rates, State, Vdpa, Vf};
 
 /// The state for people: a line a parent, a line a function.
 pub fn text(state: &State) -> String {
@@ -17,6 +17,9 @@ pub fn text(state: &State) -> String {
         let _ = writeln!(text, "\n{handle}   {}", parent_words(parent));
         for (name, rates) in &parent.rate_nodes {
             let _ = writeln!(text, "  rate node {name}   {}", rate_words(rates));
+        }
+        for (name, vdpa) in &parent.vdpa {
+            let _ = writeln!(text, "  vdpa {name}   {}", vdpa_words(vdpa));
         }
         for function in &parent.functions {
             let _ = writeln!(text, "  {}", function_words(function));
@@ -38,6 +41,7 @@ pub fn text(state: &State) -> String {
 
 fn parent_words(parent: &Parent) -> String {
     let mut words = vec![parent.driver.clone().unwrap_or_else(|| "driver unknown".to_owned())];
+    words.extend(parent.volatile.0.manages_vdpa.then(|| "manages vDPA devices".to_owned()));
     words.extend(parent.without_devlink.then(|| "no devlink".to_owned()));
     words.extend(
         parent.settings().iter().map(|setting| format!("{} {}", setting.attribute(), setting.value())),
@@ -45,6 +49,16 @@ fn parent_words(parent: &Parent) -> String {
     if let Some(capacity) = parent.soft.as_ref().and_then(|soft| soft.max_subdevices) {
         words.push(format!("{} of {capacity} subdevices", parent.functions.len()));
     }
+    words.join(", ")
+}
+
+fn vdpa_words(vdpa: &Vdpa) -> String {
+    let config = vdpa.config.settings();
+    let mut words: Vec<String> =
+        config.map(|setting| format!("{} {}", setting.attribute().as_str(), setting.value())).collect();
+    words.extend(vdpa.volatile.0.driver.as_ref().map(|driver| format!("driver {driver}")));
+    words.extend(vdpa.driver_override.as_ref().map(|name| format!("driver_override {name}")));
+    words.extend(vdpa.volatile.0.users.iter().map(ToString::to_string));
     words.join(", ")
 }
 

@@ -29,6 +29,7 @@ mod saved;
 mod schemas;
 mod scope;
 mod uplink;
+mod vdpa;
 mod vfs;
 mod watch;
 mod wrong_use;

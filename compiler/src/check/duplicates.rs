@@ -74,6 +74,11 @@ pub(super) fn check(host: &HostModel, diagnostics: &mut Vec<Diagnostic>) {
         Unique::new(Code::RepeatedRateNode, "give one of them another name", |(device, name)| {
             format!("`{device}` has two rate nodes `{name}`")
         });
+    let mut vdpas = Unique::new(
+        Code::RepeatedVdpa,
+        "the devices on the bus `vdpa` share the names of one host: choose another",
+        |name| format!("two vDPA devices are named `{name}`"),
+    );
     let mut bridges = Unique::new(Code::RepeatedBridge, "keep one of them", |name| {
         format!("two bridges are named `{name}`")
     });
@@ -85,12 +90,18 @@ pub(super) fn check(host: &HostModel, diagnostics: &mut Vec<Diagnostic>) {
         for node in &device.rate_nodes {
             rate_nodes.add(node.name.span, (&device.name.value, &node.name.value));
         }
+        for vdpa in &device.vdpas {
+            vdpas.add(vdpa.name.span, &vdpa.name.value);
+        }
         let mut seen = BTreeSet::new();
         for subdevice in &device.subdevices {
             names.add(subdevice.name.span, (&device.name.value, &subdevice.name.value));
             // The same one described again repeats all that it has.
             if !seen.insert(&subdevice.name.value) {
                 continue;
+            }
+            for vdpa in &subdevice.vdpas {
+                vdpas.add(vdpa.name.span, &vdpa.name.value);
             }
             if let Some(mdev) = subdevice.lifecycle.value.mdev() {
                 uuids.add(subdevice.lifecycle.span, mdev.uuid);
@@ -109,5 +120,6 @@ pub(super) fn check(host: &HostModel, diagnostics: &mut Vec<Diagnostic>) {
     uuids.report(diagnostics);
     interfaces.report(diagnostics);
     rate_nodes.report(diagnostics);
+    vdpas.report(diagnostics);
     bridges.report(diagnostics);
 }

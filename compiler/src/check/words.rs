@@ -6,6 +6,7 @@ use crate::model::{Device, Lifecycle, PortFunction, Subdevice};
 pub(super) fn check(device: &Device, diagnostics: &mut Vec<Diagnostic>) {
     for subdevice in &device.subdevices {
         diagnostics.extend(other_lifecycle(subdevice).or_else(|| of_the_other_side(subdevice)));
+        diagnostics.extend(without_management(subdevice));
         diagnostics.extend(bound_away(subdevice));
         diagnostics.extend(absent(subdevice));
         diagnostics.extend(former_name(device, subdevice));
@@ -13,7 +14,7 @@ pub(super) fn check(device: &Device, diagnostics: &mut Vec<Diagnostic>) {
         unknown_attributes(subdevice, diagnostics);
     }
     for ignored in &device.ignored {
-        let words = ["eswitch.", "uplink.", "rate-node[", "param[", "vfs"];
+        let words = ["eswitch.", "uplink.", "rate-node[", "vdpa[", "param[", "vfs"];
         if !words.iter().any(|word| ignored.value.starts_with(word)) {
             let message = format!("a device has no attribute `{}`", ignored.value);
             diagnostics.push(Diagnostic::new(Code::UnknownAttribute, message, ignored.span, "unknown").help(
@@ -64,6 +65,21 @@ fn of_the_other_side(subdevice: &Subdevice) -> Option<Diagnostic> {
             .help(format!(
                 "remove the `{word}`: here is the port of the function, with `function`, `rate` and `representor`"
             )),
+    )
+}
+
+/// A function that can be no management device: only what has a devlink instance or is a PCI device of this host can.
+fn without_management(subdevice: &Subdevice) -> Option<Diagnostic> {
+    let vdpa = subdevice.vdpas.first()?;
+    let lifecycle = &subdevice.lifecycle;
+    if matches!(lifecycle.value, Lifecycle::Sf { .. } | Lifecycle::Vf { .. }) {
+        return None;
+    }
+    let message = format!("`vdpa` is for subfunctions and VFs, and `{}` is neither", subdevice.name.value);
+    Some(
+        Diagnostic::new(Code::OtherLifecycle, message, vdpa.name.span, "on no management device")
+            .and(lifecycle.span, format!("this is `{}`", lifecycle.value.word()))
+            .help("remove the `vdpa`, or put it into the `device` if that is the management device"),
     )
 }
 

@@ -62,6 +62,13 @@ impl ResourceGraph {
             self.rate_parent(device, above, rate);
             self.connect(eswitch.unwrap_or(node), rate, Reason::NeedsEswitchMode);
         }
+        for vdpa in &device.vdpas {
+            let name = self.add(address.part(Part::Vdpa(vdpa.name.value.clone())));
+            self.connect(node, name, Reason::Contains);
+            for &param in &reloads {
+                self.connect(param, name, Reason::ReloadsParent);
+            }
+        }
         for subdevice in &device.subdevices {
             let function = self.subdevice(device, subdevice, eswitch);
             self.connect(node, function, Reason::Contains);
@@ -133,9 +140,22 @@ impl ResourceGraph {
                 }
             }
         }
+        let vdpas: Vec<NodeIndex> = subdevice
+            .vdpas
+            .iter()
+            .map(|vdpa| {
+                let name = self.add(address.part(Part::Vdpa(vdpa.name.value.clone())));
+                self.connect(node, name, Reason::Contains);
+                name
+            })
+            .collect();
         for param in &subdevice.params {
             let param_node = self.add(address.part(param.part()));
             self.connect(node, param_node, Reason::Contains);
+            // Its management device comes with the reload that brings the parameter into force.
+            for &vdpa in vdpas.iter().filter(|_| param.cmode == Cmode::Driverinit) {
+                self.connect(param_node, vdpa, Reason::ConfiguresBeforeProbe);
+            }
             if let (Some(netdev), Some(reason)) = (netdev, before_netdev(device, param)) {
                 self.connect(param_node, netdev, reason);
             }

@@ -59,6 +59,7 @@ pub(super) fn device(
         eswitch: node.child("eswitch").map(parent::eswitch).unwrap_or_default(),
         uplink: node.child("uplink").map(parent::uplink).unwrap_or_default(),
         rate_nodes,
+        vdpas: parent::vdpas(node, diagnostics),
         vfs: node.child("vfs").and_then(|node| node.argument(0)).and_then(value::number),
         ignored: value::ignored(node),
         sf_numbers,

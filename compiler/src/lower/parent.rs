@@ -2,7 +2,9 @@
 
 use super::value;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{Bridge, Eswitch, Match, Place, RateNode, Rates, Require, SoftParent, Sourced, Uplink};
+use crate::model::{
+    Bridge, Eswitch, Match, Place, RateNode, Rates, Require, SoftParent, Sourced, Uplink, Vdpa,
+};
 use crate::syntax::Node;
 
 /// Which device is meant: a handle says it itself, a name needs a `match`.
@@ -88,6 +90,25 @@ pub(super) fn rate_node(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Optio
     let name = value::given_name(node.argument(0)?, diagnostics);
     let rates = rates(node, diagnostics);
     Some(RateNode { name: name?, rates })
+}
+
+/// The vDPA devices of a device or a function, by their names.
+pub(super) fn vdpas(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Vec<Vdpa> {
+    let mut vdpas: Vec<_> = node.all("vdpa").filter_map(|node| vdpa(node, diagnostics)).collect();
+    vdpas.sort_by(|a, b| a.name.value.cmp(&b.name.value));
+    vdpas
+}
+
+fn vdpa(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Vdpa> {
+    let name = value::given_name(node.argument(0)?, diagnostics);
+    let mac = node.property("mac").and_then(|value| value::mac(value, diagnostics));
+    Some(Vdpa {
+        name: name?,
+        mac,
+        mtu: node.property("mtu").and_then(value::number),
+        max_vqp: node.property("max-vqp").and_then(value::number),
+        bind: node.child("bind").and_then(|node| node.argument(0)).and_then(value::text),
+    })
 }
 
 /// The properties that rate nodes and the leafs of functions share.

@@ -52,6 +52,7 @@ pub(super) fn subdevice(
         netdev,
         representor,
         port: port.and_then(|node| function::bridge_port(node, diagnostics)),
+        vdpas: parent::vdpas(node, diagnostics),
         legacy: node.child("legacy").map(|node| function::legacy(node, diagnostics)),
         bind: node.child("bind").and_then(|node| node.argument(0)).and_then(value::text),
         hand_over: node.child("hand-over").and_then(|node| node.property("to")).and_then(value::word),

@@ -1,7 +1,7 @@
 //! The examples for other people's drivers: applied, changed and destroyed, refused and killed on the way.
 
 use crate::journeys::{Journey, walk_all};
-use crate::{mdev, netdevsim, nvme};
+use crate::{mdev, netdevsim, nvme, vdpa};
 
 fn with_netdevsim() -> bool {
     netdevsim::fresh();
@@ -41,6 +41,16 @@ const JOURNEYS: &[Journey] = &[
         example: "mdpy.kdl",
         changes: &[("repeat 2", "repeat 1"), ("type=hd", "type=vga")],
         fresh: with_mdevs,
+        settle: || {},
+    },
+    Journey {
+        example: "vdpa.kdl",
+        changes: &[
+            ("mtu=9000", "mtu=1400"),
+            ("bind vhost_vdpa", "bind virtio_vdpa"),
+            ("vdpa vm2", "vdpa vm3"),
+        ],
+        fresh: vdpa::fresh,
         settle: || {},
     },
     Journey {

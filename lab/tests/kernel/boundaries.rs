@@ -87,6 +87,7 @@ pub fn boundaries(plan: &Plan) -> Vec<(String, Boundary)> {
             Request::DelParent { .. }
                 | Request::Delete { .. }
                 | Request::DeleteRateNode { .. }
+                | Request::DeleteVdpa { .. }
                 | Request::DeleteBridge { .. }
                 | Request::Reload { .. }
         );

@@ -201,6 +201,8 @@ fn kind(request: &Request) -> String {
         Request::MakeBridge { .. } => "make bridge".to_owned(),
         Request::DeleteBridge { .. } => "delete bridge".to_owned(),
         Request::DeleteRateNode { .. } => "delete rate node".to_owned(),
+        Request::MakeVdpa { .. } => "make vdpa".to_owned(),
+        Request::DeleteVdpa { .. } => "delete vdpa".to_owned(),
         Request::AddPort { .. } => "add port".to_owned(),
         Request::RemovePort { .. } => "remove port".to_owned(),
         Request::SetVfs { .. } => "set vfs".to_owned(),

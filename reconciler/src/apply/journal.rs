@@ -26,6 +26,7 @@ impl Apply<'_> {
             Request::NewParent { .. }
             | Request::Create { .. }
             | Request::MakeRateNode { .. }
+            | Request::MakeVdpa { .. }
             | Request::MakeBridge { .. } => Some(RecordChange::Made(subject, operation.address.clone())),
             Request::Set { setting, .. } => {
                 let attribute = setting.attribute();
@@ -50,6 +51,7 @@ impl Apply<'_> {
             Request::DelParent { .. }
             | Request::Delete { .. }
             | Request::DeleteRateNode { .. }
+            | Request::DeleteVdpa { .. }
             | Request::DeleteBridge { .. }
             | Request::AddPort { .. }
             | Request::RemovePort { .. }
@@ -82,11 +84,13 @@ pub(super) fn change_after(operation: &Operation) -> Option<RecordChange> {
         Request::DelParent { .. }
         | Request::Delete { .. }
         | Request::DeleteRateNode { .. }
+        | Request::DeleteVdpa { .. }
         | Request::DeleteBridge { .. } => Some(RecordChange::Gone(subject)),
         Request::Reload { .. } => Some(RecordChange::Reloaded(subject)),
         Request::NewParent { .. }
         | Request::Create { .. }
         | Request::MakeRateNode { .. }
+        | Request::MakeVdpa { .. }
         | Request::SetVfs { .. }
         | Request::MakeBridge { .. }
         | Request::AddPort { .. }

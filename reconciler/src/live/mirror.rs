@@ -346,7 +346,7 @@ impl Mirror {
     pub fn has(&self, subject: &Subject) -> bool {
         match &subject.child {
             None => self.instances.contains(&wire::netlink_handle(&subject.parent)),
-            Some(Child::RateNode(_) | Child::Bridge) => false,
+            Some(Child::RateNode(_) | Child::Vdpa(_) | Child::Bridge) => false,
             Some(Child::Function(FunctionId::Mdev { uuid })) => {
                 self.mdevs.get(uuid).is_some_and(|mdev| mdev.parent == subject.parent)
             }
@@ -368,6 +368,7 @@ impl Mirror {
             None
             | Some(
                 Child::RateNode(_)
+                | Child::Vdpa(_)
                 | Child::Bridge
                 | Child::Function(FunctionId::Vf { .. } | FunctionId::Pf { .. }),
             ) => self.has(subject),
@@ -383,7 +384,9 @@ impl Mirror {
     pub fn instance(&self, subject: &Subject) -> Option<Handle> {
         let handle = match &subject.child {
             None => wire::netlink_handle(&subject.parent),
-            Some(Child::RateNode(_) | Child::Bridge | Child::Function(FunctionId::Pf { .. })) => return None,
+            Some(
+                Child::RateNode(_) | Child::Vdpa(_) | Child::Bridge | Child::Function(FunctionId::Pf { .. }),
+            ) => return None,
             Some(Child::Function(FunctionId::Vf { .. })) => self.vf_device(subject)?.clone(),
             // The handle does not tell on which parent the device is.
             Some(Child::Function(FunctionId::Mdev { uuid })) => {

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::mirror::type_key;
 use super::rdma::RdmaUsers;
 use super::sysfs::OpenFiles;
+use super::vdpa::Managed;
 use super::{LiveKernel, bridge, ovs, usage, vfs, wire};
 use crate::kernel::ObserveError;
 use crate::resource::{FunctionId, Side, Subject};
@@ -34,7 +35,8 @@ pub(super) struct Dumps {
     infos: BTreeMap<Handle, Info>,
     params: BTreeMap<Handle, Vec<Param>>,
     pub(super) links: BTreeMap<u32, Link>,
-    /// Read if there is a VF that could be open through VFIO.
+    pub(super) vdpas: Managed,
+    /// Read if there is a VF or a vDPA device that could be open.
     pub(super) open_files: Option<OpenFiles>,
     pub(super) users: BTreeMap<u32, Vec<User>>,
     /// Where links can have tc filters.
@@ -130,6 +132,10 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
             unread.push(Unread { what: Unreadable::Ovs, why: error.to_string() });
             ovs::Found::default()
         });
+        let vdpas = self.managed_vdpas().unwrap_or_else(|error| {
+            unread.push(Unread { what: Unreadable::Vdpa, why: error.to_string() });
+            Managed::default()
+        });
         let rdma = self.rdma_users().unwrap_or_else(|error| {
             unread.push(Unread { what: Unreadable::Rdma, why: error.to_string() });
             RdmaUsers::default()
@@ -143,7 +149,8 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
             rdma,
             ports: switch.state.by_name().into_iter().map(|(name, port)| (name.to_owned(), port)).collect(),
             vlans: self.port_vlans(&links)?,
-            open_files: self.open_files(),
+            open_files: self.open_files(&vdpas),
+            vdpas,
             infos: infos.into_iter().map(|info| (info.handle.clone(), info)).collect(),
             params,
             links,
@@ -162,7 +169,7 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
                 None => moved = true,
             }
         }
-        for handle in self.without_devlink()? {
+        for handle in self.without_devlink(&dumps.vdpas)? {
             let parent = self.parent_without_devlink(&handle, &dumps)?;
             parents.insert(handle, parent);
         }
@@ -289,8 +296,10 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
             sriov: self.sysfs.sriov(&name),
             functions,
             rate_nodes: dumps.rate_nodes.remove(handle).unwrap_or_default(),
+            vdpa: self.vdpas_of(&name, &dumps.vdpas, dumps.open_files.as_ref()),
             volatile: Volatile(ParentVolatile {
                 mdev_types: Some(self.sysfs.mdev_types(&name)?),
+                manages_vdpa: dumps.vdpas.has(&name),
                 uplink_up: uplink.is_some_and(|link| link.up),
                 uplink: uplink.map(|link| link.name.clone()),
                 offload_is_fixed: offload.is_some_and(|offload| !offload.changeable),
@@ -335,9 +344,10 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
     }
 
     /// The devices without a devlink instance that functions can be made on.
-    fn without_devlink(&self) -> Result<Vec<DevlinkHandle>, ObserveError> {
+    fn without_devlink(&self, vdpas: &Managed) -> Result<Vec<DevlinkHandle>, ObserveError> {
         let mut found = self.sysfs.mdev_parents()?;
         found.extend(self.sysfs.sriov_parents());
+        found.extend(vdpas.devices().cloned());
         found.sort();
         found.dedup();
         found.retain(|handle| !self.mirror.has(&Subject::parent(handle.clone())));
@@ -370,7 +380,9 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
             without_devlink: true,
             sriov: self.sysfs.sriov(handle),
             functions,
+            vdpa: self.vdpas_of(handle, &dumps.vdpas, dumps.open_files.as_ref()),
             volatile: Volatile(ParentVolatile {
+                manages_vdpa: dumps.vdpas.has(handle),
                 mdev_types: Some(self.sysfs.mdev_types(handle)?),
                 uplink_up: uplink.is_some_and(|link| link.up),
                 uplink: uplink.map(|link| link.name.clone()),

@@ -43,6 +43,8 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
             Request::DeleteRateNode { parent, name } => {
                 self.delete_rate_node(&Subject::parent(parent.clone()), name)
             }
+            Request::MakeVdpa { parent, name, config } => self.make_vdpa(parent, name, *config),
+            Request::DeleteVdpa { name, .. } => self.delete_vdpa(name),
             Request::MakeBridge { name } => self.route.make_bridge(name).map_err(wire::request_error),
             Request::DeleteBridge { name } => self.delete_bridge(name),
             Request::AddPort { name, bridge, vlans, .. } => {
@@ -124,7 +126,13 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
             Setting::InlineMode(mode) => self.set_eswitch(subject, wire::inline_change(*mode)),
             Setting::EncapMode(mode) => self.set_eswitch(subject, wire::encap_change(*mode)),
             Setting::Vfs(count) => self.set_vfs(&subject.parent, *count, &[]),
-            Setting::Bind(driver) => self.set_bind(subject, driver.as_deref()),
+            Setting::Bind(driver) => match subject.vdpa_name() {
+                Some(name) => self.bind_vdpa(subject, name, driver.as_deref()),
+                None => self.set_bind(subject, driver.as_deref()),
+            },
+            Setting::Vdpa(_) => {
+                Err(wire::refused(Errno::EOPNOTSUPP, format!("{subject} is made with it, or made again")))
+            }
             Setting::Legacy(setting) => self.set_legacy(subject, setting),
             Setting::VlanFiltering(on) => self.set_vlan_filtering(subject, *on),
             Setting::Bridge(None) => self.set_bridge(subject, None),

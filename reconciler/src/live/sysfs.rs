@@ -84,6 +84,11 @@ impl Sysfs {
         }
     }
 
+    /// Whether the kernel has a bus of that name.
+    pub fn has_bus(&self, bus: &str) -> bool {
+        self.root.join("sys/bus").join(bus).exists()
+    }
+
     /// Whether there is any RDMA device.
     pub fn has_rdma_devices(&self) -> bool {
         list(&self.root.join("sys/class/infiniband")).is_ok_and(|devices| !devices.is_empty())
@@ -369,8 +374,8 @@ fn device_folder(root: &Utf8Path, bus: &str, device: &str) -> Option<String> {
         return None;
     }
     let (on_bus, in_class) = (format!("sys/bus/{bus}/devices/{device}"), format!("sys/class/{bus}/{device}"));
-    let is_class = || !root.join(&on_bus).exists() && root.join(&in_class).exists();
-    Some(if !BUSES.contains(&bus) && is_class() { in_class } else { on_bus })
+    let named_by_class = || !root.join(&on_bus).exists() && root.join(&in_class).exists();
+    Some(if !BUSES.contains(&bus) && named_by_class() { in_class } else { on_bus })
 }
 
 /// The devices that functions are on, by their folders: hundreds of functions are on one, and are asked in a row.

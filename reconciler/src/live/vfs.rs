@@ -10,6 +10,7 @@ use subdevcfg_netlink::route::{Link, VfChange, VfConfig, VfTag};
 use uuid::Uuid;
 
 use super::sysfs::OpenFiles;
+use super::vdpa::Managed;
 use super::{LiveKernel, wire};
 use crate::kernel::RequestError;
 use crate::resource::{FunctionId, Legacy, LegacySetting, Subject};
@@ -30,10 +31,11 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
         }
     }
 
-    /// The open files of VFIO, if there is a VF or a mediated device that could be open.
-    pub(super) fn open_files(&self) -> Option<OpenFiles> {
+    /// The open files of VFIO and vDPA, if there is a VF, a mediated device or a vDPA device that could be open.
+    pub(super) fn open_files(&self, managed: &Managed) -> Option<OpenFiles> {
         let vfs = self.mirror.vf_devices().map(wire::devlink_handle);
-        self.sysfs.open_vfio_files(vfs.chain(self.mirror.mdevs().map(mdev_device)))
+        let devices = vfs.chain(self.mirror.mdevs().map(mdev_device));
+        self.sysfs.open_vfio_files(devices, self.can_be_open(managed))
     }
 
     /// Who has a function open through VFIO.

@@ -10,13 +10,14 @@ use super::removal::catalogue;
 use super::tree;
 use super::{Input, NoteKind, Plan, bookkeeping, bridges, lane, mdev, parent, removal};
 use crate::desired::{
-    Desired, DesiredBridge, DesiredFunction, DesiredParent, DesiredRateNode, LeftToOthers, Wanted,
+    Desired, DesiredBridge, DesiredFunction, DesiredParent, DesiredRateNode, DesiredVdpa, LeftToOthers,
+    Wanted,
 };
 use crate::history::Past;
 use crate::reason::Reason;
 use crate::record::Record;
 use crate::resource::{Settings, Subject};
-use crate::state::{Bridge, Function, Parent, State};
+use crate::state::{Bridge, Function, Parent, State, Vdpa};
 
 /// Works out the plan that undoes a past apply. Of `input.desired`, only what is known of drivers counts.
 ///
@@ -108,6 +109,7 @@ impl Way<'_> {
             catalogue: catalogue(&self.input, handle),
             create: before.soft.clone(),
             rate_nodes: self.rate_nodes(handle, before),
+            vdpas: self.vdpas(handle, before),
             functions: self.functions(handle, before),
             ..DesiredParent::with(subject, address, wanted)
         })
@@ -184,6 +186,21 @@ impl Way<'_> {
             }
         });
         nodes.collect()
+    }
+
+    fn vdpas(&self, handle: &DevlinkHandle, before: &Parent) -> Vec<DesiredVdpa> {
+        let after = self.after.parents.get(handle);
+        let vdpas = before.vdpa.iter().map(|(name, vdpa)| {
+            let subject = Subject::vdpa(handle.clone(), name.clone());
+            let after = after.and_then(|parent| parent.vdpa.get(name)).map(Vdpa::settings);
+            DesiredVdpa {
+                address: self.address(&subject),
+                name: name.clone(),
+                wanted: self.wanted(changed(&vdpa.settings(), after.as_ref())),
+                subject,
+            }
+        });
+        vdpas.collect()
     }
 
     fn wanted(&self, settings: Settings) -> Wanted {

@@ -10,7 +10,7 @@ use super::mdev::is_told;
 use super::{Drift, Input, NoteKind, Reset, ovs, reset, vfs};
 use crate::desired::{DesiredParent, Lack, LeftToOthers, Wanted};
 use crate::record::{Interrupted, Record, Written};
-use crate::resource::{Attribute, Setting, Settings, Side, Subject};
+use crate::resource::{Attribute, Child, Setting, Settings, Side, Subject};
 
 /// Tells what is recorded of devices that the file does not have any more. It stays in the record: with the block back
 /// in the file it is subdevcfg's as before, and a `destroy` without a file takes it away.
@@ -72,7 +72,11 @@ fn named(desired: &DesiredParent) -> BTreeMap<Subject, Named<'_>> {
         let (address, wanted) = (&node.address, &node.wanted);
         (node.subject.clone(), Named { address, wanted, left: &desired.left, external: false })
     });
-    std::iter::once((desired.subject.clone(), parent)).chain(functions).chain(nodes).collect()
+    let vdpas = desired.vdpas.iter().map(|vdpa| {
+        let (address, wanted) = (&vdpa.address, &vdpa.wanted);
+        (vdpa.subject.clone(), Named { address, wanted, left: &desired.left, external: false })
+    });
+    std::iter::once((desired.subject.clone(), parent)).chain(functions).chain(nodes).chain(vdpas).collect()
 }
 
 /// Adoption, release and drift: what the record knows beside the kernel.
@@ -154,8 +158,12 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
             continue;
         }
         let path = subject.attribute_path(attribute);
-        // A rate node's stand in the block of its device.
-        let path = subject.rate_node_name().map_or(path.clone(), |name| format!("rate-node[{name}].{path}"));
+        // Those of what is no subdevice stand in the block of its device.
+        let path = match &subject.child {
+            Some(Child::RateNode(name)) => format!("rate-node[{name}].{path}"),
+            Some(Child::Vdpa(name)) => format!("vdpa[{name}].{path}"),
+            _ => path,
+        };
         if let Some(owner) = left.owner(&path) {
             accept(draft, written, found, owner);
             continue;

@@ -22,7 +22,7 @@ pub struct InUse {
     pub subject: Subject,
     /// Who uses it, in words. Empty where only the lifeline matters.
     pub users: Vec<String>,
-    /// One of the users has it open through VFIO: the kernel would wait until that one lets go.
+    /// One of the users has it open through VFIO or vhost-vdpa: the kernel would wait until that one lets go.
     pub blocks: bool,
     /// Why the host is reached over it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,7 +71,9 @@ fn reach(operation: &Operation, state: &State) -> Vec<Subject> {
     let handle = subject.parent;
     let functions = state.parents.get(&handle).into_iter().flat_map(|parent| &parent.functions);
     let functions = functions.map(|function| Subject::function(handle.clone(), function.id.clone()));
-    std::iter::once(Subject::parent(handle.clone())).chain(functions).collect()
+    let vdpas = state.parents.get(&handle).into_iter().flat_map(|parent| parent.vdpa.keys());
+    let vdpas = vdpas.map(|name| Subject::vdpa(handle.clone(), name.clone()));
+    std::iter::once(Subject::parent(handle.clone())).chain(functions).chain(vdpas).collect()
 }
 
 fn users_who_feel(input: &Input<'_>, operation: &Operation, subject: &Subject) -> Vec<String> {
@@ -87,6 +89,9 @@ fn users_who_feel(input: &Input<'_>, operation: &Operation, subject: &Subject) -
 
 fn users(input: &Input<'_>, subject: &Subject) -> Vec<String> {
     let Some(parent) = input.state.parents.get(&subject.parent) else { return Vec::new() };
+    if let Some(vdpa) = subject.vdpa_name().and_then(|name| parent.vdpa.get(name)) {
+        return vdpa.volatile.0.users.iter().map(|user| format!("vhost-vdpa: {user}")).collect();
+    }
     match subject.function_id() {
         Some(id) => {
             let users = parent.function(id).map(|function| function.volatile.0.users.as_slice());
@@ -101,6 +106,10 @@ fn users(input: &Input<'_>, subject: &Subject) -> Vec<String> {
 }
 
 fn blocks(state: &State, subject: &Subject) -> bool {
+    // `disturbed` asks only where there are users, and whoever has a vDPA device open is waited for.
+    if subject.vdpa_name().is_some() {
+        return true;
+    }
     let users = state.function(subject).map(|function| function.volatile.0.users.as_slice());
     users.unwrap_or_default().iter().any(FunctionUser::blocks)
 }

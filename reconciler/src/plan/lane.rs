@@ -90,13 +90,15 @@ pub(super) struct Draft<'a> {
     pub ports: Ports,
 }
 
-/// The steps on one parent, in five parts: what goes, the parent itself, its tree of rates, what comes and changes, and
-/// what goes when nothing hangs on it any more.
+/// The steps on one parent, in six parts: what goes, the parent itself, its vDPA devices, its tree of rates, what comes and
+/// changes, and what goes when nothing hangs on it any more.
 #[derive(Debug, Default)]
 pub(super) struct Lane {
     pub removal: Vec<Vec<Step>>,
     pub parent: Vec<Step>,
     pub rate_nodes: Vec<Step>,
+    /// Of each vDPA device.
+    pub vdpas: Vec<Vec<Step>>,
     pub functions: Vec<Vec<Step>>,
     pub tail: Vec<Step>,
 }
@@ -205,6 +207,9 @@ impl<'a> Draft<'a> {
         let parent_done = self.add_chain(handle, lane.parent, &removed);
         // Removals come first by their numbers; a function that needs the place of one waits for it (`places`).
         let first_needs: Vec<usize> = parent_done.into_iter().collect();
+        for chain in lane.vdpas {
+            self.add_chain(handle, chain, &first_needs);
+        }
         let tree_done = self.add_chain(handle, lane.rate_nodes, &first_needs);
         let tree_needs = tree_done.map_or_else(|| first_needs.clone(), |id| vec![id]);
         // What goes was below a node perhaps.

@@ -10,7 +10,7 @@ use super::lane::{Draft, Lane, Step};
 use super::places::{self, Place};
 use super::{
     Action, NoteKind, Reversible, Swept, bookkeeping, changes, found, mdev, rates, require, soft_parent,
-    supported, uplink, vfs,
+    supported, uplink, vdpa, vfs,
 };
 use crate::desired::{DesiredFunction, DesiredParent};
 use crate::kernel::{Effect, Request};
@@ -18,7 +18,7 @@ use crate::reason::Reason;
 use crate::record::RecordChange;
 use crate::resource::{FunctionId, Setting, Settings, Side, Subject};
 use crate::rules::{self, Needs, Stage};
-use crate::state::{Function, Parent, Rates, Unreadable, Uplink};
+use crate::state::{Function, Parent, Rates, Unreadable, Uplink, Vdpa};
 
 /// Plans one parent of the host file.
 pub(super) fn plan(draft: &mut Draft<'_>, desired: &DesiredParent) {
@@ -27,6 +27,10 @@ pub(super) fn plan(draft: &mut Draft<'_>, desired: &DesiredParent) {
     // Why stands with what could not be read.
     if state.unread(&Unreadable::Parent(handle.clone())).is_some() {
         draft.note(NoteKind::Withheld, &desired.address, "left as it is: it could not be read");
+        return;
+    }
+    if vdpa::are_unread(draft.input, handle) {
+        draft.note(NoteKind::Withheld, &desired.address, "left as it is: its vDPA devices could not be read");
         return;
     }
     let origin = state.parents.get(handle);
@@ -61,6 +65,7 @@ pub(super) fn plan(draft: &mut Draft<'_>, desired: &DesiredParent) {
 pub(super) fn steps(planner: &mut Planner<'_, '_>) {
     planner.soft_parent();
     planner.removals();
+    planner.vdpas_that_go();
     planner.sweep();
     planner.nodes_without_functions();
     planner.vfs_that_go();
@@ -70,6 +75,7 @@ pub(super) fn steps(planner: &mut Planner<'_, '_>) {
     planner.uplink();
     planner.vfs_that_come();
     planner.parent_change();
+    planner.vdpas();
     planner.rate_nodes();
     planner.functions();
     planner.ports_that_go();
@@ -155,7 +161,10 @@ impl Planner<'_, '_> {
         if self.lane.parent.iter().any(|step| step.stage == Stage::MakeParent) {
             return Impact::None;
         }
-        let used = |parent: &Parent| !parent.functions.is_empty() || parent.volatile.0.uplink_up;
+        let used = |parent: &Parent| {
+            let is_bound = |vdpa: &Vdpa| vdpa.volatile.0.driver.is_some();
+            !parent.functions.is_empty() || parent.volatile.0.uplink_up || parent.vdpa.values().any(is_bound)
+        };
         if self.origin.is_some_and(used) { impact } else { Impact::None }
     }
 
@@ -367,6 +376,12 @@ impl Planner<'_, '_> {
         if ends && self.now.as_ref().is_some_and(|now| now.eswitch.mode == Some(EswitchMode::Switchdev)) {
             undo.push((self.set_mode(EswitchMode::Switchdev), None));
         }
+        let vdpas = self.take_vdpas(&because);
+        if !vdpas.is_empty() {
+            step.reversible = Reversible::ConfigurationOnly;
+        }
+        step.frees.extend(vdpas.keys().cloned().map(Place::Vdpa));
+        undo.extend(vdpa::restore(&self.desired.subject.parent, &vdpas));
         if reset(Reset::Vfs) {
             undo.extend(self.vfs_lost_by_reload(&because));
         }

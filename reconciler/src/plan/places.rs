@@ -1,6 +1,5 @@
 //! Places that only one can have at a time: interface names, UUIDs of mediated devices, SF numbers, ports of
-//! Open vSwitch. Whoever moves into
-//! a place waits for the one that moves out, on whatever parent that is; what never becomes free is a refusal.
+//! Open vSwitch, names of vDPA devices. Whoever moves into a place waits for the one that moves out, on whatever parent that is; what never becomes free is a refusal.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -25,6 +24,8 @@ pub(super) enum Place {
     Number(DevlinkHandle, u32),
     /// A port of Open vSwitch, by its name.
     Port(String),
+    /// The name of a vDPA device, unique on the host (`__vdpa_register_device`, drivers/vdpa/vdpa.c).
+    Vdpa(String),
 }
 
 impl fmt::Display for Place {
@@ -34,6 +35,7 @@ impl fmt::Display for Place {
             Self::Uuid(uuid) => write!(f, "the UUID {uuid}"),
             Self::Number(_, number) => write!(f, "the SF number {number}"),
             Self::Port(name) => write!(f, "the port {name} of Open vSwitch"),
+            Self::Vdpa(name) => write!(f, "the name {name} of a vDPA device"),
         }
     }
 }
@@ -59,6 +61,7 @@ fn taken_by(request: &Request) -> Option<Place> {
     match request {
         Request::Set { setting: Setting::Name(_, name), .. } => Some(Place::Name(name.as_str().to_owned())),
         Request::MakeBridge { name } => Some(Place::Name(name.clone())),
+        Request::MakeVdpa { name, .. } => Some(Place::Vdpa(name.clone())),
         Request::AddPort { name, .. } => Some(Place::Port(name.to_string())),
         Request::Create { id: FunctionId::Mdev { uuid }, .. } => Some(Place::Uuid(*uuid)),
         Request::Create { parent, id: FunctionId::Sf { number, .. }, .. } => {
@@ -74,6 +77,9 @@ fn holders(state: &State) -> BTreeMap<Place, String> {
     let mut holders: BTreeMap<Place, String> =
         others.map(|name| (Place::Name(name.clone()), "another interface".to_owned())).collect();
     for (handle, parent) in &state.parents {
+        holders.extend(parent.vdpa.keys().map(|name| {
+            (Place::Vdpa(name.clone()), Subject::vdpa(handle.clone(), name.clone()).to_string())
+        }));
         for function in &parent.functions {
             let subject = Subject::function(handle.clone(), function.id.clone());
             let port = ovs::port_of(function).map(|(name, _)| Place::Port(name.to_string()));

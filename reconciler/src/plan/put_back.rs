@@ -10,7 +10,7 @@ use subdevcfg_compiler::values::DevlinkHandle;
 use super::lane::{Draft, Lane};
 use super::parent::{self, Planner};
 use super::removal::found_before;
-use crate::desired::{DesiredFunction, DesiredParent, DesiredRateNode, LeftToOthers, Wanted};
+use crate::desired::{DesiredFunction, DesiredParent, DesiredRateNode, DesiredVdpa, LeftToOthers, Wanted};
 use crate::reason::Reason;
 use crate::resource::Subject;
 use crate::state::Parent;
@@ -77,8 +77,18 @@ fn as_found(
         })
     });
     let rate_nodes = rate_nodes.collect();
+    let vdpas = changed.iter().filter_map(|subject| {
+        let name = subject.vdpa_name().filter(|name| parent.vdpa.contains_key(*name))?;
+        Some(DesiredVdpa {
+            subject: (*subject).clone(),
+            name: name.to_owned(),
+            address: record.address_or_kind(subject),
+            wanted: wanted(subject),
+        })
+    });
+    let vdpas = vdpas.collect();
     let wanted = wanted(&subject);
-    DesiredParent { rate_nodes, functions, ..DesiredParent::with(subject, handle.to_string(), wanted) }
+    DesiredParent { rate_nodes, vdpas, functions, ..DesiredParent::with(subject, handle.to_string(), wanted) }
 }
 
 impl Planner<'_, '_> {

@@ -344,7 +344,7 @@ impl Planner<'_, '_> {
                 self.desired_function(id).is_some() || vfs::is_own(id) && self.counts_vfs()
             }
             Some(Child::RateNode(name)) => self.is_named_rate_node(name),
-            None | Some(Child::Bridge) => true,
+            None | Some(Child::Vdpa(_) | Child::Bridge) => true,
         };
         named || self.recorded_child(subject).is_some()
     }

@@ -34,7 +34,8 @@ pub(super) fn destroy(draft: &mut Draft<'_>, scope: Scope) {
         .flat_map(|parent| {
             let functions = parent.functions.iter().map(|function| &function.subject);
             let nodes = parent.rate_nodes.iter().map(|node| &node.subject);
-            std::iter::once(&parent.subject).chain(functions).chain(nodes)
+            let vdpas = parent.vdpas.iter().map(|vdpa| &vdpa.subject);
+            std::iter::once(&parent.subject).chain(functions).chain(nodes).chain(vdpas)
         })
         .chain(input.desired.bridges.iter().map(|bridge| &bridge.subject))
         .collect();
@@ -60,6 +61,11 @@ pub(super) fn destroy_parent(
     let subject = Subject::parent(handle.clone());
     if input.state.unread(&Unreadable::Parent(handle.clone())).is_some() {
         draft.note(NoteKind::Withheld, handle.to_string(), "left as it is: it could not be read");
+        return lane;
+    }
+    if super::vdpa::are_unread(input, handle) {
+        let text = "left as it is: its vDPA devices could not be read";
+        draft.note(NoteKind::Withheld, handle.to_string(), text);
         return lane;
     }
     let Some(parent) = input.state.parents.get(handle) else {
@@ -129,7 +135,7 @@ pub(super) fn destroy_parent(
             draft.bookkeeping.forget.push(gone.clone());
         }
     }
-    if parent.sriov.is_some() {
+    if parent.sriov.is_some() || parent.volatile.0.manages_vdpa || !parent.vdpa.is_empty() {
         return super::put_back::destroy(draft, handle, catalogue, in_scope);
     }
     for function in &parent.functions {

@@ -14,6 +14,7 @@ use subdevcfg_compiler::values::{
 use super::legacy::{Legacy, LegacySetting};
 use super::switch::{BridgeName, PortVlans};
 use super::uplink::{UplinkAttribute, UplinkSetting};
+use super::vdpa::{VdpaAttribute, VdpaSetting};
 
 /// Which of a function's two network interfaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -81,12 +82,14 @@ pub enum Attribute {
     EncapMode,
     /// How many VFs a parent has.
     Vfs,
-    /// The driver that a VF is bound to whatever else would drive it (`driver_override`).
+    /// The driver that a VF or a vDPA device is bound to whatever else would drive it (`driver_override`).
     Bind,
     /// Something that the PF sets for a VF in legacy mode.
     Legacy(Legacy),
     /// An attribute of a parent's uplink.
     Uplink(UplinkAttribute),
+    /// What a vDPA device is made with.
+    Vdpa(VdpaAttribute),
     /// A sysfs attribute of a mediated device, below its directory. The number tells those of one name apart, that are
     /// written one after the other: it counts from 0.
     Device(String, u32),
@@ -146,7 +149,12 @@ impl Attribute {
     #[must_use]
     pub const fn needs_devlink(&self) -> bool {
         match self {
-            Self::Device(..) | Self::VlanFiltering | Self::Vfs | Self::Bind | Self::Legacy(_) => false,
+            Self::Device(..)
+            | Self::VlanFiltering
+            | Self::Vfs
+            | Self::Bind
+            | Self::Legacy(_)
+            | Self::Vdpa(_) => false,
             Self::EswitchMode
             | Self::InlineMode
             | Self::EncapMode
@@ -183,6 +191,7 @@ impl Attribute {
             Self::Bind => Part::Bind,
             Self::Legacy(legacy) => Part::Legacy(Some(legacy.as_str())),
             Self::Uplink(attribute) => Part::Uplink(Some(attribute.as_str())),
+            Self::Vdpa(attribute) => Part::VdpaAttribute(attribute.as_str()),
             Self::Device(name, nth) => Part::Attr(name.clone(), *nth),
             Self::Mac => Part::Function(Some("mac")),
             Self::Capability(capability) => Part::Function(Some(capability.as_str())),
@@ -215,6 +224,7 @@ impl fmt::Display for Attribute {
             Self::Bind => f.write_str("bind"),
             Self::Legacy(legacy) => write!(f, "legacy {}", legacy.as_str()),
             Self::Uplink(attribute) => write!(f, "uplink {attribute}"),
+            Self::Vdpa(attribute) => write!(f, "vdpa {}", attribute.as_str()),
             Self::Device(name, _) => write!(f, "attr {name}"),
             Self::Mac => f.write_str("function mac"),
             Self::Capability(capability) => write!(f, "function {}", capability.as_str()),
@@ -255,6 +265,8 @@ pub enum Setting {
     Legacy(LegacySetting),
     /// See [`Attribute::Uplink`].
     Uplink(UplinkSetting),
+    /// See [`Attribute::Vdpa`].
+    Vdpa(VdpaSetting),
     /// See [`Attribute::Device`].
     Device {
         /// Name.
@@ -324,6 +336,7 @@ impl Setting {
             Self::Bind(_) => Attribute::Bind,
             Self::Legacy(setting) => Attribute::Legacy(setting.attribute()),
             Self::Uplink(setting) => Attribute::Uplink(setting.attribute()),
+            Self::Vdpa(setting) => Attribute::Vdpa(setting.attribute()),
             Self::Device { name, nth, .. } => Attribute::Device(name.clone(), *nth),
             Self::Mac(_) => Attribute::Mac,
             Self::Capability(capability, _) => Attribute::Capability(*capability),
@@ -353,6 +366,7 @@ impl Setting {
             Self::Bind(driver) => Scalar::Text(driver.clone().unwrap_or_else(|| NO_DRIVER.to_owned())),
             Self::Legacy(setting) => setting.value(),
             Self::Uplink(setting) => setting.value(),
+            Self::Vdpa(setting) => setting.value(),
             Self::Device { value, .. } => Scalar::Text(value.clone()),
             Self::Mac(mac) => Scalar::Text(mac.to_string()),
             Self::RateParent(parent) => Scalar::Text(parent.clone().unwrap_or_else(|| Rates::TOP.to_owned())),

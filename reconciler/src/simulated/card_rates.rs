@@ -83,7 +83,7 @@ fn find_rates<'c>(card: &'c mut SimulatedCard, subject: &Subject) -> Result<&'c 
             check_name(name)?;
             card.rate_nodes.get_mut(name)
         }
-        None | Some(Child::Bridge) => None,
+        None | Some(Child::Vdpa(_) | Child::Bridge) => None,
     };
     found.ok_or_else(|| refuse(Errno::ENODEV, ""))
 }

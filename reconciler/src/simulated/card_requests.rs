@@ -50,6 +50,8 @@ pub(super) trait Driver {
     fn first_spoofchk(&self) -> bool;
     /// Whether it has health reporters that count recoveries.
     fn counts_restarts(&self) -> bool;
+    /// Whether its PFs are management devices of vDPA, where a parameter says so.
+    fn manages_vdpa(&self) -> bool;
     fn has_uplink(&self, card: &SimulatedCard) -> bool;
 
     fn set_mode(&self, card: &mut SimulatedCard, mode: EswitchMode, host: &Host) -> Answer;
@@ -207,6 +209,8 @@ fn serve(card: &mut SimulatedCard, driver: &dyn Driver, request: &Request, host:
         Request::Set { subject, setting } => set(card, driver, (subject, setting), host),
         Request::NewParent { .. }
         | Request::DelParent { .. }
+        | Request::MakeVdpa { .. }
+        | Request::DeleteVdpa { .. }
         | Request::MakeBridge { .. }
         | Request::DeleteBridge { .. }
         | Request::AddPort { .. }

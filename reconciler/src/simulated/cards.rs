@@ -13,6 +13,7 @@ use super::host::{SimulatedHost, SimulatedInterface};
 use super::legacy::{self, LegacyConfig};
 use super::params::Params;
 use super::pci::{MOST_VFS, SimulatedPf};
+use super::vdpa::{self, Vdpas};
 use super::{ice, mlx5};
 use crate::resource::{Capability, FunctionId, Side};
 use crate::state::{
@@ -59,6 +60,9 @@ pub(super) struct SimulatedCard {
     pub configs: BTreeMap<u32, LegacyConfig>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rate_nodes: BTreeMap<String, Rates>,
+    /// vDPA devices of the PF.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub vdpa: Vdpas,
     /// DCB is on: ice keeps its tree of rates for that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dcb: bool,
@@ -154,6 +158,7 @@ impl SimulatedHost {
             vf_netdevs: BTreeMap::new(),
             configs: BTreeMap::new(),
             rate_nodes: BTreeMap::new(),
+            vdpa: BTreeMap::new(),
             dcb: false,
             has_tc_rules: false,
             restarts: Restarts::default(),
@@ -333,7 +338,9 @@ impl SimulatedCard {
             sriov: pf.sriov,
             functions,
             rate_nodes: self.rate_nodes.clone(),
+            vdpa: vdpa::states(&self.vdpa),
             volatile: Volatile(ParentVolatile {
+                manages_vdpa: vdpa::is_managed_by(self),
                 mdev_types: Some(BTreeMap::new()),
                 uplink_up: self.uplink.as_ref().is_some_and(|uplink| uplink.up),
                 uplink: self.uplink.as_ref().map(|uplink| uplink.name.clone()),

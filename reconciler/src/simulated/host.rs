@@ -15,6 +15,7 @@ use super::ovs::SimulatedOvs;
 use super::params::{self, Params, Values};
 use super::pci::{self, SimulatedPf};
 use super::samples::{Sample, SimulatedSample};
+use super::vdpa::Vdpas;
 use crate::history::Past;
 use crate::kernel::{DeviceAttributes, Effect};
 use crate::record::Record;
@@ -59,6 +60,9 @@ pub struct SimulatedHost {
     /// The kernel's sample drivers that are loaded.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) samples: BTreeMap<Sample, SimulatedSample>,
+    /// The vDPA devices of the kernel's simulator, if it is loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) vdpa_simulator: Option<Vdpas>,
     /// Linux bridges by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) bridges: BTreeMap<String, SimulatedBridge>,
@@ -192,6 +196,7 @@ impl SimulatedHost {
             pfs: BTreeMap::new(),
             cards: BTreeMap::new(),
             samples: BTreeMap::new(),
+            vdpa_simulator: None,
             bridges: BTreeMap::new(),
             ovs: None,
             told: None,
@@ -318,6 +323,7 @@ impl SimulatedHost {
             .chain(self.pf_parents())
             .chain(self.card_parents())
             .chain(self.sample_parents())
+            .chain(self.vdpa_parents())
             .map(|(handle, mut parent)| {
                 parent.functions.iter_mut().for_each(|function| self.keep_told(function));
                 Self::take_ports_up(&ovs, &mut parent.functions);
@@ -413,7 +419,9 @@ impl SimulatedParent {
             sriov: None,
             functions,
             rate_nodes: self.rate_nodes.clone(),
+            vdpa: BTreeMap::new(),
             volatile: Volatile(ParentVolatile {
+                manages_vdpa: false,
                 mdev_types: Some(BTreeMap::from(types)),
                 uplink_up: self.uplink.as_ref().is_some_and(|uplink| uplink.up),
                 uplink: self.uplink.as_ref().map(|uplink| uplink.name.clone()),

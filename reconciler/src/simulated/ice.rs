@@ -94,6 +94,10 @@ impl Driver for Ice {
         true
     }
 
+    fn manages_vdpa(&self) -> bool {
+        false
+    }
+
     fn has_uplink(&self, _: &SimulatedCard) -> bool {
         true
     }

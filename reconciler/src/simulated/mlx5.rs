@@ -135,6 +135,10 @@ impl Driver for Mlx5 {
         true
     }
 
+    fn manages_vdpa(&self) -> bool {
+        true
+    }
+
     fn has_uplink(&self, card: &SimulatedCard) -> bool {
         !card.params.is_off("enable_eth")
     }
@@ -328,6 +332,8 @@ impl Driver for Mlx5 {
         disable_eswitch(card);
         card.going.clear();
         card.mode = Some(EswitchMode::Legacy);
+        // The management device goes with the auxiliary device, and takes its own along (`vdpa_mgmtdev_unregister`).
+        card.vdpa.clear();
         Ok(())
     }
 

@@ -143,6 +143,8 @@ pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
         // No port_new, no mediated devices; a VF is no device with a driver.
         Request::Create { .. }
         | Request::NewParent { .. }
+        | Request::MakeVdpa { .. }
+        | Request::DeleteVdpa { .. }
         | Request::MakeBridge { .. }
         | Request::AddPort { .. }
         | Request::RemovePort { .. }
@@ -421,7 +423,7 @@ fn find_rates<'h>(host: &'h mut SimulatedHost, subject: &Subject) -> Result<&'h 
             check_name(name)?;
             device.rate_nodes.get_mut(name).ok_or_else(|| refuse(Errno::ENODEV, ""))
         }
-        None | Some(Child::Bridge) => Err(refuse(Errno::ENODEV, "")),
+        None | Some(Child::Vdpa(_) | Child::Bridge) => Err(refuse(Errno::ENODEV, "")),
     }
 }
 

@@ -97,7 +97,7 @@ fn find<'h>(host: &'h mut SimulatedHost, subject: &Subject) -> Result<&'h mut Ra
             check_name(name)?;
             found.rate_nodes.get_mut(name)
         }
-        None | Some(Child::Bridge) => None,
+        None | Some(Child::Vdpa(_) | Child::Bridge) => None,
     };
     found.ok_or_else(|| refuse(Errno::ENODEV, ""))
 }

@@ -53,8 +53,11 @@ pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
         Request::DeleteBridge { name } => bridges::delete(host, name),
         Request::SetActive { parent, id, active } => set_active(host, parent, id, *active),
         Request::SetVfs { .. } => Err(refuse(Errno::ENOENT, "")),
-        // Open vSwitch's, not the kernel's.
-        Request::AddPort { .. } | Request::RemovePort { .. } => Err(refuse(Errno::EOPNOTSUPP, "")),
+        // Open vSwitch's, not the kernel's; and of vDPA its family's, not a driver's.
+        Request::AddPort { .. }
+        | Request::RemovePort { .. }
+        | Request::MakeVdpa { .. }
+        | Request::DeleteVdpa { .. } => Err(refuse(Errno::EOPNOTSUPP, "")),
         Request::Set { subject, setting } => match setting {
             Setting::Name(side, _) | Setting::Mtu(side, _) | Setting::Up(side, _) => {
                 set_interface(host, subject, *side, setting)

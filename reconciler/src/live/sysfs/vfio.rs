@@ -1,5 +1,5 @@
 //! Who has the VFIO device of a PCI function or of a mediated device open: by its group (`/dev/vfio/N`) or by its character device
-//! (`/dev/vfio/devices/vfioN`, since 6.1), as /proc tells.
+//! (`/dev/vfio/devices/vfioN`, since 6.1), as /proc tells; and who has a vDPA device open (`/dev/vhost-vdpa-N`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -14,10 +14,13 @@ use crate::state::VfioUser;
 /// The folder of VFIO's device files.
 const DEVICES: &str = "/dev/vfio/";
 
-/// The classes of VFIO's groups (`vfio_group_init`, drivers/vfio/group.c) and of its devices (drivers/vfio/vfio_main.c).
+/// What the device files of `vhost_vdpa` begin with, and their entries below the devices (`vhost_vdpa_probe`).
+const VHOST: &str = "/dev/vhost-vdpa-";
+
+/// The classes of VFIO's groups (`vfio_group_init`, drivers/vfio/group.c) and of its devices (`drivers/vfio/vfio_main.c`).
 const CLASSES: [&str; 2] = ["sys/class/vfio", "sys/class/vfio-dev"];
 
-/// Open files of VFIO with their users.
+/// Open files of VFIO and `vhost_vdpa` with their users.
 #[derive(Debug, Default)]
 pub(in crate::live) struct OpenFiles {
     /// The devices that can be open.
@@ -28,17 +31,24 @@ pub(in crate::live) struct OpenFiles {
 }
 
 impl Sysfs {
-    /// The open files of VFIO of all processes, if one of these devices can be open. Where VFIO has made no device file at all,
-    /// none is looked at.
-    pub fn open_vfio_files(&self, devices: impl Iterator<Item = DevlinkHandle>) -> Option<OpenFiles> {
+    /// The open files of all processes, if one of these devices can be open through VFIO, or a vDPA device. Where there is no
+    /// device file at all, none is looked at.
+    pub fn open_vfio_files(
+        &self,
+        devices: impl Iterator<Item = DevlinkHandle>,
+        or_vdpa: bool,
+    ) -> Option<OpenFiles> {
         let is_empty = |class: &str| list(&self.root.join(class)).is_ok_and(|files| files.is_empty());
-        if CLASSES.into_iter().all(is_empty) {
-            return None;
-        }
-        let devices: BTreeSet<DevlinkHandle> = devices.filter(|device| self.is_vfio(device)).collect();
-        if devices.is_empty() {
-            return None;
-        }
+        let devices: BTreeSet<DevlinkHandle> = if CLASSES.into_iter().all(is_empty) {
+            BTreeSet::new()
+        } else {
+            devices.filter(|device| self.is_vfio(device)).collect()
+        };
+        (or_vdpa || !devices.is_empty()).then(|| self.open_files_of(devices))
+    }
+
+    /// The open files of VFIO and `vhost_vdpa` of all processes.
+    pub fn open_files_of(&self, devices: BTreeSet<DevlinkHandle>) -> OpenFiles {
         let mut found = OpenFiles { devices, ..OpenFiles::default() };
         let processes = self.root.join("proc");
         for pid in list(&processes).unwrap_or_default().iter().filter_map(|name| name.parse::<u32>().ok()) {
@@ -55,7 +65,7 @@ impl Sysfs {
                 Err(_) => found.hidden = true,
             }
         }
-        Some(found)
+        found
     }
 
     /// Whether a function can be open through VFIO: its driver has made a device file for it (since 6.1), or is the one
@@ -78,20 +88,39 @@ impl Sysfs {
         let own = list(&device.join("vfio-dev")).unwrap_or_default();
         let own = own.into_iter().map(|name| format!("{DEVICES}devices/{name}"));
         let users = group.into_iter().chain(own).filter_map(|file| open.users.get(&file)).flatten();
-        let users: Vec<VfioUser> = users.cloned().collect();
-        // What cannot be seen counts as open.
-        if users.is_empty() && open.hidden { vec![VfioUser::Unknown] } else { users }
+        open.or_hidden(users.cloned().collect())
+    }
+
+    /// The device file of a vDPA device, while `vhost_vdpa` has it.
+    pub fn vhost_file(&self, address: &DevlinkHandle) -> Option<String> {
+        let folder = self.device(address.bus(), address.device())?;
+        let entries = list(&folder).unwrap_or_default().into_iter().map(|name| format!("/dev/{name}"));
+        entries.filter(|file| file.starts_with(VHOST)).min()
+    }
+
+    /// Who has a vDPA device open.
+    pub fn vhost_users(&self, address: &DevlinkHandle, open: &OpenFiles) -> Vec<VfioUser> {
+        let Some(file) = self.vhost_file(address) else { return Vec::new() };
+        open.or_hidden(open.users.get(&file).cloned().unwrap_or_default())
     }
 }
 
-/// The files of VFIO among the open files of a process, each once.
+impl OpenFiles {
+    /// What cannot be seen counts as open.
+    fn or_hidden(&self, users: Vec<VfioUser>) -> Vec<VfioUser> {
+        if users.is_empty() && self.hidden { vec![VfioUser::Unknown] } else { users }
+    }
+}
+
+/// The files of VFIO and `vhost_vdpa` among the open files of a process, each once.
 fn open_files(folder: &Utf8Path) -> io::Result<Vec<String>> {
     let mut files = Vec::new();
     for entry in folder.read_dir_utf8()? {
         let target = entry?.path().read_link_utf8();
         let target = target.map(camino::Utf8PathBuf::into_string).unwrap_or_default();
         // That of the container is no device's.
-        if target.starts_with(DEVICES) && target != "/dev/vfio/vfio" && !files.contains(&target) {
+        let is_vfio = target.starts_with(DEVICES) && target != "/dev/vfio/vfio";
+        if (is_vfio || target.starts_with(VHOST)) && !files.contains(&target) {
             files.push(target);
         }
     }
