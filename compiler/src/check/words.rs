@@ -7,6 +7,7 @@ pub(super) fn check(device: &Device, diagnostics: &mut Vec<Diagnostic>) {
     for subdevice in &device.subdevices {
         diagnostics.extend(other_lifecycle(subdevice).or_else(|| of_the_other_side(subdevice)));
         diagnostics.extend(bound_away(subdevice));
+        diagnostics.extend(carries_nothing(subdevice));
         diagnostics.extend(absent(subdevice));
         diagnostics.extend(former_name(device, subdevice));
         diagnostics.extend(mtus(device, subdevice));
@@ -76,6 +77,28 @@ fn bound_away(subdevice: &Subdevice) -> Option<Diagnostic> {
         Diagnostic::new(Code::BoundAway, message, netdev.span, "not there while it is bound")
             .and(driver.span, "bound here")
             .help("remove the `netdev`: it belongs to the virtual machine; or remove the `bind`"),
+    )
+}
+
+/// A mediated device on a VF that carries none: a virtual machine has it whole, or another host has it.
+fn carries_nothing(subdevice: &Subdevice) -> Option<Diagnostic> {
+    let carrying = &subdevice.lifecycle;
+    let Lifecycle::Vf { mdev: Some(_), controller, .. } = carrying.value else { return None };
+    if controller > 0 {
+        let message = "a VF of another host carries no mediated device of this one";
+        return Some(
+            Diagnostic::new(Code::OtherLifecycle, message, carrying.span, "of another controller")
+                .help("remove the `mdev`, or the `controller=`"),
+        );
+    }
+    let driver = subdevice.bind.as_ref().filter(|driver| driver.value == "vfio-pci")?;
+    let message = "a VF that is bound to `vfio-pci` carries no mediated device";
+    Some(
+        Diagnostic::new(Code::BoundAway, message, carrying.span, "it is to carry one")
+            .and(driver.span, "bound here")
+            .help(
+                "remove the `bind`, or name the driver that makes mediated devices of the VF; or remove the `mdev`",
+            ),
     )
 }
 

@@ -119,7 +119,9 @@ fn lifecycle(
     match first.name.text.as_str() {
         "sf" => sf(first, name, context, diagnostics),
         "vf" => {
-            let carried = first.child("mdev").map(|node| mdev(node, name, context, diagnostics));
+            let bound = node.child("bind").and_then(|bind| bind.argument(0)).and_then(Value::text);
+            let driver = bound.or_else(|| driver_of(context));
+            let carried = first.child("mdev").map(|node| mdev(node, name, driver, context, diagnostics));
             let mdev = match carried {
                 Some(None) => return None,
                 Some(mdev) => mdev,
@@ -137,7 +139,7 @@ fn lifecycle(
             Some(written(Lifecycle::External { controller: property("controller", 1), pf, vf }, first.span))
         }
         _ => {
-            let mdev = mdev(first, name, context, diagnostics)?;
+            let mdev = mdev(first, name, driver_of(context), context, diagnostics)?;
             let derived = first.property("uuid").is_none();
             let implied = derived.then(|| "the UUID is derived from host, device and subdevice".to_owned());
             Some(Sourced { value: Lifecycle::Mdev(mdev), span: first.span, implied })
@@ -195,9 +197,16 @@ fn auto_mac(
     Some(Sourced { value: mac, span: value.span, implied })
 }
 
+/// The driver of the device, where a catalogue tells it.
+fn driver_of<'c>(context: &SubdeviceContext<'c>) -> Option<&'c str> {
+    context.params.catalogue.map(|catalogue| catalogue.driver.as_str())
+}
+
+/// A mediated device on a device that this driver has.
 fn mdev(
     node: &Node,
     name: Option<&Sourced<String>>,
+    driver: Option<&str>,
     context: &SubdeviceContext<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Mdev> {
@@ -210,7 +219,7 @@ fn mdev(
         return None;
     }
     let mdev_type = match by_directory {
-        Some(value) => MdevType::Directory(directory(value.text()?, context.params.catalogue)),
+        Some(value) => MdevType::Directory(directory(value.text()?, driver)),
         None => MdevType::Name(by_name?.text()?.to_owned()),
     };
     let attr =
@@ -219,8 +228,8 @@ fn mdev(
 }
 
 /// The kernel's directory of the type: it begins with the name of the driver, which the file may leave out.
-fn directory(written: &str, catalogue: Option<&Catalogue>) -> String {
-    match catalogue.map(|catalogue| format!("{}-", catalogue.driver)) {
+fn directory(written: &str, driver: Option<&str>) -> String {
+    match driver.map(|driver| format!("{driver}-")) {
         Some(prefix) if !written.starts_with(&prefix) => format!("{prefix}{written}"),
         _ => written.to_owned(),
     }
