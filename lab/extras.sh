@@ -5,8 +5,9 @@
 #   netdevsim, mtty, mdpy   modules that Debian does not build: built from its linux-source of the series, against the
 #                           headers of the kernel, and kept in the cache. The debug kernel has them.
 #   nvme-sriov              an NVMe controller with four virtual functions behind an IOMMU: pci/0000:01:00.0
+#   vgpu                    lab/vgpu, a driver that makes mediated devices of whatever PCI function is bound to it by name
 
-lab_extras=(netdevsim mtty mdpy nvme-sriov)
+lab_extras=(netdevsim mtty mdpy nvme-sriov vgpu)
 
 # extra_modules NAME: the modules it is used by, in the order to load them in.
 extra_modules() {
@@ -14,6 +15,7 @@ extra_modules() {
 	# It asks for psample only when it is used.
 	netdevsim) echo psample netdevsim ;;
 	nvme-sriov) echo nvme vfio-pci ;;
+	vgpu) echo lab_vgpu ;;
 	*) echo "$1" ;;
 	esac
 }
@@ -26,10 +28,15 @@ kernel_has() {
 # extra_build KERNEL KERNEL-DIR NAME: prints the paths of the modules that the kernel has not, building them if need be.
 # A kernel that cannot have them is a reason to skip.
 extra_build() {
-	local module folder config source out
+	local module folder config source out key
 	for module in $(extra_modules "$3"); do
 		kernel_has "$2" "$module" && continue
+		key=
 		case $module in
+		lab_vgpu)
+			source=$lab_dir folder=vgpu config=CONFIG_LAB_VGPU
+			key=$(cat "$lab_dir"/vgpu/* | sha256sum | cut -c1-16)
+			;;
 		netdevsim) folder=drivers/net/netdevsim config=CONFIG_NETDEVSIM ;;
 		mtty | mdpy) folder=samples/vfio-mdev config=CONFIG_SAMPLE_VFIO_MDEV_${module^^} ;;
 		*)
@@ -37,8 +44,11 @@ extra_build() {
 			return "$LAB_SKIPPED"
 			;;
 		esac
-		source=$("$lab_dir/kernel-source" "${1%-cloud}") || return
-		out=$lab_cache/modules/${2##*/}-$module-${source##*/}
+		[[ -n $key ]] || {
+			source=$("$lab_dir/kernel-source" "${1%-cloud}") || return
+			key=${source##*/}
+		}
+		out=$lab_cache/modules/${2##*/}-$module-$key
 		[[ -e $out/$module.ko ]] ||
 			with_lock "module-${out##*/}" extra_make "$2" "$source/$folder" "$config" "$out/$module.ko" >&2 || return
 		printf '%s\n' "$out/$module.ko"

@@ -1,7 +1,7 @@
 //! The examples for other people's drivers: applied, changed and destroyed, refused and killed on the way.
 
 use crate::journeys::{Journey, walk_all};
-use crate::{mdev, netdevsim, nvme};
+use crate::{mdev, netdevsim, nvme, vgpu};
 
 fn with_netdevsim() -> bool {
     netdevsim::fresh();
@@ -50,6 +50,17 @@ const JOURNEYS: &[Journey] = &[
             ("subdevice vm1", "subdevice vm2 { vf 2; bind vfio-pci; }\n    subdevice vm1"),
         ],
         fresh: nvme::fresh,
+        settle: nvme::settle,
+    },
+    Journey {
+        example: "vgpu.kdl",
+        changes: &[
+            ("vfs 3", "vfs 4"),
+            ("type=large", "type=small"),
+            ("frame_rate_limiter \"0\"", "frame_rate_limiter \"1\""),
+            ("vf 1 {", "vf 3 {"),
+        ],
+        fresh: vgpu::fresh,
         settle: nvme::settle,
     },
 ];

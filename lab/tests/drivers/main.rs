@@ -15,3 +15,4 @@ mod journeys;
 mod mdev;
 mod netdevsim;
 mod nvme;
+mod vgpu;
