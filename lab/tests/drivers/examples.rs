@@ -58,7 +58,10 @@ const JOURNEYS: &[Journey] = &[
             ("vfs 3", "vfs 4"),
             ("type=large", "type=small"),
             ("frame_rate_limiter \"0\"", "frame_rate_limiter \"1\""),
-            ("vf 1 {", "vf 3 {"),
+            (
+                "    subdevice desk1",
+                "    subdevice desk2 { vf 2 { mdev type=large; }; bind lab_vgpu; }\n    subdevice desk1",
+            ),
         ],
         fresh: vgpu::fresh,
         settle: nvme::settle,
