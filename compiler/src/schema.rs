@@ -29,10 +29,6 @@ pub struct Schema {
 
 /// A node of the language.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the schema file, and they are independent"
-)]
 pub struct NodeSpec {
     /// Its name.
     pub name: String,

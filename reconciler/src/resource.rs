@@ -212,7 +212,7 @@ impl Subject {
     #[must_use]
     pub fn attribute_address(&self, address: &str, attribute: &Attribute) -> String {
         let path = self.attribute_path(attribute);
-        let below = path.strip_prefix("mdev.").filter(|_| address.ends_with(".mdev"));
+        let below = path.strip_prefix("mdev.").filter(|_| address.strip_suffix(".mdev").is_some());
         format!("{address}.{}", below.unwrap_or(&path))
     }
 

@@ -1,4 +1,4 @@
-//! Mediated devices on VFs, as graphics cards have them: the NVMe controller's VFs with the lab's driver (`lab/vgpu`).
+//! Mediated devices on VFs, as graphics cards have them: the `NVMe` controller's VFs with the lab's driver (`lab/vgpu`).
 
 use crate::guest::{apply, changes, config, destroy, example, host_file, sh, subdevcfg};
 use crate::nvme;

@@ -104,13 +104,13 @@ impl Planner<'_, '_> {
         };
         let steps = function::steps(&context, found.as_ref(), &target);
         self.draft.ports.note(&steps);
-        let stops = steps.iter().any(|step| step.stage == Stage::Stop);
+        let loses_driver = steps.iter().any(|step| step.stage == Stage::Stop);
         // Once its representor is gone, nothing tells whose a port was that an apply left behind that did not finish.
         let is_early = |step: &Step| found.is_none() && step.stage == Stage::LeaveSwitch;
         let (early, steps) = steps.into_iter().partition(is_early);
         self.lane.removal.push(early);
         self.lane.functions.push(steps);
-        if stops && desired.id.is_pci() {
+        if loses_driver && desired.id.is_pci() {
             let index = desired.id.vf_index();
             self.mdevs_come_off(
                 |on_vf| Some(on_vf) == index,

@@ -1,5 +1,5 @@
 //! Mediated devices that VFs carry: what a driver of VFs does that registers each of its devices as a parent
-//! (`mdev_register_parent`, drivers/vfio/mdev/mdev_core.c), with room for one device.
+//! (`mdev_register_parent`, `drivers/vfio/mdev/mdev_core.c`), with room for one device.
 
 use std::collections::BTreeMap;
 

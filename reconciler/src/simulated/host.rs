@@ -306,7 +306,7 @@ impl SimulatedHost {
         }
     }
 
-    /// Whether a mediated device has this UUID, which is unique on the host (drivers/vfio/mdev/mdev_core.c).
+    /// Whether a mediated device has this UUID, which is unique on the host (`drivers/vfio/mdev/mdev_core.c`).
     pub(super) fn has_mdev(&self, uuid: Uuid) -> bool {
         let id = FunctionId::Mdev { uuid };
         let mut functions = self.parents.values().flat_map(|parent| &parent.functions);

@@ -45,8 +45,8 @@ pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
         Request::DelParent { handle } => {
             host.parents.remove(handle.device()).map(drop).ok_or_else(|| refuse(Errno::ENODEV, ""))
         }
-        // VFs are on the PCI bus.
-        Request::Create { on_vf: Some(_), .. } => Err(refuse(Errno::ENOENT, "")),
+        // Devices with VFs are others.
+        Request::Create { on_vf: Some(_), .. } | Request::SetVfs { .. } => Err(refuse(Errno::ENOENT, "")),
         Request::Create { parent, id, mdev_type, on_vf: None } => {
             create(host, parent, id, mdev_type.as_deref())
         }
@@ -56,7 +56,6 @@ pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
         Request::MakeBridge { name } => bridges::make(host, name),
         Request::DeleteBridge { name } => bridges::delete(host, name),
         Request::SetActive { parent, id, active } => set_active(host, parent, id, *active),
-        Request::SetVfs { .. } => Err(refuse(Errno::ENOENT, "")),
         // Open vSwitch's, not the kernel's.
         Request::AddPort { .. } | Request::RemovePort { .. } => Err(refuse(Errno::EOPNOTSUPP, "")),
         Request::Set { subject, setting } => match setting {
