@@ -410,6 +410,20 @@ impl State {
         self.parents.get(&subject.parent)?.function(id)
     }
 
+    /// Whether a subject is there.
+    #[must_use]
+    pub fn has(&self, subject: &Subject) -> bool {
+        if let Some(name) = subject.bridge_name() {
+            return self.bridge(name).is_some();
+        }
+        let Some(parent) = self.parents.get(&subject.parent) else { return false };
+        match &subject.child {
+            None | Some(Child::Bridge) => true,
+            Some(Child::Function(id)) => parent.function(id).is_some(),
+            Some(Child::RateNode(name)) => parent.rate_nodes.contains_key(name),
+        }
+    }
+
     /// The attributes of a subject, or `None` when there is no such subject.
     #[must_use]
     pub fn settings(&self, subject: &Subject) -> Option<Settings> {
@@ -486,6 +500,13 @@ impl Function {
         }
     }
 
+    /// The bridge that its representor is a port of, or none; nothing without a representor.
+    #[must_use]
+    pub fn bridge(&self) -> Option<Setting> {
+        let port = self.representor.as_ref()?.port.as_ref();
+        Some(Setting::Bridge(port.map(Port::bridge_name)))
+    }
+
     /// The function's attributes.
     #[must_use]
     pub fn settings(&self) -> Settings {
@@ -508,8 +529,8 @@ impl Function {
                 settings.set(Setting::Up(side, interface.up));
             }
         }
+        settings.extend(self.bridge());
         if let Some(representor) = &self.representor {
-            settings.set(Setting::Bridge(representor.port.as_ref().map(Port::bridge_name)));
             settings.extend(representor.port.as_ref().map(|port| Setting::Vlans(port.vlans.clone())));
         }
         settings

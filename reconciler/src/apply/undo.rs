@@ -77,8 +77,7 @@ fn rest(before: &Record, record: &Record, after: &State) -> Record {
     let mut rest = before.clone();
     rest.made.extend(record.made.clone());
     rest.pending.extend(record.pending.clone());
-    let gone: Vec<Subject> =
-        rest.made.keys().filter(|subject| after.settings(subject).is_none()).cloned().collect();
+    let gone: Vec<Subject> = rest.made.keys().filter(|subject| !after.has(subject)).cloned().collect();
     for subject in gone {
         rest.forget(&subject);
     }

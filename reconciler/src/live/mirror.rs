@@ -7,7 +7,7 @@ use subdevcfg_compiler::values::DevlinkHandle;
 use subdevcfg_netlink::devlink::{Event, Flavour, Handle, Instance, ParamType, Port};
 use uuid::Uuid;
 
-use super::sysfs::{Mdev, Sysfs};
+use super::sysfs::{Auxiliary, Mdev, Parents, Sysfs};
 use super::wire;
 use crate::resource::{Child, FunctionId, Side, Subject};
 
@@ -17,22 +17,34 @@ pub(super) struct Mirror {
     instances: BTreeSet<Handle>,
     /// How often each was reloaded when they were dumped.
     reloads: BTreeMap<Handle, u64>,
-    ports: BTreeMap<(Handle, u32), Port>,
-    /// The indexes of ports of functions by what they are called: a search for each function would be quadratic.
-    numbered: BTreeMap<(Handle, PortName), u32>,
+    ports: BTreeMap<Handle, Ports>,
     /// The VFs of each instance by their indexes, with the devices that they are.
     vfs: BTreeMap<(Handle, u32), Option<Handle>>,
     mdevs: BTreeMap<Uuid, Mdev>,
-    /// The mediated device that a port belongs to, where the device says so.
-    mdev_ports: BTreeMap<(Handle, u32), Uuid>,
-    /// The device that an auxiliary instance is on.
-    above: BTreeMap<Handle, Handle>,
+    /// The place of an auxiliary instance.
+    above: BTreeMap<Handle, Auxiliary>,
     /// The same the other way round.
-    below: BTreeMap<Handle, BTreeSet<Handle>>,
-    /// The instance of a subfunction, by parent and number, from the auxiliary device. Kernels before 6.7 do not say
-    /// it in the port (`DEVLINK_PORT_FN_ATTR_DEVLINK`).
-    owners: BTreeMap<(Handle, u32), Handle>,
+    below: BTreeMap<DevlinkHandle, Below>,
     types: BTreeMap<TypeKey, ParamType>,
+}
+
+/// The ports of an instance by their indexes.
+#[derive(Debug, Default)]
+struct Ports {
+    all: BTreeMap<u32, Port>,
+    /// The indexes of ports of functions by what they are called: a search for each function would be quadratic.
+    numbered: BTreeMap<PortName, u32>,
+}
+
+/// What is on a device.
+#[derive(Debug, Default)]
+struct Below {
+    auxiliary: BTreeSet<Handle>,
+    /// The instance of a subfunction, by its number, from the auxiliary device. Kernels before 6.7 do not say it in the port
+    /// (`DEVLINK_PORT_FN_ATTR_DEVLINK`).
+    owners: BTreeMap<u32, Handle>,
+    /// The mediated device that a port belongs to, where the device says so.
+    mdevs: BTreeMap<u32, Uuid>,
 }
 
 /// What a port of a function is called.
@@ -88,9 +100,10 @@ impl Mirror {
         for parent in sysfs.sriov_parents() {
             self.read_vfs(&wire::netlink_handle(&parent), sysfs);
         }
+        let mut parents = Parents::default();
         for instance in instances {
             self.reloads.insert(instance.handle.clone(), instance.reloads);
-            self.appeared(instance.handle, sysfs);
+            self.appeared(instance.handle, sysfs, &mut parents);
         }
         for port in ports {
             self.insert_port(port);
@@ -137,10 +150,13 @@ impl Mirror {
     pub fn apply(&mut self, event: Event, sysfs: &Sysfs) -> bool {
         match event {
             Event::Instance(instance) => {
-                if let Some(uuid) = mdev_uuid(&instance.handle) {
+                // What is known of a mediated device that is there does not change.
+                let is_known =
+                    |uuid: &Uuid| self.mdevs.get(uuid).is_some_and(|mdev| mdev.port_index.is_some());
+                if let Some(uuid) = mdev_uuid(&instance.handle).filter(|uuid| !is_known(uuid)) {
                     self.reread_mdev(uuid, sysfs);
                 }
-                self.appeared(instance.handle, sysfs);
+                self.appeared(instance.handle, sysfs, &mut Parents::default());
             }
             Event::InstanceGone(handle) => {
                 if let Some(uuid) = mdev_uuid(&handle) {
@@ -152,9 +168,7 @@ impl Mirror {
                 self.remove_port(&port.handle, port.index);
                 self.insert_port(*port);
             }
-            Event::PortGone(handle, index) => {
-                self.remove_port(&handle, index);
-            }
+            Event::PortGone(handle, index) => self.remove_port(&handle, index),
             Event::Other => {}
             Event::Lost => return false,
         }
@@ -162,59 +176,67 @@ impl Mirror {
     }
 
     fn insert_port(&mut self, port: Port) {
+        let ports = match self.ports.get_mut(&port.handle) {
+            Some(ports) => ports,
+            None => self.ports.entry(port.handle.clone()).or_default(),
+        };
         if let Some(name) = PortName::of(&port) {
-            self.numbered.insert((port.handle.clone(), name), port.index);
+            ports.numbered.insert(name, port.index);
         }
-        self.ports.insert((port.handle.clone(), port.index), port);
+        ports.all.insert(port.index, port);
     }
 
     fn remove_port(&mut self, handle: &Handle, index: u32) {
-        let Some(port) = self.ports.remove(&(handle.clone(), index)) else { return };
-        let Some(name) = PortName::of(&port) else { return };
+        let Some(ports) = self.ports.get_mut(handle) else { return };
+        let Some(name) = ports.all.remove(&index).as_ref().and_then(PortName::of) else { return };
         // A new port of that name may have been told of before the old one's end.
-        let key = (port.handle, name);
-        if self.numbered.get(&key) == Some(&index) {
-            self.numbered.remove(&key);
+        if ports.numbered.get(&name) == Some(&index) {
+            ports.numbered.remove(&name);
         }
     }
 
-    fn appeared(&mut self, handle: Handle, sysfs: &Sysfs) {
+    fn appeared(&mut self, handle: Handle, sysfs: &Sysfs, parents: &mut Parents) {
         if handle.bus == "auxiliary"
-            && let Some(place) = sysfs.auxiliary(&handle.device)
+            && !self.above.contains_key(&handle)
+            && let Some(place) = sysfs.auxiliary(&handle.device, parents)
         {
-            let parent = wire::netlink_handle(&place.parent);
+            let below = self.below.entry(place.parent.clone()).or_default();
             if let Some(number) = place.sf_number {
-                self.owners.insert((parent.clone(), number), handle.clone());
+                below.owners.insert(number, handle.clone());
             }
-            self.below.entry(parent.clone()).or_default().insert(handle.clone());
-            self.above.insert(handle.clone(), parent);
+            below.auxiliary.insert(handle.clone());
+            self.above.insert(handle.clone(), place);
         }
         self.instances.insert(handle);
     }
 
     fn vanished(&mut self, handle: &Handle) {
         self.instances.remove(handle);
-        self.ports.retain(|(instance, _), _| instance != handle);
-        self.numbered.retain(|(instance, _), _| instance != handle);
-        if let Some(siblings) = self.above.remove(handle).and_then(|above| self.below.get_mut(&above)) {
-            siblings.remove(handle);
+        self.ports.remove(handle);
+        let Some(place) = self.above.remove(handle) else { return };
+        let Some(below) = self.below.get_mut(&place.parent) else { return };
+        below.auxiliary.remove(handle);
+        if let Some(number) = place.sf_number.filter(|number| below.owners.get(number) == Some(handle)) {
+            below.owners.remove(&number);
         }
-        self.owners.retain(|_, owner| owner != handle);
     }
 
     /// Looks one mediated device up in sysfs again.
     pub fn reread_mdev(&mut self, uuid: Uuid, sysfs: &Sysfs) {
-        if let Some(Mdev { parent, port_index: Some(index), .. }) = self.mdevs.remove(&uuid) {
-            self.mdev_ports.remove(&(wire::netlink_handle(&parent), index));
+        if let Some(Mdev { parent, port_index: Some(index), .. }) = self.mdevs.remove(&uuid)
+            && let Some(below) = self.below.get_mut(&parent)
+        {
+            below.mdevs.remove(&index);
         }
         if let Some(mdev) = sysfs.mdev(uuid) {
             self.insert_mdev(uuid, mdev);
         }
     }
 
-    fn insert_mdev(&mut self, uuid: Uuid, mdev: Mdev) {
+    /// Takes in a mediated device that has just been made.
+    pub fn insert_mdev(&mut self, uuid: Uuid, mdev: Mdev) {
         if let Some(index) = mdev.port_index {
-            self.mdev_ports.insert((wire::netlink_handle(&mdev.parent), index), uuid);
+            self.below.entry(mdev.parent.clone()).or_default().mdevs.insert(index, uuid);
         }
         self.mdevs.insert(uuid, mdev);
     }
@@ -224,11 +246,12 @@ impl Mirror {
     pub fn reread_portless(&mut self, sysfs: &Sysfs) -> bool {
         let portless = self.mdevs.iter().filter(|(_, mdev)| mdev.port_index.is_none());
         let portless: Vec<Uuid> = portless.map(|(&uuid, _)| uuid).collect();
-        let known = self.mdev_ports.len();
+        let mut found = false;
         for uuid in portless {
             self.reread_mdev(uuid, sysfs);
+            found |= self.mdev(uuid).is_some_and(|mdev| mdev.port_index.is_some());
         }
-        self.mdev_ports.len() != known
+        found
     }
 
     /// A mediated device.
@@ -249,20 +272,27 @@ impl Mirror {
     /// Instances that are not a function's own, nor a driver's part of one.
     pub fn parents(&self) -> Vec<Handle> {
         let named: BTreeSet<&Handle> =
-            self.ports.values().filter_map(|port| port.function.as_ref()?.instance.as_ref()).collect();
+            self.all_ports().filter_map(|port| port.function.as_ref()?.instance.as_ref()).collect();
         let vfs: BTreeSet<&Handle> = self.vfs.values().flatten().collect();
         let below = |handle: &Handle| {
             handle.bus == "mdev"
                 || vfs.contains(handle)
                 || named.contains(handle)
-                || self.above.get(handle).is_some_and(|above| self.instances.contains(above))
+                || self
+                    .above
+                    .get(handle)
+                    .is_some_and(|place| self.instances.contains(&wire::netlink_handle(&place.parent)))
         };
         self.instances.iter().filter(|handle| !below(handle)).cloned().collect()
     }
 
+    fn all_ports(&self) -> impl Iterator<Item = &Port> {
+        self.ports.values().flat_map(|ports| ports.all.values())
+    }
+
     /// The ports of an instance.
-    pub fn ports_of<'m>(&'m self, handle: &'m Handle) -> impl Iterator<Item = &'m Port> {
-        self.ports.range((handle.clone(), 0)..=(handle.clone(), u32::MAX)).map(|(_, port)| port)
+    pub fn ports_of(&self, handle: &Handle) -> impl Iterator<Item = &Port> {
+        self.ports.get(handle).into_iter().flat_map(|ports| ports.all.values())
     }
 
     /// The mediated device that a parent's port belongs to.
@@ -271,7 +301,7 @@ impl Mirror {
         if let Some(uuid) = instance.and_then(mdev_uuid) {
             return Some(uuid);
         }
-        self.mdev_ports.get(&(port.handle.clone(), port.index)).copied()
+        self.below.get(&wire::devlink_handle(&port.handle))?.mdevs.get(&port.index).copied()
     }
 
     /// The function that a parent's port belongs to; `None` for other ports, for subfunctions of other hosts, and for the
@@ -291,27 +321,25 @@ impl Mirror {
 
     /// The port of a function on its parent.
     pub fn port(&self, subject: &Subject) -> Option<&Port> {
-        let parent = wire::netlink_handle(&subject.parent);
         let id = subject.function_id()?;
         let (controller, pf, kind) = match *id {
             FunctionId::Mdev { uuid } => {
                 let mdev = self.mdevs.get(&uuid).filter(|mdev| mdev.parent == subject.parent)?;
-                return self.ports.get(&(parent, mdev.port_index?));
+                return self.ports.get(&wire::netlink_handle(&subject.parent))?.all.get(&mdev.port_index?);
             }
             FunctionId::Sf { controller, pf, number } => (controller, pf, PortKind::Sf(number)),
             FunctionId::Vf { controller, pf, index } => (controller, pf, PortKind::Vf(index)),
             FunctionId::Pf { controller, pf } => (controller, pf, PortKind::Pf),
         };
-        let found = self.port_called(parent, PortName { controller, pf, kind })?;
+        let found = self.port_called(&subject.parent, PortName { controller, pf, kind })?;
         // A mediated device's port has a number, too, and is no subfunction for it.
         (self.function_of(found).as_ref() == Some(id)).then_some(found)
     }
 
     /// The port that is called so, whatever function it belongs to.
-    fn port_called(&self, parent: Handle, name: PortName) -> Option<&Port> {
-        let key = (parent, name);
-        let index = *self.numbered.get(&key)?;
-        self.ports.get(&(key.0, index))
+    fn port_called(&self, parent: &DevlinkHandle, name: PortName) -> Option<&Port> {
+        let ports = self.ports.get(&wire::netlink_handle(parent))?;
+        ports.all.get(ports.numbered.get(&name)?)
     }
 
     /// Whether the subject is there. Rate nodes are not in the mirror: nothing waits for one.
@@ -345,9 +373,8 @@ impl Mirror {
             ) => self.has(subject),
             Some(Child::Function(FunctionId::Mdev { uuid })) => self.mdevs.contains_key(uuid),
             Some(Child::Function(FunctionId::Sf { controller, pf, number })) => {
-                let parent = wire::netlink_handle(&subject.parent);
                 let name = PortName { controller: *controller, pf: *pf, kind: PortKind::Sf(*number) };
-                self.port_called(parent, name).is_some()
+                self.port_called(&subject.parent, name).is_some()
             }
         }
     }
@@ -364,11 +391,9 @@ impl Mirror {
             }
             Some(Child::Function(FunctionId::Sf { controller, number, .. })) => {
                 let named = self.port(subject).and_then(|port| port.function.as_ref()?.instance.clone());
-                let parent = wire::netlink_handle(&subject.parent);
                 // Functions of other controllers run on other hosts: a number seen here is not theirs.
-                let owner =
-                    || (*controller == 0).then(|| self.owners.get(&(parent, *number)).cloned()).flatten();
-                named.or_else(owner)?
+                let below = || self.below.get(&subject.parent).filter(|_| *controller == 0);
+                named.or_else(|| below()?.owners.get(number).cloned())?
             }
         };
         self.instances.contains(&handle).then_some(handle)
@@ -376,7 +401,7 @@ impl Mirror {
 
     /// The interfaces that stand for functions.
     pub fn representors(&self) -> BTreeSet<u32> {
-        let of_functions = self.ports.values().filter(|port| self.function_of(port).is_some());
+        let of_functions = self.all_ports().filter(|port| self.function_of(port).is_some());
         of_functions.filter_map(|port| port.netdev_ifindex).collect()
     }
 
@@ -402,7 +427,7 @@ impl Mirror {
         match side {
             Side::Representor => self.port(subject).is_some_and(is_hidden),
             Side::Netdev => self.instance(subject).is_some_and(|instance| {
-                let mut handles = self.below.get(&instance).into_iter().flatten().chain([&instance]);
+                let mut handles = self.auxiliary_on(&instance).chain([&instance]);
                 handles.any(|handle| self.ports_of(handle).any(is_hidden))
             }),
         }
@@ -414,8 +439,12 @@ impl Mirror {
         let netdev = |handle: &Handle| {
             self.ports_of(handle).filter(|port| wanted(port)).find_map(|port| port.netdev_ifindex)
         };
-        let below = self.below.get(instance);
-        netdev(instance).or_else(|| below.into_iter().flatten().find_map(netdev))
+        netdev(instance).or_else(|| self.auxiliary_on(instance).find_map(netdev))
+    }
+
+    /// The auxiliary instances directly below an instance.
+    fn auxiliary_on(&self, instance: &Handle) -> impl Iterator<Item = &Handle> {
+        self.below.get(&wire::devlink_handle(instance)).into_iter().flat_map(|below| &below.auxiliary)
     }
 
     /// The wire type of a parameter, where it is known.

@@ -398,7 +398,8 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
         dumps: &Dumps,
     ) -> Result<Function, ObserveError> {
         let instance = self.mirror.instance(subject);
-        let users = self.function_users(subject, instance.as_ref(), dumps)?;
+        let interfaces = Side::ALL.map(|side| (side, self.interface_index(subject, side)));
+        let users = self.function_users(subject, instance.as_ref(), &interfaces, dumps)?;
         let params = instance.as_ref().map(|instance| self.params(subject, instance, dumps));
         let port_function = port.and_then(|port| port.function.as_ref());
         let mdev_type = match id {
@@ -413,10 +414,10 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
             FunctionId::Mdev { uuid } => self.device_attributes(*uuid),
             FunctionId::Sf { .. } | FunctionId::Vf { .. } | FunctionId::Pf { .. } => BTreeMap::new(),
         };
-        let interface = |side| {
-            let link = dumps.links.get(&self.interface_index(subject, side)?)?;
-            Some(self.interface(link, dumps))
-        };
+        let [netdev, representor] = [Side::Netdev, Side::Representor].map(|side| {
+            let (_, index) = interfaces.iter().find(|(known, _)| *known == side)?;
+            Some(self.interface(dumps.links.get(&(*index)?)?, dumps))
+        });
         let leaf = port.and_then(|port| dumps.leafs.get(&(port.handle.clone(), port.index)));
         let capabilities = port_function.map(|function| wire::capabilities(function.capabilities));
         Ok(Function {
@@ -432,8 +433,8 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
             // A driver that does not tell has no inactive functions (`port_fn_state_get` is optional).
             active: port_function.and_then(|function| function.active).unwrap_or(true),
             params: params.unwrap_or_default(),
-            netdev: interface(Side::Netdev),
-            representor: interface(Side::Representor),
+            netdev,
+            representor,
             volatile: Volatile(FunctionVolatile {
                 port_index: port.map(|port| port.index),
                 sf_number: port.and_then(|port| port.sf),

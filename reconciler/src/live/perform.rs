@@ -9,6 +9,7 @@ use subdevcfg_netlink::devlink::{EswitchChange, FunctionChange, Handle, RateChan
 use subdevcfg_netlink::route::LinkChange;
 
 use super::mirror::type_key;
+use super::sysfs::Mdev;
 use super::{LiveKernel, ovs, wire};
 use crate::kernel::{Request, RequestError};
 use crate::resource::{BridgeName, FunctionId, PortVlans, Setting, Side, Subject};
@@ -108,10 +109,11 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
                         self.sysfs.create_mdev(&vf, mdev_type, *uuid)?;
                     }
                 }
-                // The driver's attributes appear after its devlink instance was announced (really_probe,
-                // drivers/base/dd.c), and no notification comes after them.
-                self.absorb(Instant::now())?;
-                self.mirror.reread_mdev(*uuid, &self.sysfs);
+                // Now its driver's attributes are there, which appear after its devlink instance was announced
+                // (really_probe, drivers/base/dd.c), and no notification comes after them.
+                let port_index = self.sysfs.mdev_port(*uuid);
+                let (parent, on_vf, kind) = (parent.clone(), place.on_vf, mdev_type.to_owned());
+                self.mirror.insert_mdev(*uuid, Mdev { parent, on_vf, kind, port_index });
                 Ok(())
             }
             FunctionId::Vf { .. } | FunctionId::Pf { .. } => Err(pci_alone()),

@@ -8,12 +8,12 @@ mod vfio;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use nix::errno::Errno;
 use subdevcfg_compiler::catalogue::Catalogue;
 use subdevcfg_compiler::values::DevlinkHandle;
@@ -28,6 +28,15 @@ pub(super) use vfio::OpenFiles;
 /// The values of `name_assign_type` that say that somebody chose the name: `NET_NAME_USER` and `NET_NAME_RENAMED`
 /// (include/uapi/linux/netdevice.h). The kernel's own are 1, and 0 reads as `EINVAL` (net/core/net-sysfs.c).
 const CHOSEN_NAME: [&str; 2] = ["3", "4"];
+
+/// The bus on which VFs are devices of their own.
+const PCI: &str = "pci";
+
+/// Buses of functions, which are no classes: a look for each function whether they are would be felt.
+const BUSES: [&str; 3] = [PCI, "auxiliary", "mdev"];
+
+/// The most that the kernel shows of an attribute: a page.
+const ATTRIBUTE: usize = 4096;
 
 /// A file system of the kernel's, or a copy of parts of one.
 #[derive(Debug, Clone)]
@@ -143,19 +152,29 @@ impl Sysfs {
     pub fn mdevs(&self) -> Result<BTreeMap<Uuid, Mdev>, ObserveError> {
         let names = self.list("sys/bus/mdev/devices")?;
         let uuids = names.iter().filter_map(|name| name.parse().ok());
-        Ok(uuids.filter_map(|uuid| Some((uuid, self.mdev(uuid)?))).collect())
+        let mut parents = Parents::default();
+        Ok(uuids.filter_map(|uuid| Some((uuid, self.mdev_on(uuid, &mut parents)?))).collect())
     }
 
     /// One mediated device; `None` when there is none of that UUID, or none any more.
     pub fn mdev(&self, uuid: Uuid) -> Option<Mdev> {
-        let link = self.root.join(format!("sys/bus/mdev/devices/{uuid}"));
-        let parent = parent_device(&link)?;
-        let kind = link.join("mdev_type").read_link_utf8().ok()?.file_name()?.to_owned();
-        let port_index = number(&link.join("port_index"));
+        self.mdev_on(uuid, &mut Parents::default())
+    }
+
+    fn mdev_on(&self, uuid: Uuid, parents: &mut Parents) -> Option<Mdev> {
+        let device = resolved(&self.root.join(format!("sys/bus/mdev/devices/{uuid}")))?;
+        let parent = parents.of(&device)?;
+        let kind = device.join("mdev_type").read_link_utf8().ok()?.file_name()?.to_owned();
+        let port_index = number(&device.join("port_index"));
         Some(match self.place_of_vf(&parent) {
             Some((parent, index)) => Mdev { parent, on_vf: Some(index), kind, port_index },
             None => Mdev { parent, on_vf: None, kind, port_index },
         })
+    }
+
+    /// The index of the port of a mediated device, where the driver tells.
+    pub fn mdev_port(&self, uuid: Uuid) -> Option<u32> {
+        number(&self.root.join(mdev_file(uuid, "port_index")))
     }
 
     /// The devices that mediated devices can be made on, whether they have a devlink instance or not
@@ -189,9 +208,9 @@ impl Sysfs {
     }
 
     /// An auxiliary device's place.
-    pub fn auxiliary(&self, device: &str) -> Option<Auxiliary> {
-        let link = self.device("auxiliary", device)?;
-        Some(Auxiliary { parent: parent_device(&link)?, sf_number: number(&link.join("sfnum")) })
+    pub fn auxiliary(&self, device: &str, parents: &mut Parents) -> Option<Auxiliary> {
+        let device = resolved(&self.device("auxiliary", device)?)?;
+        Some(Auxiliary { parent: parents.of(&device)?, sf_number: number(&device.join("sfnum")) })
     }
 
     /// The devices of every bus: what may have a devlink instance.
@@ -208,7 +227,10 @@ impl Sysfs {
     /// The device that another is a part or a function of, at the end of the way; itself when it is none.
     pub fn owner(&self, handle: &Handle) -> Handle {
         let above = match handle.bus.as_str() {
-            "auxiliary" => self.auxiliary(&handle.device).map(|place| place.parent),
+            "auxiliary" => {
+                let place = self.auxiliary(&handle.device, &mut Parents::default());
+                place.map(|place| place.parent)
+            }
             "mdev" => handle.device.parse().ok().and_then(|uuid| self.mdev(uuid)).map(|mdev| mdev.parent),
             _ => {
                 let folder = self.device(&handle.bus, &handle.device);
@@ -356,15 +378,38 @@ fn device_folder(root: &Utf8Path, bus: &str, device: &str) -> Option<String> {
         return None;
     }
     let (on_bus, in_class) = (format!("sys/bus/{bus}/devices/{device}"), format!("sys/class/{bus}/{device}"));
-    Some(if !root.join(&on_bus).exists() && root.join(&in_class).exists() { in_class } else { on_bus })
+    let is_class = || !root.join(&on_bus).exists() && root.join(&in_class).exists();
+    Some(if !BUSES.contains(&bus) && is_class() { in_class } else { on_bus })
 }
 
-/// The device that a device is on: the folder above it. The kernel finds `..` from where the link leads, so two calls do
-/// what resolving both paths would take twenty for, and this is asked of every function.
-fn parent_device(link: &Utf8Path) -> Option<DevlinkHandle> {
-    let device = link.read_link_utf8().ok()?;
-    let bus = link.join("../subsystem").read_link_utf8().ok()?;
-    Some(DevlinkHandle::new(bus.file_name()?, device.parent()?.file_name()?))
+/// The devices that functions are on, by their folders: hundreds of functions are on one, and are asked in a row.
+#[derive(Debug, Default)]
+pub(super) struct Parents(BTreeMap<Utf8PathBuf, DevlinkHandle>);
+
+impl Parents {
+    /// The device that a device is on: the folder above it.
+    fn of(&mut self, device: &Utf8Path) -> Option<DevlinkHandle> {
+        let folder = device.parent()?;
+        if let Some(known) = self.0.get(folder) {
+            return Some(known.clone());
+        }
+        let bus = folder.join("subsystem").read_link_utf8().ok()?;
+        let parent = DevlinkHandle::new(bus.file_name()?, folder.file_name()?);
+        self.0.insert(folder.to_owned(), parent.clone());
+        Some(parent)
+    }
+}
+
+/// Where a link leads. The kernel takes twice as many steps through a link to what is behind it.
+fn resolved(link: &Utf8Path) -> Option<Utf8PathBuf> {
+    let mut path = link.parent()?.to_owned();
+    for component in link.read_link_utf8().ok()?.components() {
+        match component {
+            Utf8Component::ParentDir => drop(path.pop()),
+            component => path.push(component),
+        }
+    }
+    Some(path)
 }
 
 /// What a device is called: by its bus or class (`subsystem`) and its own name.
@@ -375,8 +420,17 @@ fn own_name(link: &Utf8Path) -> Option<DevlinkHandle> {
     Some(DevlinkHandle::new(bus.file_name()?, device.file_name()?))
 }
 
+/// An attribute. The kernel shows it whole at the first read (`seq_read` after one `show`, fs/kernfs/file.c); files of /proc may be
+/// longer.
 fn text(file: &Utf8Path) -> Option<String> {
-    fs::read_to_string(file).ok().map(|text| text.trim_end().to_owned())
+    let mut opened = fs::OpenOptions::new().read(true).open(file).ok()?;
+    let mut buffer = [0; ATTRIBUTE];
+    let length = opened.read(&mut buffer).ok()?;
+    let mut bytes = buffer.get(..length)?.to_vec();
+    if length == ATTRIBUTE {
+        opened.read_to_end(&mut bytes).ok()?;
+    }
+    Some(String::from_utf8(bytes).ok()?.trim_end().to_owned())
 }
 
 fn number(file: &Utf8Path) -> Option<u32> {

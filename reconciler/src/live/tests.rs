@@ -125,9 +125,10 @@ fn sysfs_is_read() {
     let found = found.values().next().unwrap();
     assert_eq!((found.parent.to_string().as_str(), found.kind.as_str()), ("subdev/nic0", "subdev-eth"));
     assert_eq!(found.port_index, Some(2));
-    let place = sysfs.auxiliary("subdev.sf.0").unwrap();
+    let mut parents = sysfs::Parents::default();
+    let place = sysfs.auxiliary("subdev.sf.0", &mut parents).unwrap();
     assert_eq!((place.parent, place.sf_number), (nic0(), Some(88)));
-    let place = sysfs.auxiliary("subdev.eth.3").unwrap();
+    let place = sysfs.auxiliary("subdev.eth.3", &mut parents).unwrap();
     assert_eq!((place.parent.to_string().as_str(), place.sf_number), ("auxiliary/subdev.sf.0", None));
     let soft = SoftSpec { max_subdevices: Some(16), ..SoftSpec::default() };
     assert_eq!(sysfs.soft(&nic0()), Some(soft));

@@ -17,12 +17,13 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
         &mut self,
         subject: &Subject,
         instance: Option<&Handle>,
+        interfaces: &[(Side, Option<u32>)],
         dumps: &Dumps,
     ) -> Result<Vec<FunctionUser>, ObserveError> {
         let mut users = Vec::new();
-        for side in Side::ALL {
-            let index = self.interface_index(subject, side);
-            let elsewhere = self.mirror.is_elsewhere(subject, side).then_some(User::Elsewhere);
+        for &(side, index) in interfaces {
+            let is_elsewhere = index.is_none() && self.mirror.is_elsewhere(subject, side);
+            let elsewhere = is_elsewhere.then_some(User::Elsewhere);
             let all = self.interface_users(index, dumps)?.into_iter().chain(elsewhere);
             users.extend(all.map(|user| FunctionUser { side: Some(side), user }));
         }

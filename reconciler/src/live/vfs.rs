@@ -33,8 +33,7 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
     /// The open files of VFIO, if there is a VF or a mediated device that could be open.
     pub(super) fn open_files(&self) -> Option<OpenFiles> {
         let vfs = self.mirror.vf_devices().map(wire::devlink_handle);
-        let mut devices = vfs.chain(self.mirror.mdevs().map(mdev_device));
-        devices.any(|device| self.sysfs.is_vfio(&device)).then(|| self.sysfs.open_vfio_files())
+        self.sysfs.open_vfio_files(vfs.chain(self.mirror.mdevs().map(mdev_device)))
     }
 
     /// Who has a function open through VFIO.
@@ -43,7 +42,6 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
             Some(FunctionId::Mdev { uuid }) => Some(mdev_device(*uuid)),
             _ => self.mirror.vf_device(subject).map(wire::devlink_handle),
         };
-        let device = device.filter(|device| self.sysfs.is_vfio(device));
         let users = device.zip(open).map(|(device, open)| self.sysfs.vfio_users(&device, open));
         users.into_iter().flatten().map(|user| FunctionUser { side: None, user: User::Vfio(user) }).collect()
     }

@@ -22,7 +22,7 @@ pub(super) fn release_devices(draft: &mut Draft<'_>) {
         record.made.keys().chain(record.adopted.keys()).chain(written).collect();
     let on_devices = recorded.into_iter().filter(|subject| subject.bridge_name().is_none());
     for subject in on_devices.filter(|subject| !named.contains(&subject.parent)) {
-        if state.settings(subject).is_some() {
+        if state.has(subject) {
             let text = "its device is not in the file any more: it stays as it is (`destroy` without a file takes it \
                         away)";
             let about = record.address_or_kind(subject);
@@ -101,20 +101,20 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
     let written: BTreeSet<&Subject> = written.filter(|subject| subject.parent == *parent).collect();
     for subject in record.made.keys().chain(record.adopted.keys()).chain(written.iter().copied()) {
         let stays = named.get(subject).is_some_and(|named| !named.external);
-        if subject.parent == *parent && !stays && state.settings(subject).is_none() {
+        if subject.parent == *parent && !stays && !state.has(subject) {
             draft.bookkeeping.forget.push(subject.clone());
         }
     }
     for (subject, address) in &record.adopted {
         let is_left = !named.contains_key(subject) && !absent.contains(subject);
-        if subject.parent == *parent && is_left && state.settings(subject).is_some() {
+        if subject.parent == *parent && is_left && state.has(subject) {
             let text = "it is not in the file any more, and subdevcfg did not make it: it stays as it is";
             draft.note(NoteKind::Released, address, text);
             draft.bookkeeping.let_go.push(subject.clone());
         }
     }
     for subject in written {
-        if !named.contains_key(subject) && state.settings(subject).is_some() {
+        if !named.contains_key(subject) && state.has(subject) {
             let text = "it is not in the file any more: what was written of it stays as it is";
             draft.note(NoteKind::Released, subject.to_string(), text);
             draft.bookkeeping.let_go.push(subject.clone());
@@ -185,7 +185,7 @@ pub(super) fn note_presence(
 ) {
     let Input { state, record, .. } = draft.input;
     let recorded = record.address(subject);
-    match (state.settings(subject).is_some(), recorded) {
+    match (state.has(subject), recorded) {
         (true, None) if makeable => {
             let text = "it was there already: changed in place, and never deleted by subdevcfg";
             draft.note(NoteKind::Adopted, address, text);

@@ -97,7 +97,7 @@ pub(super) fn that_go(draft: &mut Draft<'_>) {
         .collect();
     let reason = Reason::forced("subdevcfg made it, and the file does not name it any more");
     for subject in gone {
-        let is_there = state.settings(&subject).is_some();
+        let is_there = state.has(&subject);
         match record.made.get(&subject) {
             _ if !is_there => draft.bookkeeping.forget.push(subject.clone()),
             Some(address) if has_released_ports(draft, &subject) => {

@@ -54,7 +54,8 @@ impl Planner<'_, '_> {
         let wanted =
             self.desired_function(&id).and_then(|desired| desired.wanted.settings.get(&Attribute::Bind));
         let keeps = match wanted {
-            Some(Setting::Bind(Some(wanted))) => driver == Some(wanted.as_str()),
+            // Which one the kernel binds nobody knows before.
+            Some(Setting::Bind(wanted)) => wanted.is_some() && driver == wanted.as_deref(),
             _ => true,
         };
         keeps.then_some(&vf.volatile.0.mdev_types)

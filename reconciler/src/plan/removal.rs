@@ -125,7 +125,7 @@ pub(super) fn destroy_parent(
     let written = input.record.settings.keys().map(|(subject, _)| subject).collect::<BTreeSet<_>>();
     let known = input.record.made.keys().chain(written);
     for gone in known.filter(|known| known.parent == *handle && in_scope(known)) {
-        if input.state.settings(gone).is_none() {
+        if !input.state.has(gone) {
             draft.bookkeeping.forget.push(gone.clone());
         }
     }

@@ -162,7 +162,13 @@ impl Planner<'_, '_> {
         let mut target = match origin {
             // A new VF begins with what was set of the former one.
             Some(origin) if origin.id.is_pci() && found.is_none() => Target::as_observed(origin),
-            Some(origin) => Target { settings: origin.settings(), ..Target::as_observed(origin) },
+            Some(origin) => Target {
+                active: origin.active,
+                mdev_type: origin.mdev_type.clone(),
+                on_vf: origin.on_vf,
+                settings: origin.settings(),
+                order: Vec::new(),
+            },
             None => Target {
                 active: true,
                 mdev_type: None,
@@ -191,8 +197,7 @@ impl Planner<'_, '_> {
         }
         self.leave_what_goes(&mut target.settings, &desired.wanted);
         self.leave_bridge(&mut target.settings, wanted);
-        let origin_bridge =
-            origin.map(Function::settings).and_then(|found| found.get(&Attribute::Bridge).cloned());
+        let origin_bridge = origin.and_then(Function::bridge);
         if target.settings.get(&Attribute::Bridge) != origin_bridge.as_ref()
             && wanted.get(&Attribute::Vlans).is_none()
         {

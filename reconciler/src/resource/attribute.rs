@@ -1,7 +1,6 @@
 //! Attributes of subjects, and settings: attributes with a value. Observed and desired ones are the same type, so that a
 //! difference is a comparison.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -373,26 +372,34 @@ impl Setting {
     }
 }
 
-/// The attributes of one subject, each once.
+/// The attributes of one subject, each once, in the order of [`Attribute`]. They are few and come in order mostly, so they lie
+/// in one piece of memory: a plan makes thousands of these.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settings(BTreeMap<Attribute, Setting>);
+pub struct Settings(Vec<(Attribute, Setting)>);
 
 impl Settings {
     /// No attributes.
     #[must_use]
     pub const fn new() -> Self {
-        Self(BTreeMap::new())
+        Self(Vec::new())
     }
 
     /// Sets an attribute, replacing its earlier value.
     pub fn set(&mut self, setting: Setting) {
-        self.0.insert(setting.attribute(), setting);
+        let attribute = setting.attribute();
+        if self.0.last().is_none_or(|(last, _)| *last < attribute) {
+            return self.0.push((attribute, setting));
+        }
+        match self.place(&attribute) {
+            Ok(place) => self.0[place].1 = setting,
+            Err(place) => self.0.insert(place, (attribute, setting)),
+        }
     }
 
     /// The value of an attribute.
     #[must_use]
     pub fn get(&self, attribute: &Attribute) -> Option<&Setting> {
-        self.0.get(attribute)
+        self.place(attribute).ok().map(|place| &self.0[place].1)
     }
 
     /// Whether this attribute has exactly this value here.
@@ -403,32 +410,42 @@ impl Settings {
 
     /// All of them, in the order of [`Attribute`].
     pub fn iter(&self) -> impl Iterator<Item = &Setting> {
-        self.0.values()
+        self.0.iter().map(|(_, setting)| setting)
     }
 
     /// Keeps only what `keep` says.
     pub fn retain(&mut self, keep: impl Fn(&Attribute) -> bool) {
-        self.0.retain(|attribute, _| keep(attribute));
+        self.0.retain(|(attribute, _)| keep(attribute));
+    }
+
+    /// Where an attribute is, or where it would be.
+    fn place(&self, attribute: &Attribute) -> Result<usize, usize> {
+        self.0.binary_search_by(|(known, _)| known.cmp(attribute))
     }
 }
 
 impl IntoIterator for Settings {
     type Item = Setting;
-    type IntoIter = std::collections::btree_map::IntoValues<Attribute, Setting>;
+    type IntoIter =
+        std::iter::Map<std::vec::IntoIter<(Attribute, Setting)>, fn((Attribute, Setting)) -> Setting>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_values()
+        self.0.into_iter().map(|(_, setting)| setting)
     }
 }
 
 impl FromIterator<Setting> for Settings {
     fn from_iter<I: IntoIterator<Item = Setting>>(settings: I) -> Self {
-        Self(settings.into_iter().map(|setting| (setting.attribute(), setting)).collect())
+        let mut all = Self::new();
+        all.extend(settings);
+        all
     }
 }
 
 impl Extend<Setting> for Settings {
     fn extend<I: IntoIterator<Item = Setting>>(&mut self, settings: I) {
-        self.0.extend(settings.into_iter().map(|setting| (setting.attribute(), setting)));
+        for setting in settings {
+            self.set(setting);
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use subdevcfg_compiler::values::DevlinkHandle;
 
-use super::{Sysfs, number, refused, text};
+use super::{PCI, Sysfs, number, refused, text};
 use crate::kernel::{Effect, RequestError};
 use crate::state::{Sriov, VfDevice, Volatile};
 
@@ -16,9 +16,6 @@ const APPEAR_RETRY: Duration = Duration::from_millis(10);
 
 /// How long the kernel may take to let go of a device, or to make VFs: nmstate met PFs that take minutes for 64 of them.
 const WRITE_DEADLINE: Duration = Duration::from_mins(5);
-
-/// The bus on which VFs are devices of their own.
-const PCI: &str = "pci";
 
 /// The bus of the kernel's simulator, whose VFs are none.
 const NETDEVSIM: &str = "netdevsim";
