@@ -7,8 +7,9 @@
 #   vdpasim                 the kernel's simulator of vDPA devices, likewise, with the ring that it stands on and the driver
 #                           vhost_vdpa. Debian's 6.1 has no vDPA at all.
 #   nvme-sriov              an NVMe controller with four virtual functions behind an IOMMU: pci/0000:01:00.0
+#   vgpu                    lab/vgpu, a driver that makes mediated devices of whatever PCI function is bound to it by name
 
-lab_extras=(netdevsim mtty mdpy vdpasim nvme-sriov)
+lab_extras=(netdevsim mtty mdpy vdpasim nvme-sriov vgpu)
 
 # extra_modules NAME: the modules it is used by, in the order to load them in.
 extra_modules() {
@@ -18,6 +19,7 @@ extra_modules() {
 	# The first driver takes every new device.
 	vdpasim) echo vhost_vdpa vringh vdpa_sim vdpa_sim_net ;;
 	nvme-sriov) echo nvme vfio-pci ;;
+	vgpu) echo lab_vgpu ;;
 	*) echo "$1" ;;
 	esac
 }
@@ -30,11 +32,15 @@ kernel_has() {
 # extra_build KERNEL KERNEL-DIR NAME: prints the paths of the modules that the kernel has not, building them if need be.
 # A kernel that cannot have them is a reason to skip.
 extra_build() {
-	local module build folder config source out
+	local module build folder config source out key
 	for module in $(extra_modules "$3"); do
 		kernel_has "$2" "$module" && continue
-		build=$module
+		build=$module key=
 		case $module in
+		lab_vgpu)
+			source=$lab_dir folder=vgpu config=CONFIG_LAB_VGPU=m
+			key=$(cat "$lab_dir"/vgpu/* | sha256sum | cut -c1-16)
+			;;
 		netdevsim) folder=drivers/net/netdevsim config=CONFIG_NETDEVSIM=m ;;
 		mtty | mdpy) folder=samples/vfio-mdev config=CONFIG_SAMPLE_VFIO_MDEV_${module^^}=m ;;
 		vringh | vdpa_sim | vdpa_sim_net)
@@ -45,8 +51,11 @@ extra_build() {
 			return
 			;;
 		esac
-		source=$("$lab_dir/kernel-source" "${1%-cloud}") || return
-		out=$lab_cache/modules/${2##*/}-$build-${source##*/}
+		[[ -n $key ]] || {
+			source=$("$lab_dir/kernel-source" "${1%-cloud}") || return
+			key=${source##*/}
+		}
+		out=$lab_cache/modules/${2##*/}-$build-$key
 		[[ -e $out/$module.ko ]] ||
 			with_lock "module-${out##*/}" extra_make "$2" "$source/$folder" "$config" "$out/$module.ko" >&2 || return
 		printf '%s\n' "$out/$module.ko"

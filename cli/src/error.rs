@@ -2,7 +2,6 @@
 
 use camino::Utf8PathBuf;
 use subdevcfg_reconciler::apply::KeepError;
-use subdevcfg_reconciler::desired::Unplanned;
 use subdevcfg_reconciler::history::HistoryError;
 use subdevcfg_reconciler::kernel::ObserveError;
 use subdevcfg_reconciler::plan::UnknownAddress;
@@ -21,15 +20,6 @@ pub enum CliError {
         file: Utf8PathBuf,
         /// How many.
         errors: usize,
-    },
-    /// The file says more than this version can plan.
-    #[error("{file} cannot be planned by this version")]
-    #[diagnostic(help("nothing was changed; the words that are not planned yet are marked above"))]
-    Unplanned {
-        /// Which file.
-        file: Utf8PathBuf,
-        /// What it says.
-        source: Unplanned,
     },
     /// A file cannot be read.
     #[error("cannot read {path}")]

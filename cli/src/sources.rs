@@ -119,11 +119,9 @@ fn folder_of(path: &Utf8Path) -> &Utf8Path {
     path.parent().filter(|folder| !folder.as_str().is_empty()).unwrap_or(Utf8Path::new("."))
 }
 
-/// The host as it is to be, unless the file says more than can be planned.
-pub fn desired(file: &Utf8Path, host: &CompiledHost, sources: &SourceMap) -> Result<Desired, CliError> {
-    let desired =
-        Desired::of(host, sources).map_err(|source| CliError::Unplanned { file: file.to_owned(), source })?;
-    Ok(Desired { catalogues: catalogues().to_vec(), ..desired })
+/// The host as it is to be.
+pub fn desired(host: &CompiledHost, sources: &SourceMap) -> Desired {
+    Desired { catalogues: catalogues().to_vec(), ..Desired::of(host, sources) }
 }
 
 /// Nothing is desired; what is known of drivers is known all the same.

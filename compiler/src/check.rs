@@ -10,12 +10,8 @@ mod reserved;
 mod vfs;
 mod words;
 
-use std::collections::BTreeMap;
-
 use crate::diagnostic::{Code, Diagnostic, any_error};
 use crate::model::{Device, HostModel, Lifecycle, Subdevice};
-use crate::nearest::listed;
-use crate::source::Span;
 
 /// Checks a host and reports what cannot be meant.
 pub(crate) fn check(host: &HostModel, diagnostics: &mut Vec<Diagnostic>) {
@@ -34,22 +30,6 @@ pub(crate) fn check(host: &HostModel, diagnostics: &mut Vec<Diagnostic>) {
         diagnostics.extend(pool(device, all));
         diagnostics.extend(any_host(host, device));
     }
-}
-
-/// The words that plans of this version refuse, each at its first place, in one message.
-pub(crate) fn unplanned(words: BTreeMap<String, Vec<Span>>) -> Option<Diagnostic> {
-    let mut words: Vec<_> =
-        words.into_iter().filter_map(|(word, places)| Some((*places.first()?, word))).collect();
-    words.sort();
-    let names = listed(words.iter().map(|(_, word)| word.as_str()));
-    let mut places = words.iter();
-    let (first, _) = places.next()?;
-    let message = format!("plans of this version do not carry out {names} yet");
-    let mut diagnostic = Diagnostic::new(Code::Unplanned, message, *first, "checked, and not planned yet");
-    for (place, _) in places {
-        diagnostic = diagnostic.and(*place, "nor this");
-    }
-    Some(diagnostic.help("`check` takes the file; `plan` and `apply` refuse it and do nothing by halves"))
 }
 
 /// More subdevices than the pool of a soft parent; whether these are all.

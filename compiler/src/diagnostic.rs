@@ -203,7 +203,7 @@ fn with_trail(mut diagnostic: Diagnostic, more: usize, sources: &SourceMap) -> D
 }
 
 /// Adds the messages of another compilation of the same files that are not among these; each says when it holds. What is
-/// said of unused names and unplanned words is of the one compilation that is used.
+/// said of unused names is of the one compilation that is used.
 pub(crate) fn add_new(
     diagnostics: &mut Vec<Diagnostic>,
     sources: &mut SourceMap,
@@ -287,7 +287,6 @@ codes! {
     BareInterpolation = "E0112", Error, "a `${` without quotes";
     UnknownNode = "E0201", Error, "a node that the language does not have";
     MisplacedNode = "E0202", Error, "a node where it cannot stand";
-    Unplanned = "E0203", Warning, "a word that plans of this version refuse";
     RepeatedNode = "E0204", Error, "a node given twice that stands once";
     MissingNode = "E0205", Error, "a node that must be there";
     NotFirst = "E0206", Error, "`subdevcfg` not as the first node";
@@ -333,7 +332,7 @@ codes! {
     BeyondCount = "E0421", Error, "a VF beyond the number of VFs";
     OtherLifecycle = "E0422", Error, "a word that functions of this kind do not have";
     NeedsLegacy = "E0423", Error, "a word of legacy mode on a device in switchdev mode";
-    BoundAway = "E0424", Error, "a netdev of a function that is bound to another driver";
+    BoundAway = "E0424", Error, "a netdev or a mediated device of a function that is bound to another driver";
     MtuAboveUplink = "E0425", Error, "an MTU above that of the uplink";
     RepeatedRateNode = "E0426", Error, "two rate nodes of one name";
     UnknownRateNode = "E0427", Error, "a rate node that is not declared";

@@ -56,8 +56,6 @@ pub struct CompiledHost {
     pub model: HostModel,
     /// What must be there before what.
     pub graph: ResourceGraph,
-    /// The words in the file that are checked, but that plans of this version refuse.
-    pub unplanned: Vec<String>,
     /// The `when` nodes that do not hold: what they would put into the host is not in it.
     pub left_out: Vec<Span>,
 }
@@ -121,22 +119,16 @@ fn compile_for(
             expand::expand(source, document, kernel, loader, &mut sources, &mut diagnostics);
         bounds = conditions.bounds;
         let left_out = conditions.left_out;
-        let validated = validate::validate(document, Schema::language(), &mut diagnostics);
-        let model = lower::lower(&validated.document, loader.catalogues(), &mut diagnostics);
+        let document = validate::validate(document, Schema::language(), &mut diagnostics);
+        let model = lower::lower(&document, loader.catalogues(), &mut diagnostics);
         check::check(&model, &mut diagnostics);
-        let unplanned = validated.unplanned;
-        let words: Vec<String> = unplanned.keys().cloned().collect();
-        if !any_error(&diagnostics) {
-            diagnostics.extend(check::unplanned(unplanned));
-        }
-        let unplanned = words;
-        (model, unplanned, left_out)
+        (model, left_out)
     });
 
     let diagnostics = diagnostic::with_trails(diagnostics, &sources);
-    let host = model.filter(|_| !any_error(&diagnostics)).map(|(model, unplanned, left_out)| {
+    let host = model.filter(|_| !any_error(&diagnostics)).map(|(model, left_out)| {
         let graph = ResourceGraph::build(&model);
-        CompiledHost { model, graph, unplanned, left_out }
+        CompiledHost { model, graph, left_out }
     });
     (Compilation { sources, diagnostics, host }, bounds)
 }

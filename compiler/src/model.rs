@@ -230,8 +230,6 @@ pub struct Subdevice {
     pub representor: Option<Interface>,
     /// The bridge that the representor is a port of.
     pub port: Option<BridgePort>,
-    /// The `vdpa` nodes.
-    pub vdpas: Vec<Vdpa>,
     /// The `legacy` node.
     pub legacy: Option<LegacyVf>,
     /// The `bind` node: a driver.

@@ -29,10 +29,6 @@ pub struct Schema {
 
 /// A node of the language.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the schema file, and they are independent"
-)]
 pub struct NodeSpec {
     /// Its name.
     pub name: String,
@@ -44,8 +40,6 @@ pub struct NodeSpec {
     pub required: bool,
     /// What `once` and `required` are meant of.
     pub scope: Scope,
-    /// Whether plans of this version refuse what it says.
-    pub unplanned: bool,
     /// Whether it holds nodes that are not its own: those of the place that it stands in or is used in.
     pub block: bool,
     /// Its arguments, in order.
@@ -79,8 +73,6 @@ pub struct ValueSpec {
     pub required: bool,
     /// What holds if it is left out, in words for people.
     pub default: Option<String>,
-    /// Whether plans of this version refuse what it says.
-    pub unplanned: bool,
     /// The unit of a number.
     pub unit: Option<String>,
     /// One sentence for people.

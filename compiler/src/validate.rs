@@ -5,27 +5,18 @@
 mod form;
 mod values;
 
-use std::collections::BTreeMap;
-
 use crate::diagnostic::{Code, Diagnostic, Fix};
 use crate::nearest::{listed, nearest};
 use crate::schema::{ANY, FILE, NodeSpec, Schema, Scope};
 use crate::source::Span;
 use crate::syntax::{Datum, Document, Node, Property};
 
-/// A document without what is refused.
-pub(crate) struct Validated {
-    pub document: Document,
-    /// The words in it that plans refuse: of each its places, in the order of the text.
-    pub unplanned: BTreeMap<String, Vec<Span>>,
-}
-
 /// Checks a document and takes out what is refused.
 pub(crate) fn validate(
     mut document: Document,
     schema: &Schema,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Validated {
+) -> Document {
     let mut validator = Validator::new(schema, diagnostics);
     let top = Block { name: FILE, head: document.span, spec: None };
     let unread = document.incomplete;
@@ -33,11 +24,7 @@ pub(crate) fn validate(
     if !unread {
         validator.missing_nodes(&top, &document.nodes, document.incomplete);
     }
-    let mut unplanned = validator.unplanned;
-    for places in unplanned.values_mut() {
-        places.sort();
-    }
-    Validated { document, unplanned }
+    document
 }
 
 /// Checks the arguments and properties of a node that a stage before validation takes for itself, and takes out what is
@@ -82,13 +69,11 @@ struct Validator<'a> {
     diagnostics: &'a mut Vec<Diagnostic>,
     /// The nodes that unknown ones were probably meant to be.
     misspelt: Vec<String>,
-    /// The words that plans refuse: of each its places.
-    unplanned: BTreeMap<String, Vec<Span>>,
 }
 
 impl<'a> Validator<'a> {
     const fn new(schema: &'a Schema, diagnostics: &'a mut Vec<Diagnostic>) -> Self {
-        Self { schema, diagnostics, misspelt: Vec::new(), unplanned: BTreeMap::new() }
+        Self { schema, diagnostics, misspelt: Vec::new() }
     }
 
     fn report(&mut self, diagnostic: Diagnostic) {
@@ -146,9 +131,6 @@ impl<'a> Validator<'a> {
     }
 
     fn node(&mut self, spec: &'a NodeSpec, node: &mut Node) {
-        if spec.unplanned {
-            self.not_planned(spec.name.clone(), node.name.span);
-        }
         if !node.broken {
             let meant = self.arguments(spec, node);
             self.properties(spec, node, &meant);
@@ -184,9 +166,6 @@ impl<'a> Validator<'a> {
             node.arguments.truncate(spec.arguments.len());
         }
         for (value, argument) in node.arguments.iter_mut().zip(&spec.arguments) {
-            if argument.unplanned {
-                self.not_planned(spec.name.clone(), value.span);
-            }
             let refusal = values::refusal(&format!("the {} of `{name}`", argument.name), argument, value);
             if let Some(diagnostic) = refusal {
                 self.report(diagnostic);
@@ -228,9 +207,6 @@ impl<'a> Validator<'a> {
             } else if let Some(known) = spec.property(name) {
                 match values::refusal(&format!("`{name}`"), known, &property.value) {
                     None => {
-                        if known.unplanned {
-                            self.not_planned(format!("{name}="), property.name.span);
-                        }
                         kept.push(property);
                         continue;
                     }
@@ -260,10 +236,6 @@ impl<'a> Validator<'a> {
             );
             node.incomplete = true;
         }
-    }
-
-    fn not_planned(&mut self, word: String, place: Span) {
-        self.unplanned.entry(word).or_default().push(place);
     }
 
     fn not_first(&mut self, spec: &NodeSpec, node: &Node) {

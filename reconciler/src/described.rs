@@ -68,7 +68,7 @@ pub fn described(desired: &Desired, kernel_release: impl Into<String>) -> (State
 fn note(record: &mut Record, subject: &Subject, address: &str, settings: &Settings) {
     for setting in settings.iter() {
         let attribute = setting.attribute();
-        let address = format!("{address}.{}", subject.attribute_path(&attribute));
+        let address = subject.attribute_address(address, &attribute);
         let written = Written { address, before: None, applied: setting.clone() };
         record.settings.insert((subject.clone(), attribute), written);
     }
@@ -137,6 +137,7 @@ fn function_of(
     Function {
         id: desired.id.clone(),
         mdev_type,
+        on_vf: desired.on_vf,
         // Of several writes to one attribute the last is what it has.
         attrs: wanted
             .iter()

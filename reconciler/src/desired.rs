@@ -21,14 +21,6 @@ use crate::resource::{
 };
 use crate::state::SoftSpec;
 
-/// A file says more than this version can plan.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("plans of this version do not carry out {}", .words.join(", "))]
-pub struct Unplanned {
-    /// The words of the language.
-    pub words: Vec<String>,
-}
-
 /// A host as it is to be.
 #[derive(Debug, Clone, Default)]
 pub struct Desired {
@@ -211,6 +203,8 @@ pub struct DesiredFunction {
     pub address: String,
     /// The type, for a mediated device.
     pub mdev_type: Option<MdevType>,
+    /// The index of the VF that is to carry it, of a mediated device that is not on the parent itself.
+    pub on_vf: Option<u32>,
     /// It must not be there, and none of what follows counts.
     pub absent: bool,
     /// It is to run; files ask for nothing else.
@@ -325,21 +319,18 @@ impl Wanted {
 }
 
 impl Desired {
-    /// Reads a host. What this version cannot plan is an error: a plan that left it out would say that there is nothing
-    /// to do about it.
-    pub fn of(host: &CompiledHost, sources: &SourceMap) -> Result<Self, Unplanned> {
-        if !host.unplanned.is_empty() {
-            return Err(Unplanned { words: host.unplanned.clone() });
-        }
+    /// Reads a host.
+    #[must_use]
+    pub fn of(host: &CompiledHost, sources: &SourceMap) -> Self {
         let ovs = host.model.bridges.iter().filter(|bridge| bridge.kind.value == BridgeKind::Ovs);
         let places = Places(sources, ovs.map(|bridge| bridge.name.value.clone()).collect());
         let devices = host.model.devices.iter();
-        Ok(Self {
+        Self {
             parents: devices.map(|device| places.parent(device)).collect(),
             bridges: host.model.bridges.iter().map(|bridge| places.bridge(bridge)).collect(),
             for_other_kernels: host.left_out.iter().map(|&span| sources.cite(span)).collect(),
             catalogues: Vec::new(),
-        })
+        }
     }
 }
 
@@ -409,7 +400,7 @@ impl Places<'_> {
             mac_base: create.mac_base.as_ref().map(|mac| mac.value),
         });
         let functions =
-            device.subdevices.iter().filter_map(|subdevice| self.function(device, &parent, subdevice));
+            device.subdevices.iter().flat_map(|subdevice| self.functions(device, &parent, subdevice));
         let rate_nodes = device.rate_nodes.iter().map(|node| self.rate_node(device, &parent, node));
         let vdpas = device.vdpas.iter().map(|vdpa| self.vdpa(device, &parent, vdpa));
         DesiredParent {
@@ -484,22 +475,50 @@ impl Places<'_> {
         }
     }
 
-    fn function(
+    /// The function that a subdevice is, and the mediated device that it carries.
+    fn functions(
         &self,
         device: &Device,
         parent: &DevlinkHandle,
         subdevice: &Subdevice,
-    ) -> Option<DesiredFunction> {
-        let id = FunctionId::of(&subdevice.lifecycle.value)?;
+    ) -> impl Iterator<Item = DesiredFunction> {
+        let function = self.function(device, parent, subdevice);
+        let carried = match &subdevice.lifecycle.value {
+            Lifecycle::Vf { index, mdev: Some(mdev), .. } => Some((*index, mdev)),
+            _ => None,
+        };
+        let carried = carried.map(|(index, mdev)| {
+            let id = FunctionId::Mdev { uuid: mdev.uuid };
+            DesiredFunction {
+                subject: Subject::function(parent.clone(), id.clone()),
+                id,
+                address: format!("{}.mdev", function.address),
+                mdev_type: Some(mdev.mdev_type.clone()),
+                on_vf: Some(index),
+                wanted: self.mdev(subdevice, mdev),
+                ..function.clone()
+            }
+        });
+        std::iter::once(function).chain(carried)
+    }
+
+    fn mdev(&self, subdevice: &Subdevice, mdev: &Mdev) -> Wanted {
+        let mut wanted = Wanted::new(self.asked(subdevice.name.span));
+        for setting in device_attributes(mdev) {
+            wanted.order.push(setting.attribute());
+            wanted.add(setting, self.asked(subdevice.lifecycle.span));
+        }
+        wanted
+    }
+
+    fn function(&self, device: &Device, parent: &DevlinkHandle, subdevice: &Subdevice) -> DesiredFunction {
+        let id = FunctionId::of(&subdevice.lifecycle.value);
         let mdev = match &subdevice.lifecycle.value {
             Lifecycle::Mdev(mdev) => Some(mdev),
             _ => None,
         };
-        let mut wanted = Wanted::new(self.asked(subdevice.name.span));
-        for setting in mdev.into_iter().flat_map(device_attributes) {
-            wanted.order.push(setting.attribute());
-            wanted.add(setting, self.asked(subdevice.lifecycle.span));
-        }
+        let mut wanted = mdev
+            .map_or_else(|| Wanted::new(self.asked(subdevice.name.span)), |mdev| self.mdev(subdevice, mdev));
         if let Some(mac) = &subdevice.function.mac {
             wanted.add(Setting::Mac(mac.value), self.of(mac));
         }
@@ -535,19 +554,20 @@ impl Places<'_> {
             self.port(&mut wanted, port);
         }
         let is_external = matches!(subdevice.lifecycle.value, Lifecycle::External { .. });
-        Some(DesiredFunction {
+        DesiredFunction {
             subject: Subject::function(parent.clone(), id.clone()),
             external: is_external || id.is_of_other_host(),
             id,
             address: subdevice.address(device).to_string(),
             mdev_type: mdev.map(|mdev| mdev.mdev_type.clone()),
+            on_vf: None,
             absent: subdevice.is_absent(),
             active: true,
             bound: None,
             protect: subdevice.protect.as_ref().is_some_and(|protect| protect.value),
             left: left_to_others(&subdevice.ignored, subdevice.hand_over.as_ref()),
             wanted,
-        })
+        }
     }
 
     fn legacy(&self, wanted: &mut Wanted, legacy: &LegacyVf) {

@@ -39,6 +39,9 @@ pub enum Request {
         id: FunctionId,
         /// Of which type, for mediated devices.
         mdev_type: Option<String>,
+        /// The index of the VF that is to carry it, of a mediated device that is not on the parent itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        on_vf: Option<u32>,
     },
     /// Remove a function.
     Delete {
@@ -171,6 +174,9 @@ impl fmt::Display for Request {
         match self {
             Self::NewParent { handle, .. } => write!(f, "make {handle}"),
             Self::DelParent { handle } => write!(f, "remove {handle}"),
+            Self::Create { parent, id, on_vf: Some(index), .. } => {
+                write!(f, "create {id} on vf {index} of {parent}")
+            }
             Self::Create { parent, id, .. } => write!(f, "create {id} on {parent}"),
             Self::Delete { parent, id } => write!(f, "delete {id} of {parent}"),
             Self::MakeRateNode { parent, name } => write!(f, "create rate node {name} on {parent}"),

@@ -6,6 +6,7 @@
 mod back;
 mod bookkeeping;
 mod bridges;
+mod carried;
 mod changes;
 mod checks;
 mod found;

@@ -197,7 +197,7 @@ impl Record {
         }
         let written = self.settings.iter_mut().filter(|((of, _), _)| of == subject);
         for ((_, attribute), written) in written {
-            written.address = format!("{address}.{}", subject.attribute_path(attribute));
+            written.address = subject.attribute_address(address, attribute);
         }
     }
 

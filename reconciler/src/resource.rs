@@ -60,19 +60,16 @@ pub enum FunctionId {
 }
 
 impl FunctionId {
-    /// The identity that a host file gives; `None` for kinds of functions that are not planned yet. Who makes a VF is no
-    /// part of it: devlink names those of the other side by their controller.
+    /// The identity that a host file gives. Who makes a VF is no part of it: devlink names those of the other side by
+    /// their controller. What a VF carries is a function of its own.
     #[must_use]
-    pub const fn of(lifecycle: &Lifecycle) -> Option<Self> {
+    pub const fn of(lifecycle: &Lifecycle) -> Self {
         match lifecycle {
-            &Lifecycle::Sf { controller, pf, number } => Some(Self::Sf { controller, pf, number }),
-            Lifecycle::Mdev(mdev) => Some(Self::Mdev { uuid: mdev.uuid }),
-            &Lifecycle::Vf { controller, pf, index, mdev: None } => Some(Self::Vf { controller, pf, index }),
-            &Lifecycle::External { controller, pf, vf: Some(index) } => {
-                Some(Self::Vf { controller, pf, index })
-            }
-            &Lifecycle::External { controller, pf, vf: None } => Some(Self::Pf { controller, pf }),
-            Lifecycle::Vf { .. } => None,
+            &Lifecycle::Sf { controller, pf, number } => Self::Sf { controller, pf, number },
+            Lifecycle::Mdev(mdev) => Self::Mdev { uuid: mdev.uuid },
+            &Lifecycle::Vf { controller, pf, index, .. }
+            | &Lifecycle::External { controller, pf, vf: Some(index) } => Self::Vf { controller, pf, index },
+            &Lifecycle::External { controller, pf, vf: None } => Self::Pf { controller, pf },
         }
     }
 
@@ -227,6 +224,15 @@ impl Subject {
             Some(Child::Vdpa(name)) => Some(name),
             _ => None,
         }
+    }
+
+    /// The address of an attribute of this subject, which has this address. That of a mediated device that a VF carries
+    /// ends with its node already (`#g0.mdev`), and so do its attributes' (`#g0.mdev.attr[...]`).
+    #[must_use]
+    pub fn attribute_address(&self, address: &str, attribute: &Attribute) -> String {
+        let path = self.attribute_path(attribute);
+        let below = path.strip_prefix("mdev.").filter(|_| address.strip_suffix(".mdev").is_some());
+        format!("{address}.{}", below.unwrap_or(&path))
     }
 
     /// The name of the rate node, if it is one.

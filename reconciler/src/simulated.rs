@@ -8,6 +8,7 @@ mod bridges;
 mod card_rates;
 mod card_requests;
 mod cards;
+mod carried;
 mod device_attributes;
 mod host;
 mod ice;

@@ -266,6 +266,9 @@ pub struct Function {
     /// The type of a mediated device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mdev_type: Option<String>,
+    /// The index of the VF that carries a mediated device; absent of one that is on the parent itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_vf: Option<u32>,
     /// sysfs attributes of a mediated device, those that were asked for and can be read.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attrs: BTreeMap<String, String>,
@@ -330,6 +333,10 @@ pub struct FunctionVolatile {
     /// A driver is attached (`opstate`).
     #[serde(default)]
     pub attached: bool,
+    /// The types of mediated devices that a VF takes, by directory name; none while no driver is bound to it that makes
+    /// such devices.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mdev_types: BTreeMap<String, MdevType>,
     /// The function's own devlink instance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<DevlinkHandle>,

@@ -83,7 +83,7 @@ fn of(id: FunctionId) -> Subject {
 }
 
 fn create(number: u32) -> Request {
-    Request::Create { parent: card(), id: sf(number), mdev_type: None }
+    Request::Create { parent: card(), id: sf(number), mdev_type: None, on_vf: None }
 }
 
 fn delete(number: u32) -> Request {
@@ -138,7 +138,7 @@ fn mlx5_takes_subfunctions_in_switchdev_mode_only() {
     assert_eq!(card.refusal(&create(1)), Errno::EOPNOTSUPP);
     card.ok(&mode(EswitchMode::Switchdev));
     let of_other_pf = FunctionId::Sf { controller: 0, pf: 1, number: 1 };
-    let other = Request::Create { parent: self::card(), id: of_other_pf, mdev_type: None };
+    let other = Request::Create { parent: self::card(), id: of_other_pf, mdev_type: None, on_vf: None };
     assert_eq!(card.refusal(&other), Errno::EOPNOTSUPP);
     card.ok(&create(1));
     assert_eq!(card.refusal(&create(1)), Errno::EEXIST);
@@ -314,7 +314,7 @@ fn ice_takes_subfunctions_in_switchdev_mode_only_and_starts_them_whole() {
     assert_eq!(card.refusal(&create(1)), Errno::EOPNOTSUPP);
     card.ok(&mode(EswitchMode::Switchdev));
     let of_other_pf = FunctionId::Sf { controller: 0, pf: 1, number: 1 };
-    let other = Request::Create { parent: self::card(), id: of_other_pf, mdev_type: None };
+    let other = Request::Create { parent: self::card(), id: of_other_pf, mdev_type: None, on_vf: None };
     assert_eq!(card.refusal(&other), Errno::EINVAL);
     card.ok(&create(1));
     assert_eq!(card.refusal(&create(1)), Errno::EBUSY);

@@ -47,7 +47,7 @@ fn what_the_graph_says_comes_first_is_done_first() {
         }
         let compiled = compile(&path, &Files);
         let Some(host) = compiled.host else { panic!("{:?}", compiled.diagnostics) };
-        let desired = Desired::of(&host, &compiled.sources).unwrap();
+        let desired = Desired::of(&host, &compiled.sources);
         let CompiledHost { graph, .. } = host;
         let state = State::empty();
         let plan = plan(Input { desired: &desired, state: &state, record: &Record::default() });

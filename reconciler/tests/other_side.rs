@@ -144,6 +144,7 @@ fn dpu() -> (DevlinkHandle, State) {
     let function = |id| Function {
         id,
         mdev_type: None,
+        on_vf: None,
         attrs: [].into(),
         mac: Some(MacAddr([2, 0, 0, 0, 0, 1])),
         capabilities: [(Capability::Roce, true)].into(),

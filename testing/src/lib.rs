@@ -63,8 +63,6 @@ pub enum HostError {
     Path(String),
     /// The file has errors: these, with their places.
     Invalid(String),
-    /// The file uses words that are checked, but that plans of this version refuse.
-    Unplanned(String),
 }
 
 /// Files of the file system.
@@ -92,8 +90,7 @@ impl Host {
         };
         let host =
             host.ok_or_else(|| HostError::Invalid(render::render(&diagnostics, &sources, WIDTH, false)))?;
-        let desired = Desired::of(&host, &sources)
-            .map_err(|unplanned| HostError::Unplanned(format!("{path}: {unplanned}")))?;
+        let desired = Desired::of(&host, &sources);
         Ok(Self { name: host.model.name.value, desired })
     }
 
@@ -132,7 +129,6 @@ impl fmt::Display for HostError {
         match self {
             Self::Path(path) => write!(f, "the path `{path}` is not UTF-8"),
             Self::Invalid(messages) => write!(f, "the file has errors\n{messages}"),
-            Self::Unplanned(words) => f.write_str(words),
         }
     }
 }

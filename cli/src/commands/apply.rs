@@ -45,7 +45,7 @@ pub fn apply(
         None => sources::compile_host(file, &machine::kernel_release(options))?,
     };
     machine::check_host(&host.model, file, options)?;
-    let desired = sources::desired(file, &host, &sources)?;
+    let desired = sources::desired(&host, &sources);
     let mut machine = machine::open(options, Access::Change)?;
     machine.look_for(&desired);
     let selection = match &saved {
@@ -86,9 +86,9 @@ pub fn destroy(
     if let (Some(file), Some((host, _))) = (file, &compiled) {
         machine::check_host(&host.model, file, options)?;
     }
-    let desired = match (file, &compiled) {
-        (Some(file), Some((host, sources))) => sources::desired(file, host, sources)?,
-        _ => sources::nothing_desired(),
+    let desired = match &compiled {
+        Some((host, sources)) => sources::desired(host, sources),
+        None => sources::nothing_desired(),
     };
     let mut machine = machine::open(options, Access::Change)?;
     machine.look_for(&desired);

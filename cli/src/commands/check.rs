@@ -86,7 +86,7 @@ fn host(file: &Utf8Path, options: &CheckOptions) -> Checked {
 /// What the change does to a host at its former configuration, or why that is not known. A host without a former file has
 /// nothing yet.
 fn planned(before: Option<Compilation>, after: &CompiledHost, sources: &SourceMap) -> Result<Plan, String> {
-    let desired = Desired::of(after, sources).map_err(|unplanned| unplanned.to_string())?;
+    let desired = Desired::of(after, sources);
     let (state, record) = former(before)?;
     Ok(plan(Input { desired: &desired, state: &state, record: &record }))
 }
@@ -94,9 +94,7 @@ fn planned(before: Option<Compilation>, after: &CompiledHost, sources: &SourceMa
 /// A host as the former version of its file describes it.
 fn former(before: Option<Compilation>) -> Result<(State, Record), String> {
     let base = match before {
-        Some(Compilation { host: Some(host), sources, .. }) => {
-            Desired::of(&host, &sources).map_err(|unplanned| format!("its former version: {unplanned}"))?
-        }
+        Some(Compilation { host: Some(host), sources, .. }) => Desired::of(&host, &sources),
         Some(_) => return Err("its former version has errors".to_owned()),
         None => Desired::default(),
     };
@@ -114,7 +112,7 @@ fn planned_for_state(seen: &Utf8Path, file: &Utf8Path, before: Option<Compilatio
         Err(_) => compile(file, &Files),
     };
     let after = compiled.host.ok_or("it has errors on the kernel of its host")?;
-    let desired = Desired::of(&after, &compiled.sources).map_err(|unplanned| unplanned.to_string())?;
+    let desired = Desired::of(&after, &compiled.sources);
     let (_, record) = former(before)?;
     Ok(plan(Input { desired: &desired, state: &state, record: &record }))
 }

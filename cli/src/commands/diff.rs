@@ -57,7 +57,7 @@ impl Host {
             return Ok(Self::of_state(&machine::read_state(path)?));
         }
         let (host, sources) = sources::compile_host(path, NO_KERNEL)?;
-        Ok(Self::of_file(&sources::desired(path, &host, &sources)?))
+        Ok(Self::of_file(&sources::desired(&host, &sources)))
     }
 
     fn of_state(state: &State) -> Self {

@@ -17,7 +17,7 @@ pub fn doctor(file: Option<&Utf8Path>, output: Output) -> Result<Exit, CliError>
     let needs = match file {
         Some(file) => {
             let (host, sources) = sources::compile_host(file, &release)?;
-            Needs::of(&sources::desired(file, &host, &sources)?)
+            Needs::of(&sources::desired(&host, &sources))
         }
         None => Needs::default(),
     };

@@ -80,7 +80,7 @@ impl Found<'_> {
         let written = Written::new(options, &host_file(&import))?;
         let release = &self.state.volatile.0.kernel_release;
         let (host, sources) = written.compile(release)?;
-        let desired = sources::desired(&written.path, &host, &sources)?;
+        let desired = sources::desired(&host, &sources);
         let plan = plan(Input { desired: &desired, state: self.state, record: self.record });
         let subdevices: usize = host.model.devices.iter().map(|device| device.subdevices.len()).sum();
         let about = format!(

@@ -51,12 +51,12 @@ pub fn plan(file: &Utf8Path, options: &PlanOptions<'_>) -> Result<Exit, CliError
         (None, None) => machine::kernel_release(options.machine),
     };
     let (host, sources) = sources::compile_host(file, &release)?;
-    let desired = sources::desired(file, &host, &sources)?;
+    let desired = sources::desired(&host, &sources);
     let (state, record, words) = if let (Some(path), Some(state)) = (options.state, recorded) {
         (state, Record::default(), format!("the state in {path}"))
     } else if let Some(base) = options.from {
         let (described_by, base_sources) = sources::compile_host(base, &release)?;
-        let (state, record) = described(&sources::desired(base, &described_by, &base_sources)?, NO_KERNEL);
+        let (state, record) = described(&sources::desired(&described_by, &base_sources), NO_KERNEL);
         (state, record, format!("a host as {base} describes it"))
     } else {
         machine::check_host(&host.model, file, options.machine)?;

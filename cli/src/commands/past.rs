@@ -100,7 +100,7 @@ pub fn forget(address: &str, options: &args::Machine) -> Result<Exit, CliError> 
 pub fn show_saved(path: &Utf8Path, all: bool, output: Output) -> Result<Exit, CliError> {
     let saved = Saved::read(path)?;
     let (host, sources) = saved.compile()?;
-    let desired = sources::desired(path, &host, &sources)?;
+    let desired = sources::desired(&host, &sources);
     let (state, record) = saved.host();
     let part = args::Part::default();
     let selection = saved.selection(path, &part)?;

@@ -58,7 +58,7 @@ fn read(options: &WatchOptions) -> Result<Desired, CliError> {
     let release = machine::kernel_release(&options.machine);
     let (host, sources) = sources::compile_host(&options.file, &release)?;
     machine::check_host(&host.model, &options.file, &options.machine)?;
-    sources::desired(&options.file, &host, &sources)
+    Ok(sources::desired(&host, &sources))
 }
 
 struct Watch<'a> {

@@ -3,6 +3,7 @@
 
 mod bridges;
 mod cards;
+mod carried;
 mod catalogues;
 mod checking;
 mod completions;

@@ -13,7 +13,8 @@ pub fn host() -> Host {
         "kernel_release": "6.12.0-simulated",
         "samples": { "mtty": {}, "mdpy": {}, "vfio_ap": {} },
         "netdevsims": { "netdevsim1": {}, "netdevsim2": {} },
-        "pfs": { "0000:01:00.0": { "driver": "nvme", "most_vfs": 4 } },
+        "pfs": { "0000:01:00.0": { "driver": "nvme", "most_vfs": 4, "carrier_driver": { "name": "lab_vgpu",
+            "types": { "lab_vgpu-small": "Small virtual card", "lab_vgpu-large": "Large virtual card" } } } },
     });
     host.write("host.json", &loaded.to_string());
     host

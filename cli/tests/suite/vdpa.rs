@@ -59,8 +59,6 @@ fn what_cannot_be_is_refused() {
     snapshot("cli", "vdpa-not-ours", &host.plan(&text(&other)).all());
     let soft = "subdevcfg version=1\nhost lab\ndevice \"subdev/nic0\" {\n    create\n    vdpa web\n}\n";
     snapshot("cli", "vdpa-of-none", &host.plan(soft).all());
-    let of_function = "subdevcfg version=1\nhost lab\ndevice \"subdev/nic0\" {\n    create\n    eswitch mode=switchdev\n    subdevice a {\n        sf 1\n        vdpa web\n    }\n}\n";
-    snapshot("cli", "vdpa-of-a-function", &host.plan(of_function).all());
 }
 
 #[test]

@@ -62,6 +62,10 @@ fn what_cannot_be_is_refused_and_what_is_not_there_is_told_of() {
             .plan(&netdevsim("    vfs 1\n    subdevice a {\n        vf 0\n        legacy vlan=7\n    }"))
             .all(),
     );
+    // What stands on the port of a VF is told of as well, and not left out.
+    let legacy = netdevsim("    vfs 1\n    subdevice a {\n        vf 0\n        representor a_r\n    }");
+    host.edit(|host| host["netdevsims"]["netdevsim1"]["mode"] = json!("legacy"));
+    snapshot("cli", "vfs-representor-in-legacy", &host.plan(&legacy).all());
     snapshot(
         "cli",
         "vfs-absent",

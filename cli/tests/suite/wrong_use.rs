@@ -110,20 +110,3 @@ fn a_file_that_is_not_in_the_form_is_a_difference() {
     host.write("host.kdl", "host {\n");
     assert_eq!(check(&host), 1);
 }
-
-#[test]
-fn a_file_that_is_checked_and_not_planned() {
-    let host = Host::new();
-    host.write(
-        "host.kdl",
-        "subdevcfg version=1\nhost node-17\ndevice \"pci/0000:08:00.0\" {\n    subdevice a {\n        vf 1 { mdev type=nvidia-35; }\n    }\n}\n",
-    );
-    assert_eq!(crate::run::run(host.path("").as_path(), &["check", "host.kdl"]).code, 0);
-    for command in ["plan", "apply"] {
-        let run = host.run(&[command, "host.kdl"]);
-        assert_eq!(run.code, 1, "{}", run.all());
-        assert!(run.stderr.contains("cannot be planned by this version"), "{}", run.all());
-        assert!(!host.path("host.json").exists());
-    }
-    snapshot("cli", "not-planned", &host.run(&["plan", "host.kdl"]).all());
-}

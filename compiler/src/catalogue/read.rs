@@ -111,7 +111,7 @@ impl Catalogue {
     /// Reads a catalogue file of which this has been found already.
     fn of(document: Document, mut diagnostics: Vec<Diagnostic>) -> Result<Self, Vec<Diagnostic>> {
         header(&document, Schema::catalogue(), &mut diagnostics);
-        let document = validate(document, Schema::catalogue(), &mut diagnostics).document;
+        let document = validate(document, Schema::catalogue(), &mut diagnostics);
         if any_error(&diagnostics) { Err(diagnostics) } else { Ok(catalogue(&document)) }
     }
 }

@@ -100,9 +100,6 @@ pub(super) fn check(host: &HostModel, diagnostics: &mut Vec<Diagnostic>) {
             if !seen.insert(&subdevice.name.value) {
                 continue;
             }
-            for vdpa in &subdevice.vdpas {
-                vdpas.add(vdpa.name.span, &vdpa.name.value);
-            }
             if let Some(mdev) = subdevice.lifecycle.value.mdev() {
                 uuids.add(subdevice.lifecycle.span, mdev.uuid);
             }

@@ -6,8 +6,8 @@ use crate::model::{Device, Lifecycle, PortFunction, Subdevice};
 pub(super) fn check(device: &Device, diagnostics: &mut Vec<Diagnostic>) {
     for subdevice in &device.subdevices {
         diagnostics.extend(other_lifecycle(subdevice).or_else(|| of_the_other_side(subdevice)));
-        diagnostics.extend(without_management(subdevice));
         diagnostics.extend(bound_away(subdevice));
+        diagnostics.extend(carries_nothing(subdevice));
         diagnostics.extend(absent(subdevice));
         diagnostics.extend(former_name(device, subdevice));
         diagnostics.extend(mtus(device, subdevice));
@@ -68,21 +68,6 @@ fn of_the_other_side(subdevice: &Subdevice) -> Option<Diagnostic> {
     )
 }
 
-/// A function that can be no management device: only what has a devlink instance or is a PCI device of this host can.
-fn without_management(subdevice: &Subdevice) -> Option<Diagnostic> {
-    let vdpa = subdevice.vdpas.first()?;
-    let lifecycle = &subdevice.lifecycle;
-    if matches!(lifecycle.value, Lifecycle::Sf { .. } | Lifecycle::Vf { .. }) {
-        return None;
-    }
-    let message = format!("`vdpa` is for subfunctions and VFs, and `{}` is neither", subdevice.name.value);
-    Some(
-        Diagnostic::new(Code::OtherLifecycle, message, vdpa.name.span, "on no management device")
-            .and(lifecycle.span, format!("this is `{}`", lifecycle.value.word()))
-            .help("remove the `vdpa`, or put it into the `device` if that is the management device"),
-    )
-}
-
 /// A netdev in the host, of a function that another driver than a network driver holds.
 fn bound_away(subdevice: &Subdevice) -> Option<Diagnostic> {
     let driver = subdevice.bind.as_ref().filter(|driver| driver.value.contains("vfio"))?;
@@ -92,6 +77,28 @@ fn bound_away(subdevice: &Subdevice) -> Option<Diagnostic> {
         Diagnostic::new(Code::BoundAway, message, netdev.span, "not there while it is bound")
             .and(driver.span, "bound here")
             .help("remove the `netdev`: it belongs to the virtual machine; or remove the `bind`"),
+    )
+}
+
+/// A mediated device on a VF that carries none: a virtual machine has it whole, or another host has it.
+fn carries_nothing(subdevice: &Subdevice) -> Option<Diagnostic> {
+    let carrying = &subdevice.lifecycle;
+    let Lifecycle::Vf { mdev: Some(_), controller, .. } = carrying.value else { return None };
+    if controller > 0 {
+        let message = "a VF of another host carries no mediated device of this one";
+        return Some(
+            Diagnostic::new(Code::OtherLifecycle, message, carrying.span, "of another controller")
+                .help("remove the `mdev`, or the `controller=`"),
+        );
+    }
+    let driver = subdevice.bind.as_ref().filter(|driver| driver.value == "vfio-pci")?;
+    let message = "a VF that is bound to `vfio-pci` carries no mediated device";
+    Some(
+        Diagnostic::new(Code::BoundAway, message, carrying.span, "it is to carry one")
+            .and(driver.span, "bound here")
+            .help(
+                "remove the `bind`, or name the driver that makes mediated devices of the VF; or remove the `mdev`",
+            ),
     )
 }
 

@@ -140,22 +140,9 @@ impl ResourceGraph {
                 }
             }
         }
-        let vdpas: Vec<NodeIndex> = subdevice
-            .vdpas
-            .iter()
-            .map(|vdpa| {
-                let name = self.add(address.part(Part::Vdpa(vdpa.name.value.clone())));
-                self.connect(node, name, Reason::Contains);
-                name
-            })
-            .collect();
         for param in &subdevice.params {
             let param_node = self.add(address.part(param.part()));
             self.connect(node, param_node, Reason::Contains);
-            // Its management device comes with the reload that brings the parameter into force.
-            for &vdpa in vdpas.iter().filter(|_| param.cmode == Cmode::Driverinit) {
-                self.connect(param_node, vdpa, Reason::ConfiguresBeforeProbe);
-            }
             if let (Some(netdev), Some(reason)) = (netdev, before_netdev(device, param)) {
                 self.connect(param_node, netdev, reason);
             }

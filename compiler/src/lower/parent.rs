@@ -92,7 +92,7 @@ pub(super) fn rate_node(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Optio
     Some(RateNode { name: name?, rates })
 }
 
-/// The vDPA devices of a device or a function, by their names.
+/// The vDPA devices of a device, by their names.
 pub(super) fn vdpas(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Vec<Vdpa> {
     let mut vdpas: Vec<_> = node.all("vdpa").filter_map(|node| vdpa(node, diagnostics)).collect();
     vdpas.sort_by(|a, b| a.name.value.cmp(&b.name.value));

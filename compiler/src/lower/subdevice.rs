@@ -52,7 +52,6 @@ pub(super) fn subdevice(
         netdev,
         representor,
         port: port.and_then(|node| function::bridge_port(node, diagnostics)),
-        vdpas: parent::vdpas(node, diagnostics),
         legacy: node.child("legacy").map(|node| function::legacy(node, diagnostics)),
         bind: node.child("bind").and_then(|node| node.argument(0)).and_then(value::text),
         hand_over: node.child("hand-over").and_then(|node| node.property("to")).and_then(value::word),
@@ -120,7 +119,9 @@ fn lifecycle(
     match first.name.text.as_str() {
         "sf" => sf(first, name, context, diagnostics),
         "vf" => {
-            let carried = first.child("mdev").map(|node| mdev(node, name, context, diagnostics));
+            let bound = node.child("bind").and_then(|bind| bind.argument(0)).and_then(Value::text);
+            let driver = bound.or_else(|| driver_of(context));
+            let carried = first.child("mdev").map(|node| mdev(node, name, driver, context, diagnostics));
             let mdev = match carried {
                 Some(None) => return None,
                 Some(mdev) => mdev,
@@ -138,7 +139,7 @@ fn lifecycle(
             Some(written(Lifecycle::External { controller: property("controller", 1), pf, vf }, first.span))
         }
         _ => {
-            let mdev = mdev(first, name, context, diagnostics)?;
+            let mdev = mdev(first, name, driver_of(context), context, diagnostics)?;
             let derived = first.property("uuid").is_none();
             let implied = derived.then(|| "the UUID is derived from host, device and subdevice".to_owned());
             Some(Sourced { value: Lifecycle::Mdev(mdev), span: first.span, implied })
@@ -196,9 +197,16 @@ fn auto_mac(
     Some(Sourced { value: mac, span: value.span, implied })
 }
 
+/// The driver of the device, where a catalogue tells it.
+fn driver_of<'c>(context: &SubdeviceContext<'c>) -> Option<&'c str> {
+    context.params.catalogue.map(|catalogue| catalogue.driver.as_str())
+}
+
+/// A mediated device on a device that this driver has.
 fn mdev(
     node: &Node,
     name: Option<&Sourced<String>>,
+    driver: Option<&str>,
     context: &SubdeviceContext<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Mdev> {
@@ -211,7 +219,7 @@ fn mdev(
         return None;
     }
     let mdev_type = match by_directory {
-        Some(value) => MdevType::Directory(directory(value.text()?, context.params.catalogue)),
+        Some(value) => MdevType::Directory(directory(value.text()?, driver)),
         None => MdevType::Name(by_name?.text()?.to_owned()),
     };
     let attr =
@@ -220,8 +228,8 @@ fn mdev(
 }
 
 /// The kernel's directory of the type: it begins with the name of the driver, which the file may leave out.
-fn directory(written: &str, catalogue: Option<&Catalogue>) -> String {
-    match catalogue.map(|catalogue| format!("{}-", catalogue.driver)) {
+fn directory(written: &str, driver: Option<&str>) -> String {
+    match driver.map(|driver| format!("{driver}-")) {
         Some(prefix) if !written.starts_with(&prefix) => format!("{prefix}{written}"),
         _ => written.to_owned(),
     }

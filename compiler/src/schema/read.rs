@@ -45,7 +45,7 @@ impl Schema {
 }
 
 fn node_spec(node: &Node) -> Result<NodeSpec, SchemaError> {
-    only(node, &["once", "required", "each-file", "block", "unplanned", "doc"])?;
+    only(node, &["once", "required", "each-file", "block", "doc"])?;
     let mut spec = NodeSpec {
         name: first(node)?,
         parents: Vec::new(),
@@ -56,7 +56,6 @@ fn node_spec(node: &Node) -> Result<NodeSpec, SchemaError> {
         arguments: Vec::new(),
         properties: Vec::new(),
         free_properties: None,
-        unplanned: flag(node, "unplanned"),
         doc: text(node, "doc")?,
     };
     for child in &node.children {
@@ -72,7 +71,7 @@ fn node_spec(node: &Node) -> Result<NodeSpec, SchemaError> {
 }
 
 fn value_spec(node: &Node, name: String) -> Result<ValueSpec, SchemaError> {
-    only(node, &["type", "required", "default", "unit", "doc", "min", "max", "unplanned"])?;
+    only(node, &["type", "required", "default", "unit", "doc", "min", "max"])?;
     let bound = |name: &str, otherwise| node.property(name).and_then(Value::number).unwrap_or(otherwise);
     let kind = match text(node, "type")?.as_str() {
         "text" => Kind::Text,
@@ -97,7 +96,6 @@ fn value_spec(node: &Node, name: String) -> Result<ValueSpec, SchemaError> {
         name,
         kind,
         required: flag(node, "required"),
-        unplanned: flag(node, "unplanned"),
         default: node.property("default").and_then(Value::text).map(str::to_owned),
         unit: node.property("unit").and_then(Value::text).map(str::to_owned),
         doc: text(node, "doc")?,

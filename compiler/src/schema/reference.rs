@@ -54,8 +54,7 @@ impl Schema {
             (false, true) => ", at least once",
             (false, false) => "",
         };
-        let planned = if node.unplanned { NOT_PLANNED } else { "" };
-        let _ = writeln!(text, "Stands in: {places}{often}.{planned}");
+        let _ = writeln!(text, "Stands in: {places}{often}.");
         if !children.is_empty() {
             let _ = writeln!(text, "Holds: {children}.");
         } else if node.block {
@@ -74,9 +73,6 @@ impl Schema {
         text
     }
 }
-
-/// Said of what is unplanned.
-const NOT_PLANNED: &str = " Checked; plans of this version refuse it.";
 
 /// What a value can be, in a sentence or two.
 pub(crate) fn value_reference(value: &ValueSpec) -> String {
@@ -103,6 +99,5 @@ pub(crate) fn value_reference(value: &ValueSpec) -> String {
     };
     let needed = if value.required { ", required" } else { "" };
     let default = value.default.as_ref().map_or_else(String::new, |default| format!(" Default: {default}."));
-    let planned = if value.unplanned { NOT_PLANNED } else { "" };
-    format!("({kind}{needed}): {}{default}{planned}", value.doc)
+    format!("({kind}{needed}): {}{default}", value.doc)
 }

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Files with every word of the language in them, and with every way to say a thing elsewhere.
 const ORDERED: &[&str] = &[
     QUICKSTART,
-    include_str!("../broken/unplanned-words.kdl"),
+    include_str!("../whole.kdl"),
     "subdevcfg version=1\nhost node-17 uuid-seed=x { label role=edge; }\nlet mtu=\"${small * 2}\" small=1000\n\
      template pair { parameter n; parameter rate default=\"1Gbit\"\n  subdevice \"a${n}\" { sf; netdev \"a${n}\" mtu=$mtu; rate tx-max=$rate; }\n  \
      subdevice \"b${n}\" { mdev type=eth; function mac=auto; netdev \"b${n}\"; param queues 2; }\n}\n\

@@ -1,7 +1,7 @@
 //! The examples for other people's drivers: applied, changed and destroyed, refused and killed on the way.
 
 use crate::journeys::{Journey, walk_all};
-use crate::{mdev, netdevsim, nvme, vdpa};
+use crate::{mdev, netdevsim, nvme, vdpa, vgpu};
 
 fn with_netdevsim() -> bool {
     netdevsim::fresh();
@@ -60,6 +60,20 @@ const JOURNEYS: &[Journey] = &[
             ("subdevice vm1", "subdevice vm2 { vf 2; bind vfio-pci; }\n    subdevice vm1"),
         ],
         fresh: nvme::fresh,
+        settle: nvme::settle,
+    },
+    Journey {
+        example: "vgpu.kdl",
+        changes: &[
+            ("vfs 3", "vfs 4"),
+            ("type=large", "type=small"),
+            ("frame_rate_limiter \"0\"", "frame_rate_limiter \"1\""),
+            (
+                "    subdevice desk1",
+                "    subdevice desk2 { vf 2 { mdev type=large; }; bind lab_vgpu; }\n    subdevice desk1",
+            ),
+        ],
+        fresh: vgpu::fresh,
         settle: nvme::settle,
     },
 ];

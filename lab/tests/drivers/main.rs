@@ -16,3 +16,4 @@ mod mdev;
 mod netdevsim;
 mod nvme;
 mod vdpa;
+mod vgpu;

@@ -124,6 +124,11 @@ impl Choice {
         self.every
     }
 
+    /// One of them.
+    pub fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
+        all[self.random.usize(0..all.len())]
+    }
+
     /// Those of one plan that are tried, in no order. Of a plan without anything new it is one.
     pub fn of<T>(&mut self, mut all: Vec<(String, T)>) -> Vec<T> {
         if !self.every {
@@ -217,6 +222,25 @@ pub enum Fault {
     Late(usize),
 }
 
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Refused(operation) => write!(f, "refused:{operation}"),
+            Self::Late(operation) => write!(f, "late:{operation}"),
+        }
+    }
+}
+
+impl FromStr for Fault {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (how, operation) = text.split_once(':').ok_or(())?;
+        let operation = operation.parse().map_err(drop)?;
+        Ok(if how == "late" { Self::Late(operation) } else { Self::Refused(operation) })
+    }
+}
+
 /// Every fault of a plan, each with the kind of its operation.
 pub fn faults(plan: &Plan) -> Vec<(String, Fault)> {
     let refused = plan.operations.iter().map(|operation| (kind(operation), Fault::Refused(operation.id)));
@@ -288,4 +312,85 @@ impl Progress for Begun<'_> {
     }
 
     fn undoes(&mut self, _: &Operation) {}
+}
+
+/// What ends this process while an apply undoes what it did: after so many steps from its failure on. Without a number it
+/// only counts them.
+pub struct Fuse {
+    after: Option<usize>,
+    lit: Cell<bool>,
+    steps: Cell<usize>,
+}
+
+impl Fuse {
+    pub const fn new(after: Option<usize>) -> Self {
+        Self { after, lit: Cell::new(false), steps: Cell::new(0) }
+    }
+
+    /// How many steps there were.
+    pub const fn steps(&self) -> usize {
+        self.steps.get()
+    }
+
+    fn step(&self) {
+        if !self.lit.get() {
+            return;
+        }
+        if self.after == Some(self.steps.get()) {
+            kill(Pid::this(), Signal::SIGKILL).unwrap();
+        }
+        self.steps.set(self.steps.get() + 1);
+    }
+
+    fn light_if(&self, failed: bool) {
+        self.lit.set(self.lit.get() || failed);
+    }
+}
+
+/// The kernel, until the fuse has burnt down.
+pub struct FusedKernel<'a>(pub &'a mut dyn Kernel, pub &'a Fuse);
+
+impl Kernel for FusedKernel<'_> {
+    fn tell(&mut self, attributes: DeviceAttributes) {
+        self.0.tell(attributes);
+    }
+
+    fn observe(&mut self) -> Result<State, ObserveError> {
+        self.1.step();
+        self.0.observe()
+    }
+
+    fn perform(&mut self, request: &Request) -> Result<(), RequestError> {
+        let result = self.0.perform(request);
+        self.1.step();
+        self.1.light_if(result.is_err());
+        result
+    }
+
+    fn shows(&mut self, subject: &Subject, effect: Effect) -> Result<bool, RequestError> {
+        self.0.shows(subject, effect)
+    }
+
+    fn wait(&mut self, subject: &Subject, effect: Effect, deadline: Duration) -> Result<(), RequestError> {
+        let result = self.0.wait(subject, effect, deadline);
+        self.1.light_if(result.is_err());
+        result
+    }
+}
+
+/// The record on disk, until the fuse has burnt down.
+pub struct FusedKeeper<'a>(pub &'a mut FileKeeper, pub &'a Fuse);
+
+impl RecordKeeper for FusedKeeper<'_> {
+    fn note(&mut self, entry: &Entry) -> Result<(), KeepError> {
+        self.0.note(entry)?;
+        self.1.step();
+        Ok(())
+    }
+
+    fn keep(&mut self, record: &Record) -> Result<(), KeepError> {
+        self.0.keep(record)?;
+        self.1.step();
+        Ok(())
+    }
 }

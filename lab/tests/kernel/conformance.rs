@@ -123,7 +123,7 @@ fn request(random: &mut fastrand::Rng, host: &SimulatedHost) -> Request {
             let id = id(random);
             let mdev_type =
                 id.is_mdev().then(|| pick(random, &["subdev-eth", "subdev-eth", "subdev-eth4"]).to_owned());
-            Request::Create { parent: handle, id, mdev_type }
+            Request::Create { parent: handle, id, mdev_type, on_vf: None }
         }
         9 => Request::Delete { parent: function.parent, id: which },
         10..=12 => Request::SetActive { parent: function.parent, id: which, active: random.u8(..3) > 0 },

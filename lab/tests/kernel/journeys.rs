@@ -24,7 +24,8 @@ use subdevcfg_reconciler::state::State;
 use subdevcfg_reconciler::store::FileKeeper;
 
 use crate::boundaries::{
-    Begun, Boundary, Choice, Doom, DoomedKeeper, DoomedKernel, Fault, Faulty, boundaries, faults,
+    Begun, Boundary, Choice, Doom, DoomedKeeper, DoomedKernel, Fault, Faulty, Fuse, FusedKeeper, FusedKernel,
+    boundaries, faults,
 };
 use crate::guest::{on_the_debug_kernel, sh};
 
@@ -85,7 +86,7 @@ impl Target {
         let Compilation { sources, diagnostics, host } =
             compile_on(Utf8Path::new(&path), &Files(changes), &kernel);
         let host = host.unwrap_or_else(|| panic!("{path}: {diagnostics:?}"));
-        Self { desired: Desired::of(&host, &sources).unwrap(), goal, settle: journey.settle }
+        Self { desired: Desired::of(&host, &sources), goal, settle: journey.settle }
     }
 
     fn plan(&self, state: &State, record: &Record) -> Plan {
@@ -277,21 +278,21 @@ impl Step {
         }
     }
 
-    /// Kills a run at a boundary, in a process of its own.
-    fn kill(&self, test: &str, place: &str, boundary: Boundary) {
+    /// Kills a run in a process of its own: the apply, or what undoes it, at a boundary.
+    fn kill(&self, test: &str, place: &str, when: &str) {
         let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", test])
-            .env(KILL_AT, format!("{place} {boundary}"))
+            .args(["--exact", test, "--include-ignored"])
+            .env(KILL_AT, format!("{place} {when}"))
             .output()
             .unwrap();
         let name = &self.name;
-        assert_eq!(child.status.signal(), Some(Signal::SIGKILL as i32), "{name}, {boundary}: {child:?}");
+        assert_eq!(child.status.signal(), Some(Signal::SIGKILL as i32), "{name}, {when}: {child:?}");
     }
 
     /// Undoes all that came since, as `subdevcfg undo` does it after a run that was killed.
     fn go_back(&self, before: &Found, when: &str) {
-        let begun = (before.state.clone(), before.record.clone());
-        let past = Past::begun("apply", 1, String::new(), Planned::default(), begun);
+        let past = past(before);
+        (self.from.settle)();
         let mut host = Host::open(|record| attributes_to_tell_for_undo(&past, record));
         let nothing = Desired::default();
         let replan = |state: &State, record: &Record| undo(&past, Input { desired: &nothing, state, record });
@@ -303,8 +304,93 @@ impl Step {
         Found::now(&self.from).assert_is(before, &format!("{when}, undone"));
     }
 
+    /// The boundaries of what would undo all that came since.
+    fn boundaries_back(before: &Found) -> Vec<(String, Boundary)> {
+        let past = past(before);
+        let host = Host::open(|record| attributes_to_tell_for_undo(&past, record));
+        let nothing = Desired::default();
+        let input = Input { desired: &nothing, state: &host.state, record: &host.record };
+        boundaries(&undo(&past, input))
+    }
+
+    /// A run that is killed, whose undo is killed as well: the next undo brings everything back all the same. `choose`
+    /// has one of the boundaries of the undo.
+    fn kill_twice(
+        &self,
+        test: &str,
+        place: &str,
+        before: &Found,
+        first: Boundary,
+        choose: impl FnOnce(Vec<Boundary>) -> Boundary,
+    ) {
+        self.kill(test, place, &format!("apply {first}"));
+        let back = Self::boundaries_back(before).into_iter().map(|(_, boundary)| boundary).collect();
+        let second = choose(back);
+        std::fs::write(PAST, serde_json::to_string(&past(before)).unwrap()).unwrap();
+        self.kill(test, place, &format!("undo {second}"));
+        self.go_back(before, &format!("{}, killed at {first}, its undo at {second}", self.name));
+    }
+
+    /// An apply that fails and is killed while it undoes what it did, after so many steps.
+    fn kill_undoing(&self, test: &str, place: &str, before: &Found, (fault, after): (Fault, usize)) {
+        self.kill(test, place, &format!("fault {fault} {after}"));
+        self.go_back(before, &format!("{}, {fault}, killed {after} steps into its undo", self.name));
+    }
+
+    /// How many steps an apply takes from its failure on.
+    fn steps_of_undoing(&self, fault: Fault) -> usize {
+        let fuse = Fuse::new(None);
+        fail_under(&self.to, fault, &fuse);
+        fuse.steps()
+    }
+
+    /// Kills while things are undone: of a few journeys one place, of all every one of the run with one of its undo, and the
+    /// other way round.
+    fn kill_undos(&self, test: &str, place: &str, before: &Found, chosen: &mut Choice) -> usize {
+        let plan = Host::for_target(&self.to).plan(&self.to);
+        let all: Vec<Boundary> = boundaries(&plan).into_iter().map(|(_, boundary)| boundary).collect();
+        let faults: Vec<Fault> = faults(&plan).into_iter().map(|(_, fault)| fault).collect();
+        if !chosen.every() {
+            let first = chosen.one_of(&all);
+            self.kill_twice(test, place, before, first, |back| chosen.one_of(&back));
+            let fault = chosen.one_of(&faults);
+            let steps: Vec<usize> = (0..self.steps_of_undoing(fault)).collect();
+            self.go_back(before, "counted");
+            self.kill_undoing(test, place, before, (fault, chosen.one_of(&steps)));
+            return 2;
+        }
+        let mut kills = 0;
+        for (nth, &first) in all.iter().enumerate() {
+            self.kill_twice(test, place, before, first, |back| back[nth % back.len()]);
+            kills += 1;
+        }
+        // The last undoes all there is.
+        let last = all[all.len() - 1];
+        let mut nth = 0;
+        loop {
+            let mut count = 0;
+            self.kill_twice(test, place, before, last, |back| {
+                count = back.len();
+                back[nth]
+            });
+            (kills, nth) = (kills + 1, nth + 1);
+            if nth == count {
+                break;
+            }
+        }
+        for fault in faults {
+            let steps = self.steps_of_undoing(fault);
+            self.go_back(before, "counted");
+            for after in 0..steps {
+                self.kill_undoing(test, place, before, (fault, after));
+                kills += 1;
+            }
+        }
+        kills
+    }
+
     /// Tries the chosen places; the host is as `to` wants it at the end.
-    fn walk(&self, test: &str, place: &str, chosen: &mut (Choice, Choice)) -> Tried {
+    fn walk(&self, test: &str, place: &str, undos: bool, chosen: &mut (Choice, Choice)) -> Tried {
         let before = Found::now(&self.from);
         let plan = Host::for_target(&self.to).plan(&self.to);
         assert!(!plan.is_empty(), "{}: nothing is changed", self.name);
@@ -318,13 +404,16 @@ impl Step {
             // Either way out; of a few boundaries only one of them.
             let ways = if chosen.1.every() { &[true, false][..] } else { &[nth % 2 == 0][..] };
             for &goes_on in ways {
-                self.kill(test, place, boundary);
+                self.kill(test, place, &format!("apply {boundary}"));
                 if goes_on {
                     arrived.push((when.clone(), self.reach(&self.to, &when)));
                 }
                 self.go_back(&before, &when);
                 tried.kills += 1;
             }
+        }
+        if undos {
+            tried.kills += self.kill_undos(test, place, &before, &mut chosen.1);
         }
         // A run that was killed and went on is as one that was not.
         let straight = self.reach(&self.to, "not ended");
@@ -362,9 +451,12 @@ pub fn walk_all(test: &str, journeys: &[Journey]) {
 impl Journey {
     #[expect(clippy::print_stdout, reason = "what was tried belongs to what a test tells")]
     fn walk(&self, test: &str, nth: usize, chosen: &mut (Choice, Choice)) {
+        // While things are undone it is killed in one of the three, if it is not in all.
+        let with_undos = chosen.1.one_of(&[0, 1, 2]);
         for (number, goals) in STEPS.into_iter().enumerate() {
             let step = Step::new(self, goals);
-            let tried = step.walk(test, &format!("{nth} {number}"), chosen);
+            let undos = number == with_undos || chosen.1.every();
+            let tried = step.walk(test, &format!("{nth} {number}"), undos, chosen);
             let Tried { operations, faults, left, kills } = tried;
             println!(
                 "{}: {operations} operations, {faults} faults ({} with something left), {kills} kills",
@@ -378,20 +470,59 @@ impl Journey {
     }
 }
 
-/// The run that is killed: `PLACE` is the number of a journey, of a step, and the boundary.
+/// What a run found that an undo brings back.
+const PAST: &str = "/tmp/past.json";
+
+fn past(before: &Found) -> Past {
+    let begun = (before.state.clone(), before.record.clone());
+    Past::begun("apply", 1, String::new(), Planned::default(), begun)
+}
+
+/// Applies with a failure, watched by a fuse from there on.
+fn fail_under(to: &Target, fault: Fault, fuse: &Fuse) -> Outcome {
+    let mut host = Host::for_target(to);
+    let sent = Cell::new(0);
+    let mut faulty = Faulty::new(&mut host.kernel, fault, &sent);
+    carry_out(
+        &mut FusedKernel(&mut faulty, fuse),
+        &mut FusedKeeper(&mut host.keeper, fuse),
+        &sent,
+        (&host.state, &host.record),
+        &|state, record| to.plan(state, record),
+    )
+}
+
+/// The run that is killed: `PLACE` is the number of a journey, of a step, and what is killed where.
 fn run_until_killed(journeys: &[Journey], place: &str) {
     let words: Vec<&str> = place.split(' ').collect();
-    let [journey, step, boundary] = words[..] else { panic!("{place}") };
+    let [journey, step, how, rest @ ..] = &words[..] else { panic!("{place}") };
     let journey = &journeys[journey.parse::<usize>().unwrap()];
     let to = Target::of(journey, STEPS[step.parse::<usize>().unwrap()].1);
+    let outcome = match (*how, rest) {
+        ("fault", [fault, after]) => {
+            fail_under(&to, fault.parse().unwrap(), &Fuse::new(Some(after.parse().unwrap())))
+        }
+        ("undo", [boundary]) => {
+            let past: Past = serde_json::from_str(&std::fs::read_to_string(PAST).unwrap()).unwrap();
+            let host = Host::open(|record| attributes_to_tell_for_undo(&past, record));
+            let nothing = Desired::default();
+            run_to(host, boundary, &|state, record| undo(&past, Input { desired: &nothing, state, record }))
+        }
+        ("apply", [boundary]) => {
+            run_to(Host::for_target(&to), boundary, &|state, record| to.plan(state, record))
+        }
+        _ => panic!("{place}"),
+    };
+    panic!("it was not killed: {outcome:?}");
+}
+
+fn run_to(mut host: Host, boundary: &str, replan: &dyn Fn(&State, &Record) -> Plan) -> Outcome {
     let doom = Doom::new(boundary.parse().unwrap());
-    let mut host = Host::for_target(&to);
-    let outcome = carry_out(
+    carry_out(
         &mut DoomedKernel(&mut host.kernel, &doom),
         &mut DoomedKeeper(&mut host.keeper, &doom),
         &Cell::new(0),
         (&host.state, &host.record),
-        &|state, record| to.plan(state, record),
-    );
-    panic!("it was not killed: {outcome:?}");
+        replan,
+    )
 }

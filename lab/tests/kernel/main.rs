@@ -15,6 +15,7 @@ mod journeys;
 mod killed;
 mod others;
 mod overlap;
+mod ovs;
 mod promises;
 mod reasons;
 mod uplink;

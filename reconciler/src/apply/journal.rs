@@ -38,7 +38,7 @@ impl Apply<'_> {
                     let waits = matches!(setting, Setting::Param { cmode: Cmode::Driverinit, .. });
                     return waits.then_some(RecordChange::Pending(subject));
                 }
-                let address = format!("{}.{}", operation.address, subject.attribute_path(&attribute));
+                let address = subject.attribute_address(&operation.address, &attribute);
                 Some(RecordChange::Written { subject, address, found, applied: setting.clone() })
             }
             Request::SetVfs { count, .. } => {
@@ -68,7 +68,7 @@ impl Apply<'_> {
             let attribute = setting.attribute();
             RecordChange::Written {
                 subject: subject.clone(),
-                address: format!("{}.{}", operation.address, subject.attribute_path(&attribute)),
+                address: subject.attribute_address(&operation.address, &attribute),
                 found: before.as_ref().and_then(|found| found.get(&attribute).cloned()),
                 applied: setting.clone(),
             }

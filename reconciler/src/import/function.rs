@@ -15,9 +15,12 @@ use crate::state::{Function, Interface, Rates};
 pub(super) fn write_all(device: &Device<'_>, out: &mut Writer) {
     let functions = &device.parent.functions;
     let mut plain = Vec::new();
-    for (function, name) in functions.iter().zip(device.names(functions)) {
+    let described = functions.iter().zip(device.names(functions));
+    // What a VF carries stands in the VF's block.
+    for (function, name) in described.filter(|(function, _)| function.on_vf.is_none()) {
         let sorted = sorted(device, function);
-        if function.id.is_pci() && (sorted.chosen.is_empty() || !function.active) {
+        let is_bare = sorted.chosen.is_empty() && carried(device, function).is_none();
+        if function.id.is_pci() && (is_bare || !function.active) {
             plain.push(function.id.to_string());
             continue;
         }
@@ -39,10 +42,20 @@ pub(super) fn write_all(device: &Device<'_>, out: &mut Writer) {
     out.list("nothing is set of", plain);
 }
 
+/// The mediated device that a VF carries.
+fn carried<'a>(device: &Device<'a>, vf: &Function) -> Option<&'a Function> {
+    let index = vf.id.vf_index()?;
+    device.parent.functions.iter().find(|function| function.on_vf == Some(index))
+}
+
 /// What a function may be called, best first. The last is unique.
 pub(super) fn candidates(device: &Device<'_>, function: &Function) -> Vec<String> {
-    let subject = Subject::function(device.handle.clone(), function.id.clone());
-    let recorded = device.import.record.address(&subject).and_then(|address| address.split('#').nth(1));
+    let recorded_of = |function: &Function| {
+        let subject = Subject::function(device.handle.clone(), function.id.clone());
+        device.import.record.address(&subject).and_then(|address| address.split('#').nth(1))
+    };
+    let of_carried = || recorded_of(carried(device, function)?)?.strip_suffix(".mdev");
+    let recorded = recorded_of(function).or_else(of_carried);
     let name = |side| function.interface(side)?.name.as_ref().map(InterfaceName::as_str);
     let identity = match &function.id {
         FunctionId::Sf { number, .. } => vec![format!("sf{number}")],
@@ -131,15 +144,26 @@ fn write_lifecycle(function: &Function, device: &Device<'_>, out: &mut Writer) {
         FunctionId::Sf { controller, pf, number } | FunctionId::Vf { controller, pf, index: number } => {
             let node = Node::new(if function.id.is_pci() { "vf" } else { "sf" }).argument(*number);
             let node = node.property_if("pf", not_zero(*pf));
-            out.node(&node.property_if("controller", not_zero(*controller)));
+            let node = node.property_if("controller", not_zero(*controller));
+            out.block(&node, |out| {
+                if let Some(carried) = carried(device, function) {
+                    write_mdev(carried, None, out);
+                }
+            });
         }
-        FunctionId::Mdev { uuid } => {
-            let directory = function.mdev_type.clone().unwrap_or_default();
+        FunctionId::Mdev { .. } => {
             let driver = device.catalogue.as_ref().map(|catalogue| format!("{}-", catalogue.driver));
-            let short = driver.and_then(|driver| directory.strip_prefix(&driver).map(str::to_owned));
-            out.mdev(&short.unwrap_or(directory), *uuid, &function.attrs);
+            write_mdev(function, driver.as_deref(), out);
         }
     }
+}
+
+/// A mediated device, whose type may be written without this prefix.
+fn write_mdev(function: &Function, prefix: Option<&str>, out: &mut Writer) {
+    let FunctionId::Mdev { uuid } = &function.id else { return };
+    let directory = function.mdev_type.as_deref().unwrap_or_default();
+    let short = prefix.and_then(|prefix| directory.strip_prefix(prefix)).unwrap_or(directory);
+    out.mdev(short, *uuid, &function.attrs);
 }
 
 fn write_interface(side: Side, interface: &Interface, sorted: &Sorted<'_>, out: &mut Writer) {

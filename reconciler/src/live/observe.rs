@@ -338,6 +338,9 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
             let vf = self.vf_parts(&subject, config);
             function.active = vf.device.as_ref().is_none_or(|device| device.driver.is_some());
             function.volatile.0.attached = function.active;
+            if let Some(device) = self.mirror.vf_device(&subject).filter(|_| function.active) {
+                function.volatile.0.mdev_types = self.sysfs.mdev_types(&wire::devlink_handle(device))?;
+            }
             function.vf = Some(vf);
         }
         Ok(())
@@ -415,6 +418,10 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
             FunctionId::Mdev { uuid } => self.mirror.mdev(*uuid).map(|mdev| mdev.kind.clone()),
             FunctionId::Sf { .. } | FunctionId::Vf { .. } | FunctionId::Pf { .. } => None,
         };
+        let on_vf = match id {
+            FunctionId::Mdev { uuid } => self.mirror.mdev(*uuid).and_then(|mdev| mdev.on_vf),
+            FunctionId::Sf { .. } | FunctionId::Vf { .. } | FunctionId::Pf { .. } => None,
+        };
         let attrs = match id {
             FunctionId::Mdev { uuid } => self.device_attributes(*uuid),
             FunctionId::Sf { .. } | FunctionId::Vf { .. } | FunctionId::Pf { .. } => BTreeMap::new(),
@@ -428,6 +435,7 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
         Ok(Function {
             id: id.clone(),
             mdev_type,
+            on_vf,
             attrs,
             mac: port_function.and_then(|function| function.hw_addr).map(wire::mac),
             capabilities: capabilities.unwrap_or_default(),
@@ -445,6 +453,7 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
                 attached: port_function.and_then(|function| function.attached).unwrap_or(false),
                 instance: instance.as_ref().map(wire::devlink_handle),
                 users,
+                mdev_types: BTreeMap::new(),
             }),
         })
     }

@@ -22,12 +22,20 @@ const IDENTITY_RETRY: Duration = Duration::from_millis(10);
 
 type Answer = Result<(), RequestError>;
 
+/// Where a function is made.
+struct Place<'a> {
+    parent: &'a DevlinkHandle,
+    on_vf: Option<u32>,
+}
+
 impl<D: Datagrams + 'static> LiveKernel<D> {
     pub(super) fn send(&mut self, request: &Request) -> Answer {
         match request {
             Request::NewParent { handle, spec } => self.sysfs.new_parent(handle, spec),
             Request::DelParent { handle } => self.sysfs.del_parent(handle),
-            Request::Create { parent, id, mdev_type } => self.create(parent, id, mdev_type.as_deref()),
+            Request::Create { parent, id, mdev_type, on_vf } => {
+                self.create(&Place { parent, on_vf: *on_vf }, id, mdev_type.as_deref())
+            }
             Request::Delete { parent, id } => self.delete(parent, id),
             Request::SetVfs { parent, count, held } => self.set_vfs(parent, *count, held),
             Request::SetActive { parent, id, active } if id.is_pci() => {
@@ -65,11 +73,11 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
     /// the device is released, which waits for the RCU work in which devlink drops its reference
     /// (`mdev_device_release` in `drivers/vfio/mdev/mdev_core.c`, `devlink_put` in `net/devlink/core.c`); mlx5 frees
     /// an SF number at a firmware event (`sf/hw_table.c`). Nothing announces either, so the request is sent again.
-    fn create(&mut self, parent: &DevlinkHandle, id: &FunctionId, mdev_type: Option<&str>) -> Answer {
-        let subject = Subject::function(parent.clone(), id.clone());
+    fn create(&mut self, place: &Place<'_>, id: &FunctionId, mdev_type: Option<&str>) -> Answer {
+        let subject = Subject::function(place.parent.clone(), id.clone());
         let deadline = Instant::now() + IDENTITY_DEADLINE;
         loop {
-            let answer = self.create_once(parent, id, mdev_type);
+            let answer = self.create_once(place, id, mdev_type);
             let taken = matches!(&answer, Err(RequestError::Refused { errno: Errno::EEXIST, .. }));
             if !taken || Instant::now() >= deadline || self.current()?.is_taken(&subject) {
                 return answer;
@@ -78,7 +86,8 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
         }
     }
 
-    fn create_once(&mut self, parent: &DevlinkHandle, id: &FunctionId, mdev_type: Option<&str>) -> Answer {
+    fn create_once(&mut self, place: &Place<'_>, id: &FunctionId, mdev_type: Option<&str>) -> Answer {
+        let parent = place.parent;
         match id {
             FunctionId::Sf { controller, pf, number } => {
                 let pf = u16::try_from(*pf)
@@ -91,12 +100,22 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
                 let mdev_type = mdev_type.ok_or_else(|| {
                     wire::refused(Errno::EINVAL, "a mediated device is made of a type".to_owned())
                 })?;
-                self.sysfs.create_mdev(parent, mdev_type, *uuid)?;
+                match place.on_vf {
+                    None => self.sysfs.create_mdev(parent, mdev_type, *uuid)?,
+                    Some(index) => {
+                        let vf = self.find_vf_device(&Subject::function(
+                            parent.clone(),
+                            FunctionId::local_vf(parent, index),
+                        ))?;
+                        self.sysfs.wait_for_mdev_types(&vf);
+                        self.sysfs.create_mdev(&vf, mdev_type, *uuid)?;
+                    }
+                }
                 // Now its driver's attributes are there, which appear after its devlink instance was announced
                 // (really_probe, drivers/base/dd.c), and no notification comes after them.
                 let port_index = self.sysfs.mdev_port(*uuid);
-                let mdev = Mdev { parent: parent.clone(), kind: mdev_type.to_owned(), port_index };
-                self.mirror.insert_mdev(*uuid, mdev);
+                let (parent, on_vf, kind) = (parent.clone(), place.on_vf, mdev_type.to_owned());
+                self.mirror.insert_mdev(*uuid, Mdev { parent, on_vf, kind, port_index });
                 Ok(())
             }
             FunctionId::Vf { .. } | FunctionId::Pf { .. } => Err(pci_alone()),

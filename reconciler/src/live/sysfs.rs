@@ -49,6 +49,8 @@ pub(super) struct Sysfs {
 pub(super) struct Mdev {
     /// The device it is on.
     pub parent: DevlinkHandle,
+    /// The index of the VF of that device that carries it.
+    pub on_vf: Option<u32>,
     /// The directory name of its type.
     pub kind: String,
     /// Index of its port on the parent; the bundled module tells it, since only kernels from 6.7 on do.
@@ -168,7 +170,11 @@ impl Sysfs {
         let device = resolved(&self.root.join(format!("sys/bus/mdev/devices/{uuid}")))?;
         let parent = parents.of(&device)?;
         let kind = device.join("mdev_type").read_link_utf8().ok()?.file_name()?.to_owned();
-        Some(Mdev { parent, kind, port_index: number(&device.join("port_index")) })
+        let port_index = number(&device.join("port_index"));
+        Some(match self.place_of_vf(&parent) {
+            Some((parent, index)) => Mdev { parent, on_vf: Some(index), kind, port_index },
+            None => Mdev { parent, on_vf: None, kind, port_index },
+        })
     }
 
     /// The index of the port of a mediated device, where the driver tells.
@@ -177,10 +183,13 @@ impl Sysfs {
     }
 
     /// The devices that mediated devices can be made on, whether they have a devlink instance or not
-    /// (`mdev_register_parent` in `drivers/vfio/mdev/mdev_core.c` links each into this class).
+    /// (`mdev_register_parent` in `drivers/vfio/mdev/mdev_core.c` links each into this class). What VFs carry is told of
+    /// their PF.
     pub fn mdev_parents(&self) -> Result<Vec<DevlinkHandle>, ObserveError> {
         let class = self.root.join("sys/class/mdev_bus");
-        Ok(list(&class)?.iter().filter_map(|name| own_name(&class.join(name))).collect())
+        let devices = list(&class)?;
+        let devices = devices.iter().filter_map(|name| own_name(&class.join(name)));
+        Ok(devices.filter(|device| self.place_of_vf(device).is_none()).collect())
     }
 
     /// The driver that a device is bound to. Devices of a class have none.

@@ -355,7 +355,9 @@ fn a_device_without_devlink_is_found_by_its_mediated_devices() {
     assert_eq!((device.mdev_type.as_deref(), device.active), (Some("mtty-2"), true));
     let uuid = "9b3f4a52-6a0e-4b6a-9c1d-000000000003".parse().unwrap();
     let (parent, id) = ((*mtty).clone(), FunctionId::Mdev { uuid });
-    kernel.perform(&Request::Create { parent, id, mdev_type: Some("mtty-2".to_owned()) }).unwrap();
+    kernel
+        .perform(&Request::Create { parent, id, mdev_type: Some("mtty-2".to_owned()), on_vf: None })
+        .unwrap();
     let create = "sys/devices/virtual/mtty/mtty/mdev_supported_types/mtty-2/create";
     assert_eq!(tree.read(create), uuid.to_string());
 }

@@ -69,7 +69,7 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
         self.sysfs.set_driver_override(&address, driver)
     }
 
-    fn find_vf_device(&mut self, subject: &Subject) -> Result<DevlinkHandle, RequestError> {
+    pub(super) fn find_vf_device(&mut self, subject: &Subject) -> Result<DevlinkHandle, RequestError> {
         let look = |mirror: &super::Mirror| mirror.vf_device(subject).map(wire::devlink_handle);
         self.find(look, || format!("{subject} is no device of its own"))
     }

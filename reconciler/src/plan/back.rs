@@ -140,8 +140,10 @@ impl Way<'_> {
         absent: bool,
     ) -> DesiredFunction {
         let subject = Subject::function(handle.clone(), function.id.clone());
-        // Of another type it is made again, with all that it had.
-        let same = after.filter(|after| after.mdev_type == function.mdev_type);
+        // Of another type or on another VF it is made again, with all that it had.
+        let is_same =
+            |after: &&Function| (&after.mdev_type, after.on_vf) == (&function.mdev_type, function.on_vf);
+        let same = after.filter(is_same);
         let settings = with_the_unseen(&self.past.record, &subject, function);
         let settings_after = same.map(|after| with_the_unseen(self.input.record, &subject, after));
         // A name that the kernel had chosen is not among them: by now it may give it to what is made again.
@@ -153,6 +155,7 @@ impl Way<'_> {
             id: function.id.clone(),
             external: function.id.is_of_other_host(),
             mdev_type: function.mdev_type.clone().map(MdevType::Directory),
+            on_vf: function.on_vf,
             absent,
             active: function.active,
             bound: Some(self.bound(&subject, function, after)),

@@ -142,7 +142,7 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
             let goes = attribute.side().is_some_and(|side| interface_goes(desired, settings, side));
             let what = if goes { "it goes with its interface" } else { "its value stays" };
             let text = format!("{attribute} is not in the file any more: {what}");
-            draft.note(NoteKind::Released, format!("{address}.{}", subject.attribute_path(attribute)), text);
+            draft.note(NoteKind::Released, subject.attribute_address(address, attribute), text);
             draft.bookkeeping.release.push((subject.clone(), attribute.clone()));
             continue;
         };

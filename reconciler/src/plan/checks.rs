@@ -3,6 +3,7 @@
 use subdevcfg_compiler::values::EswitchMode;
 
 use super::parent::Planner;
+use super::target::is_of_switchdev;
 use super::vfs;
 use crate::desired::DesiredFunction;
 use crate::resource::{Attribute, Setting, Settings};
@@ -62,14 +63,16 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// A VF has a port in switchdev mode only, and what is set on the port.
+    /// A VF has a port in switchdev mode only, with what is set on it and the representor that stands for it.
     pub(super) fn check_port(&mut self, desired: &DesiredFunction) {
-        let is_of_port =
-            |setting: &Setting| setting.attribute().is_rate() || vfs::is_of_port(&setting.attribute());
+        let is_of_port = |setting: &Setting| {
+            let attribute = setting.attribute();
+            is_of_switchdev(&attribute) || vfs::is_of_port(&attribute)
+        };
         let asks = vfs::is_own(&desired.id) && desired.wanted.settings.iter().any(is_of_port);
         if asks && self.mode() == Some(EswitchMode::Legacy) && self.undoing.is_none() {
-            let text = "`function` and `rate` of VFs are of switchdev mode, and the eswitch is in legacy mode: write \
-                        `eswitch mode=switchdev` as well, or `legacy` in their place";
+            let text = "`function`, `rate` and `representor` of VFs are of switchdev mode, and the eswitch is in legacy \
+                        mode: write `eswitch mode=switchdev` as well, or `legacy` in their place";
             self.draft.refuse(&desired.address, text);
         }
     }

@@ -21,6 +21,8 @@ use crate::state::{Function, Rates};
 pub(super) struct Target {
     pub active: bool,
     pub mdev_type: Option<String>,
+    /// The VF that is to carry it.
+    pub on_vf: Option<u32>,
     pub settings: Settings,
     /// The attributes whose order matters.
     pub order: Vec<Attribute>,
@@ -30,7 +32,13 @@ impl Target {
     /// The function exactly as it was observed.
     pub fn as_observed(function: &Function) -> Self {
         let settings = if function.id.is_pci() { vfs::as_observed(function) } else { function.settings() };
-        Self { active: function.active, mdev_type: function.mdev_type.clone(), settings, order: Vec::new() }
+        Self {
+            active: function.active,
+            mdev_type: function.mdev_type.clone(),
+            on_vf: function.on_vf,
+            settings,
+            order: Vec::new(),
+        }
     }
 }
 
@@ -42,7 +50,7 @@ pub(super) struct Context<'a> {
     pub address: &'a str,
     pub catalogue: Option<&'a Catalogue>,
     pub kernel_release: &'a str,
-    /// Functions of this parent have a state that is set. Others run as soon as they are made.
+    /// It has a state that is set. What is on a parent without devlink or on a VF runs as soon as it is made.
     pub has_state: bool,
     /// The function as the apply finds it; `None` when it is not there.
     pub origin: Option<&'a Function>,
@@ -210,6 +218,7 @@ impl Context<'_> {
             parent: self.parent.clone(),
             id: self.id.clone(),
             mdev_type: target.mdev_type.clone(),
+            on_vf: target.on_vf,
         };
         let mut step = self.step(Stage::Create, request, self.reason.clone());
         step.undo = vec![(self.delete(), Some(Effect::Gone))];

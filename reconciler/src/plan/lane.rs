@@ -62,6 +62,19 @@ impl Step {
         matches!(&self.request, Request::Set { setting, .. } if setting.attribute() == *attribute)
     }
 
+    /// The index of the VF that it is about.
+    fn vf(&self) -> Option<u32> {
+        self.request.subject().function_id().and_then(FunctionId::vf_index)
+    }
+
+    /// The index of the VF on which it makes a mediated device.
+    const fn comes_on_vf(&self) -> Option<u32> {
+        match &self.request {
+            Request::Create { on_vf, .. } => *on_vf,
+            _ => None,
+        }
+    }
+
     /// The request with the effect to wait for: what an undo needs of a step.
     pub fn into_request(self) -> (Request, Option<Effect>) {
         (self.request, self.effect)
@@ -95,6 +108,8 @@ pub(super) struct Draft<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Lane {
     pub removal: Vec<Vec<Step>>,
+    /// The VFs that mediated devices leave by that: the driver of such a VF stays until they have.
+    pub off_vf: BTreeMap<Subject, u32>,
     pub parent: Vec<Step>,
     pub rate_nodes: Vec<Step>,
     /// Of each vDPA device.
@@ -190,7 +205,8 @@ impl<'a> Draft<'a> {
 
     /// Numbers the steps of a lane. Within a subject each step needs the one before it; the parent's steps need all
     /// removals, and the functions' first steps need the parent's last, if it has any; of those that move in the tree of
-    /// rates, the tree's last. The tail needs the latter and all removals.
+    /// rates, the tree's last. The tail needs the latter and all removals. A VF's first needs the removal of what it
+    /// carried, and what it is to carry needs the VF's last.
     pub fn add_lane(&mut self, handle: &DevlinkHandle, mut lane: Lane) {
         // SFs go last, so that an undo makes them first: a mediated device takes a free number, and it must not be one
         // that an SF has.
@@ -201,8 +217,15 @@ impl<'a> Draft<'a> {
         };
         lane.removal.sort_by_key(is_sf);
         let mut removed = Vec::new();
+        // By the index of a VF: who left it, and how far it has come itself.
+        let mut on_vf: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         for chain in lane.removal {
-            removed.extend(self.add_chain(handle, chain, &[]));
+            let left = chain.first().and_then(|step| lane.off_vf.get(&step.request.subject())).copied();
+            let last = self.add_chain(handle, chain, &[]);
+            if let Some(index) = left {
+                on_vf.entry(index).or_default().extend(last);
+            }
+            removed.extend(last);
         }
         let parent_done = self.add_chain(handle, lane.parent, &removed);
         // Removals come first by their numbers; a function that needs the place of one waits for it (`places`).
@@ -216,7 +239,14 @@ impl<'a> Draft<'a> {
         let mut tail_needs = [tree_needs.clone(), removed].concat();
         for chain in lane.functions {
             let moves = chain.iter().any(|step| step.sets(&Attribute::RateParent));
-            let last = self.add_chain(handle, chain, if moves { &tree_needs } else { &first_needs });
+            let mut needs = if moves { tree_needs.clone() } else { first_needs.clone() };
+            let index = chain.first().and_then(Step::vf);
+            let comes_on = chain.iter().find_map(Step::comes_on_vf);
+            needs.extend(index.or(comes_on).and_then(|index| on_vf.get(&index)).into_iter().flatten());
+            let last = self.add_chain(handle, chain, &needs);
+            if let (Some(index), Some(last)) = (index, last) {
+                on_vf.insert(index, vec![last]);
+            }
             tail_needs.extend(last.filter(|_| moves));
         }
         self.add_chain(handle, lane.tail, &tail_needs);

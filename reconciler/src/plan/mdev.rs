@@ -48,7 +48,7 @@ fn of_parent(name: &str, types: &BTreeMap<String, MdevType>) -> Result<String, S
 }
 
 /// The types of a parent, for people.
-fn type_words(types: &BTreeMap<String, MdevType>) -> String {
+pub(super) fn type_words(types: &BTreeMap<String, MdevType>) -> String {
     if types.is_empty() {
         return "none".to_owned();
     }
@@ -103,6 +103,9 @@ pub(super) struct Refused;
 impl Planner<'_, '_> {
     /// The directory of the type that a function is to have, if it is a mediated device.
     pub(super) fn type_of(&mut self, desired: &DesiredFunction) -> Result<Option<String>, Refused> {
+        if let (Some(index), Some(wanted)) = (desired.on_vf, &desired.mdev_type) {
+            return self.type_on_vf(desired, index, wanted).map(Some);
+        }
         let types = self.origin.and_then(|origin| origin.volatile.0.mdev_types.as_ref());
         let found = match (&desired.mdev_type, types) {
             (Some(TypeWanted::Name(name)), Some(types)) => of_parent(name, types).map(Some),
@@ -114,6 +117,37 @@ impl Planner<'_, '_> {
         };
         found.map_err(|text| {
             self.draft.refuse(&desired.address, text);
+            Refused
+        })
+    }
+
+    /// The same of one that a VF carries. A name says nothing as long as no VF has the driver that knows it: left to the
+    /// next apply.
+    fn type_on_vf(
+        &mut self,
+        desired: &DesiredFunction,
+        index: u32,
+        wanted: &TypeWanted,
+    ) -> Result<String, Refused> {
+        let TypeWanted::Name(name) = wanted else {
+            return Ok(type_without_host(wanted, self.catalogue));
+        };
+        let known = self.types_of_vf(index).filter(|types| !types.is_empty());
+        let found = match known.or_else(|| self.types_of_any_vf().next()) {
+            Some(types) => of_parent(name, types),
+            None => of_catalogue(name, self.catalogue).ok_or_else(String::new),
+        };
+        found.map_err(|text| {
+            if text.is_empty() {
+                let text = format!(
+                    "which type has the name `{name}` is known when a VF has its driver: left to the next apply \
+                     (`type=` needs no second one)"
+                );
+                self.draft.waiting.insert((desired.subject.clone(), None));
+                self.draft.note(NoteKind::Deferred, &desired.address, text);
+            } else {
+                self.draft.refuse(&desired.address, text);
+            }
             Refused
         })
     }
@@ -133,7 +167,7 @@ impl Planner<'_, '_> {
     pub(super) fn tell_of_granted(&mut self, desired: &DesiredFunction, granted: &Settings) {
         for setting in granted.iter().filter(|setting| desired.wanted.settings.has(setting)) {
             let attribute = setting.attribute();
-            let about = format!("{}.{}", desired.address, desired.subject.attribute_path(&attribute));
+            let about = desired.subject.attribute_address(&desired.address, &attribute);
             let text =
                 format!("{attribute} cannot be read back: {} was written, and that counts", setting.value());
             self.draft.note(NoteKind::Unconfirmed, about, text);
@@ -149,18 +183,22 @@ impl Planner<'_, '_> {
 
     /// Refuses what certainly does not fit.
     pub(super) fn check_capacity(&mut self) {
+        self.check_carriers();
         let created: Vec<(Option<String>, String)> = self
             .lane
             .functions
             .iter()
             .flatten()
             .filter_map(|step| match &step.request {
-                Request::Create { mdev_type, .. } => Some((mdev_type.clone(), step.address.clone())),
+                Request::Create { mdev_type, on_vf: None, .. } => {
+                    Some((mdev_type.clone(), step.address.clone()))
+                }
                 _ => None,
             })
             .collect();
         let wanted: u32 = created.iter().map(|(mdev_type, _)| self.places(mdev_type.as_deref())).sum();
         let present = self.now.iter().flat_map(|parent| &parent.functions);
+        let present = present.filter(|function| function.on_vf.is_none());
         let present: u32 = present.map(|function| self.places(function.mdev_type.as_deref())).sum();
         let soft = self.now.as_ref().and_then(|parent| parent.soft.as_ref());
         if let Some(capacity) = soft.and_then(|soft| soft.max_subdevices)

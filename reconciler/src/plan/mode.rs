@@ -10,7 +10,7 @@ use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
 use crate::resource::{Attribute, Setting, Settings};
 use crate::rules::{self, Needs, Stage};
-use crate::state::{Parent, Unreadable};
+use crate::state::{Function, Parent, Unreadable};
 
 impl Planner<'_, '_> {
     pub(super) fn mode(&self) -> Option<EswitchMode> {
@@ -111,7 +111,9 @@ impl Planner<'_, '_> {
     fn clear_for_mode(&mut self, to: EswitchMode) -> Vec<(Request, Option<Effect>)> {
         let rule = rules::for_attribute(self.subject(), &Attribute::EswitchMode, self.catalogue);
         let because = Reason::forced(rule.because);
-        let present = self.present().iter().filter(|function| !function.id.is_pci());
+        // What VFs carry stays with them.
+        let is_of_eswitch = |function: &&Function| !function.id.is_pci() && function.on_vf.is_none();
+        let present = self.present().iter().filter(is_of_eswitch);
         for function in present.cloned().collect::<Vec<_>>() {
             self.take(&function.id, &because);
             let address = self.address_of(&function.id);

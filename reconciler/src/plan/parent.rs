@@ -141,9 +141,9 @@ impl Planner<'_, '_> {
         self.recorded_child(&self.of_function(id))
     }
 
-    /// Whether functions of the parent have a state that is set.
-    pub(super) fn has_state(&self) -> bool {
-        !self.origin.is_some_and(|parent| parent.without_devlink)
+    /// Whether a function of the parent, or one that this VF carries, has a state that is set.
+    pub(super) fn has_state(&self, on_vf: Option<u32>) -> bool {
+        on_vf.is_none() && !self.origin.is_some_and(|parent| parent.without_devlink)
     }
 
     pub(super) fn places_of(&self, function: &Function) -> Vec<Place> {
@@ -288,7 +288,7 @@ impl Planner<'_, '_> {
             address,
             catalogue: self.catalogue,
             kernel_release: &input.state.volatile.0.kernel_release,
-            has_state: self.has_state(),
+            has_state: self.has_state(function.on_vf),
             origin: Some(function),
             granted: &granted,
             ports: Some(&self.draft.ports),
@@ -301,6 +301,7 @@ impl Planner<'_, '_> {
         let steps = function::delete_steps(&context, function, impact);
         self.draft.ports.note(&steps);
         self.lane.removal.push(steps);
+        self.lane.off_vf.extend(function.on_vf.map(|index| (subject, index)));
         if let Some(now) = &mut self.now {
             now.functions.retain(|other| other.id != function.id);
         }
@@ -400,7 +401,9 @@ impl Planner<'_, '_> {
             step.reversible = Reversible::ConfigurationOnly;
             let remains = match function.id {
                 FunctionId::Sf { .. } if reset(Reset::Sfs) => None,
-                FunctionId::Mdev { .. } if reset(Reset::MdevState) => Some(reset_by_reload(&function)),
+                FunctionId::Mdev { .. } if reset(Reset::MdevState) && function.on_vf.is_none() => {
+                    Some(reset_by_reload(&function))
+                }
                 FunctionId::Vf { .. } if vfs_go && vfs::is_own(&function.id) => None,
                 FunctionId::Vf { .. } | FunctionId::Pf { .. } if ends => Some(vfs::hidden(&function)),
                 _ => Some(function.clone()),

@@ -56,6 +56,7 @@ fn as_found(
             subject: (*subject).clone(),
             address: record.address_or_kind(subject),
             mdev_type: found.mdev_type.clone().map(MdevType::Directory),
+            on_vf: found.on_vf,
             absent: false,
             active: found.active,
             bound: None,

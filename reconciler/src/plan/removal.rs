@@ -276,7 +276,8 @@ pub(super) fn as_found<'a>(
         address,
         catalogue,
         kernel_release: &input.state.volatile.0.kernel_release,
-        has_state: !input.state.parents.get(handle).is_some_and(|parent| parent.without_devlink),
+        has_state: function.on_vf.is_none()
+            && !input.state.parents.get(handle).is_some_and(|parent| parent.without_devlink),
         origin: Some(function),
         granted,
         ports: None,

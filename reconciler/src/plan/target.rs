@@ -36,6 +36,9 @@ impl Planner<'_, '_> {
         if desired.id.is_pci() && self.is_missing(desired, found.as_ref()) {
             return;
         }
+        if desired.on_vf.is_some_and(|index| self.carrier_is_missing(desired, index)) {
+            return;
+        }
         supported::tell(self.draft, &desired.subject, &desired.address, &desired.wanted);
         let Ok(mdev_type) = self.type_of(desired) else { return };
         let granted = origin.map_or_else(Settings::new, |found| {
@@ -44,6 +47,7 @@ impl Planner<'_, '_> {
         self.tell_of_granted(desired, &granted);
         let mut target = self.target_of(desired, origin, found.as_ref(), &granted);
         target.mdev_type.clone_from(&mdev_type);
+        target.on_vf = desired.on_vf;
         self.check_names(desired, origin);
         self.check_kernel(desired);
         self.check_legacy(desired);
@@ -51,8 +55,15 @@ impl Planner<'_, '_> {
         self.check_devlink(&desired.address, &by_devlink(desired, wanted));
         self.check_device_attributes(desired);
         let retyped = found.as_ref().is_some_and(|found| found.mdev_type != mdev_type);
-        if retyped && let Some(present) = found.take() {
-            let because = Reason::forced("the type of a mediated device never changes: it is made again");
+        let moved = found.as_ref().is_some_and(|found| found.on_vf != desired.on_vf);
+        if (retyped || moved)
+            && let Some(present) = found.take()
+        {
+            let because = Reason::forced(if retyped {
+                "the type of a mediated device never changes: it is made again"
+            } else {
+                "a mediated device stays where it was made: it is made again on the other device"
+            });
             self.take(&desired.id, &because);
             self.delete(&present, &desired.address, &because, rules::REPLACE);
         }
@@ -76,7 +87,7 @@ impl Planner<'_, '_> {
             address: &desired.address,
             catalogue: self.catalogue,
             kernel_release: &input.state.volatile.0.kernel_release,
-            has_state: self.has_state(),
+            has_state: self.has_state(desired.on_vf),
             origin,
             granted: &granted,
             ports: Some(&self.draft.ports),
@@ -93,11 +104,19 @@ impl Planner<'_, '_> {
         };
         let steps = function::steps(&context, found.as_ref(), &target);
         self.draft.ports.note(&steps);
+        let loses_driver = steps.iter().any(|step| step.stage == Stage::Stop);
         // Once its representor is gone, nothing tells whose a port was that an apply left behind that did not finish.
         let is_early = |step: &Step| found.is_none() && step.stage == Stage::LeaveSwitch;
         let (early, steps) = steps.into_iter().partition(is_early);
         self.lane.removal.push(early);
         self.lane.functions.push(steps);
+        if loses_driver && desired.id.is_pci() {
+            let index = desired.id.vf_index();
+            self.mdevs_come_off(
+                |on_vf| Some(on_vf) == index,
+                &Reason::forced("it goes when its VF loses the driver"),
+            );
+        }
         self.tell_of_failing_port(&desired.address, wanted, origin);
         let origin_settings =
             origin.map(|origin| origin.settings().into_iter().chain(granted.clone()).collect());
@@ -117,6 +136,8 @@ impl Planner<'_, '_> {
                 if origin.is_some_and(|origin| origin.active) { rules::REPLACE } else { Impact::None };
             if retyped {
                 change.replace_paths = vec!["mdev.type".to_owned()];
+            } else if moved {
+                change.replace_paths = vec!["vf".to_owned()];
             }
         }
         self.draft.change(change);
@@ -144,17 +165,25 @@ impl Planner<'_, '_> {
             Some(origin) => Target {
                 active: origin.active,
                 mdev_type: origin.mdev_type.clone(),
+                on_vf: origin.on_vf,
                 settings: origin.settings(),
                 order: Vec::new(),
             },
-            None => Target { active: true, mdev_type: None, settings: Settings::new(), order: Vec::new() },
+            None => Target {
+                active: true,
+                mdev_type: None,
+                on_vf: None,
+                settings: Settings::new(),
+                order: Vec::new(),
+            },
         };
         tree::leave_drivers_choice(&mut target.settings, &desired.id, self.catalogue);
         target.order.clone_from(&desired.wanted.order);
         target.active = desired.active;
         if desired.id.is_pci() {
-            target.active =
-                desired.bound.unwrap_or_else(|| desired.active && self.vf_is_active(wanted, origin, found));
+            target.active = desired.bound.unwrap_or_else(|| {
+                desired.active && (self.carries(&desired.id) || self.vf_is_active(wanted, origin, found))
+            });
         }
         target.settings.extend(granted.iter().cloned());
         target.settings.extend(wanted.iter().filter(|setting| !is_bound_so(setting, found)).cloned());

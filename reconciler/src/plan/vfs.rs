@@ -155,6 +155,7 @@ impl Planner<'_, '_> {
         if !self.counts_vfs() {
             self.refuse_to_take_vfs(count, because);
         }
+        self.mdevs_come_off(|_| true, because);
         let vfs: Vec<Function> =
             self.present().iter().filter(|function| is_own(&function.id)).cloned().collect();
         let handle = self.handle();
@@ -178,6 +179,7 @@ impl Planner<'_, '_> {
         if asked.is_none() {
             self.refuse_to_take_vfs(count, &because);
         }
+        self.mdevs_come_off(|_| true, &because);
         let switchdev = self.mode() == Some(EswitchMode::Switchdev);
         let ends = self.vf_manners().mode_ends_with_vfs && switchdev;
         let nodes_end = ends || self.nodes_end_with_vfs();

@@ -425,6 +425,7 @@ impl CardPort {
         Function {
             id: FunctionId::Sf { controller: 0, pf, number },
             mdev_type: None,
+            on_vf: None,
             attrs: BTreeMap::new(),
             mac: Some(self.mac),
             capabilities: self.capabilities.clone(),
@@ -436,6 +437,7 @@ impl CardPort {
             netdev,
             representor: self.representor.as_ref().map(SimulatedInterface::state),
             volatile: Volatile(FunctionVolatile {
+                mdev_types: BTreeMap::new(),
                 port_index: Some(self.index),
                 sf_number: Some(number),
                 attached: self.is_attached(),

@@ -13,7 +13,7 @@ use crate::state::Function;
 
 /// What a write to an attribute does.
 #[derive(Debug, Clone, Copy)]
-enum Takes {
+pub(super) enum Takes {
     /// One of these words is kept; the first is there from the beginning.
     Words(&'static [&'static str]),
     /// A number up to this one is taken, and nothing tells it.
@@ -27,19 +27,29 @@ const OF_ALL: [(&str, Takes); 1] = [("power/control", Takes::Words(&["auto", "on
 const OF_VFIO_AP: [(&str, Takes); 2] =
     [("assign_adapter", Takes::NumberUnseen(255)), ("assign_domain", Takes::NumberUnseen(255))];
 
-fn find(name: &str, sample: Option<Sample>) -> Option<Takes> {
-    let own: &[(&str, Takes)] = if sample == Some(Sample::VfioAp) { &OF_VFIO_AP } else { &[] };
+/// An attribute as graphics cards have them (`lab/vgpu/lab_vgpu.c`).
+pub(super) const OF_CARRIED: [(&str, Takes); 1] = [("frame_rate_limiter", Takes::Words(&["1", "0"]))];
+
+/// The attributes that a driver has beside those of all devices.
+pub(super) const fn of_sample(sample: Sample) -> &'static [(&'static str, Takes)] {
+    match sample {
+        Sample::VfioAp => &OF_VFIO_AP,
+        Sample::Mtty | Sample::Mdpy => &[],
+    }
+}
+
+fn find(name: &str, own: &[(&str, Takes)]) -> Option<Takes> {
     OF_ALL.iter().chain(own).find(|(known, _)| *known == name).map(|(_, takes)| *takes)
 }
 
 /// A write to a file below the device's directory.
 pub(super) fn set(
     device: &mut SimulatedMdev,
-    sample: Option<Sample>,
+    own: &[(&str, Takes)],
     name: &str,
     value: &str,
 ) -> Result<(), RequestError> {
-    match find(name, sample).ok_or_else(|| refuse(Errno::ENOENT, ""))? {
+    match find(name, own).ok_or_else(|| refuse(Errno::ENOENT, ""))? {
         Takes::Words(words) if !words.contains(&value) => Err(refuse(Errno::EINVAL, "")),
         Takes::Words(_) => {
             device.attrs.insert(name.to_owned(), value.to_owned());
@@ -54,8 +64,8 @@ pub(super) fn set(
 }
 
 /// What a device's attributes read as.
-pub(super) fn readable(device: &SimulatedMdev) -> BTreeMap<String, String> {
-    let first = OF_ALL.iter().filter_map(|(name, takes)| match takes {
+pub(super) fn readable(device: &SimulatedMdev, own: &[(&str, Takes)]) -> BTreeMap<String, String> {
+    let first = OF_ALL.iter().chain(own).filter_map(|(name, takes)| match takes {
         Takes::Words(words) => Some(((*name).to_owned(), (*words.first()?).to_owned())),
         Takes::NumberUnseen(_) => None,
     });

@@ -311,6 +311,13 @@ impl SimulatedHost {
         }
     }
 
+    /// Whether a mediated device has this UUID, which is unique on the host (`drivers/vfio/mdev/mdev_core.c`).
+    pub(super) fn has_mdev(&self, uuid: Uuid) -> bool {
+        let id = FunctionId::Mdev { uuid };
+        let mut functions = self.parents.values().flat_map(|parent| &parent.functions);
+        self.samples_have(&id) || self.vfs_carry(&id) || functions.any(|other| other.id() == id)
+    }
+
     /// What the tool observes.
     #[must_use]
     pub fn state(&self) -> State {
@@ -453,7 +460,8 @@ impl SimulatedFunction {
         Function {
             id: self.id(),
             mdev_type: self.mdev.as_ref().map(|mdev| mdev.mdev_type.clone()),
-            attrs: self.mdev.as_ref().map(device_attributes::readable).unwrap_or_default(),
+            on_vf: None,
+            attrs: self.mdev.as_ref().map(|mdev| device_attributes::readable(mdev, &[])).unwrap_or_default(),
             mac: Some(self.mac),
             capabilities: self.roce.map(|roce| (Capability::Roce, roce)).into_iter().collect(),
             max_io_eqs: self.max_io_eqs,
@@ -469,6 +477,7 @@ impl SimulatedFunction {
                 attached: self.active,
                 instance,
                 users: self.users(),
+                mdev_types: BTreeMap::new(),
             }),
         }
     }

@@ -231,6 +231,7 @@ impl SimulatedNetdevsim {
         Function {
             id: FunctionId::Vf { controller: 0, pf: 0, index },
             mdev_type: None,
+            on_vf: None,
             attrs: BTreeMap::new(),
             mac: None,
             capabilities: BTreeMap::new(),

@@ -89,6 +89,7 @@ impl OtherSide {
             Some(Function {
                 id: made.id.clone(),
                 mdev_type: None,
+                on_vf: None,
                 attrs: BTreeMap::new(),
                 mac: None,
                 capabilities: BTreeMap::new(),

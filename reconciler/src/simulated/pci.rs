@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::DevlinkHandle;
 
 use super::Answer;
+use super::carried::{self, Carried, CarrierDriver};
 use super::host::SimulatedHost;
 use super::requests::refuse;
 use crate::kernel::{Effect, Request, RequestError};
@@ -37,6 +38,9 @@ pub(super) struct SimulatedPf {
     autoprobe: bool,
     #[serde(default)]
     pub vfs: Vec<SimulatedVf>,
+    /// Another driver of the VFs, which makes mediated devices of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrier_driver: Option<CarrierDriver>,
 }
 
 /// One VF.
@@ -47,6 +51,9 @@ pub(super) struct SimulatedVf {
     /// Who has it open through VFIO, as somebody has written it into the file.
     #[serde(default)]
     users: Vec<VfioUser>,
+    /// The mediated device on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carries: Option<Carried>,
 }
 
 const fn yes() -> bool {
@@ -104,7 +111,9 @@ pub(super) fn shows(host: &SimulatedHost, subject: &Subject, effect: Effect) -> 
         Effect::Detached => vf.is_none_or(|vf| vf.driver.is_none()),
         Effect::Vfs => pf.is_some_and(|pf| !pf.vfs.is_empty()),
         Effect::Gone => {
-            if subject.is_parent() {
+            if let Some(id) = subject.function_id().filter(|id| id.is_mdev()) {
+                !host.vfs_carry(id)
+            } else if subject.is_parent() {
                 pf.is_none()
             } else {
                 vf.is_none()
@@ -129,6 +138,23 @@ pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
             let (pf, index) = host.vf(&subject)?;
             pf.bind(index, *active)
         }
+        Request::Create { id: FunctionId::Mdev { uuid }, mdev_type, on_vf: Some(index), .. } => {
+            let subject = request.subject();
+            let uuid_taken = host.has_mdev(*uuid);
+            carried::create(
+                host,
+                &subject,
+                (*uuid, mdev_type.as_deref().unwrap_or_default()),
+                *index,
+                uuid_taken,
+            )
+        }
+        Request::Delete { id: FunctionId::Mdev { .. }, .. } => carried::delete(host, &request.subject()),
+        Request::Set { subject, setting: Setting::Device { name, value, .. } }
+            if subject.function_id().is_some_and(FunctionId::is_mdev) =>
+        {
+            carried::set(host, subject, name, value)
+        }
         Request::Set { subject, .. } | Request::Reload { subject } => {
             Err(RequestError::Vanished(format!("{subject} has no devlink instance")))
         }
@@ -138,7 +164,7 @@ pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
 
 impl SimulatedPf {
     pub fn new(driver: &str, most_vfs: u32) -> Self {
-        Self { driver: driver.to_owned(), most_vfs, autoprobe: true, vfs: Vec::new() }
+        Self { driver: driver.to_owned(), most_vfs, autoprobe: true, vfs: Vec::new(), carrier_driver: None }
     }
 
     /// How many VFs there are.
@@ -150,7 +176,7 @@ impl SimulatedPf {
         self.vfs.get(usize::try_from(index).ok()?)
     }
 
-    fn vf_mut(&mut self, index: u32) -> Result<&mut SimulatedVf, RequestError> {
+    pub fn vf_mut(&mut self, index: u32) -> Result<&mut SimulatedVf, RequestError> {
         let found = usize::try_from(index).ok().and_then(|index| self.vfs.get_mut(index));
         // A file below a device that is not there.
         found.ok_or_else(|| refuse(Errno::ENOENT, ""))
@@ -165,11 +191,12 @@ impl SimulatedPf {
     /// A driver comes to the VF, as the kernel finds it, or lets go of it.
     pub fn bind(&mut self, index: u32, bound: bool) -> Answer {
         let default = self.driver.clone();
+        let carrier = self.carrier_driver.as_ref().map(|driver| driver.name.clone());
         let vf = self.vf_mut(index)?;
         if !bound {
             return vf.unbind();
         }
-        vf.probe(&default);
+        vf.probe(&default, carrier.as_deref());
         Ok(())
     }
 
@@ -201,6 +228,14 @@ impl SimulatedPf {
 
     pub fn state(&self, handle: &DevlinkHandle) -> Parent {
         let indexed = (0_u32..).zip(&self.vfs);
+        let carried = indexed.clone().filter_map(|(index, vf)| vf.carried_function(index));
+        let vfs = indexed.map(|(index, vf)| {
+            let mut function = vf.state(FunctionId::local_vf(handle, index));
+            function.volatile.0.mdev_types = self.types_of(vf);
+            function
+        });
+        let mut functions: Vec<Function> = vfs.chain(carried).collect();
+        functions.sort_by(|a, b| a.id.cmp(&b.id));
         Parent {
             driver: Some(self.driver.clone()),
             without_devlink: true,
@@ -209,7 +244,7 @@ impl SimulatedPf {
                 autoprobe: Some(self.autoprobe),
                 most: Volatile(Some(self.most_vfs)),
             }),
-            functions: indexed.map(|(index, vf)| vf.state(FunctionId::local_vf(handle, index))).collect(),
+            functions,
             volatile: Volatile(ParentVolatile::default()),
             ..Parent::default()
         }
@@ -219,15 +254,18 @@ impl SimulatedPf {
 impl SimulatedVf {
     /// `drivers_probe_store`: a device that has a driver keeps it; of an override only that driver is tried, and one that
     /// nobody has loaded is none.
-    fn probe(&mut self, default: &str) {
+    fn probe(&mut self, default: &str, carrier: Option<&str>) {
         if self.driver.is_none() {
             let wanted = self.driver_override.as_deref().unwrap_or(default);
-            self.driver = [default, VFIO].contains(&wanted).then(|| wanted.to_owned());
+            let is_loaded = [Some(default), Some(VFIO), carrier].contains(&Some(wanted));
+            self.driver = is_loaded.then(|| wanted.to_owned());
         }
     }
 
-    /// `unbind_store`; without a driver there is no such file.
+    /// `unbind_store`; without a driver there is no such file. What the driver has registered goes with it
+    /// (`mdev_unregister_parent`).
     fn unbind(&mut self) -> Answer {
+        self.carries = None;
         self.driver.take().map(drop).ok_or_else(|| refuse(Errno::ENOENT, ""))
     }
 
@@ -241,6 +279,7 @@ impl SimulatedVf {
         Function {
             id,
             mdev_type: None,
+            on_vf: None,
             attrs: BTreeMap::new(),
             mac: None,
             capabilities: <_>::default(),

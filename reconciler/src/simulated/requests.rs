@@ -45,14 +45,17 @@ pub(super) fn perform(host: &mut SimulatedHost, request: &Request) -> Answer {
         Request::DelParent { handle } => {
             host.parents.remove(handle.device()).map(drop).ok_or_else(|| refuse(Errno::ENODEV, ""))
         }
-        Request::Create { parent, id, mdev_type } => create(host, parent, id, mdev_type.as_deref()),
+        // Devices with VFs are others.
+        Request::Create { on_vf: Some(_), .. } | Request::SetVfs { .. } => Err(refuse(Errno::ENOENT, "")),
+        Request::Create { parent, id, mdev_type, on_vf: None } => {
+            create(host, parent, id, mdev_type.as_deref())
+        }
         Request::Delete { parent, id } => delete(host, parent, id),
         Request::MakeRateNode { parent, name } => rates::make_node(host, parent, name),
         Request::DeleteRateNode { parent, name } => rates::delete_node(host, parent, name),
         Request::MakeBridge { name } => bridges::make(host, name),
         Request::DeleteBridge { name } => bridges::delete(host, name),
         Request::SetActive { parent, id, active } => set_active(host, parent, id, *active),
-        Request::SetVfs { .. } => Err(refuse(Errno::ENOENT, "")),
         // Open vSwitch's, not the kernel's; and of vDPA its family's, not a driver's.
         Request::AddPort { .. }
         | Request::RemovePort { .. }
@@ -113,8 +116,7 @@ fn create(
     id: &FunctionId,
     mdev_type: Option<&str>,
 ) -> Answer {
-    let uuid_taken = host.samples_have(id)
-        || host.parents.values().flat_map(|parent| &parent.functions).any(|other| other.id() == *id);
+    let uuid_taken = matches!(id, FunctionId::Mdev { uuid } if host.has_mdev(*uuid));
     if let (Some(sample), FunctionId::Mdev { uuid }) = (host.sample(handle), id) {
         return samples::create(host, sample, *uuid, mdev_type.unwrap_or_default(), uuid_taken);
     }
@@ -259,7 +261,7 @@ fn set_device_attribute(host: &mut SimulatedHost, subject: &Subject, name: &str,
     }
     let found = parent(host, &subject.parent).ok().and_then(|parent| parent.function(id));
     let mdev = found.and_then(|function| function.mdev.as_mut()).ok_or_else(|| refuse(Errno::ENOENT, ""))?;
-    device_attributes::set(mdev, None, name, value)
+    device_attributes::set(mdev, &[], name, value)
 }
 
 fn set(host: &mut SimulatedHost, subject: &Subject, setting: &Setting) -> Answer {

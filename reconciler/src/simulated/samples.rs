@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::DevlinkHandle;
 use uuid::Uuid;
 
-use super::device_attributes;
+use super::device_attributes::{self, Takes};
 use super::host::{SimulatedHost, SimulatedMdev};
 use super::requests::refuse;
 use crate::kernel::RequestError;
@@ -96,7 +96,8 @@ impl Sample {
         let types = self.types().iter();
         let types =
             types.map(|(known, name, places)| ((*known).to_owned(), mdev_type(name, *places))).collect();
-        let mut functions: Vec<Function> = found.devices.iter().map(function).collect();
+        let mut functions: Vec<Function> =
+            found.devices.iter().map(|device| function(device, device_attributes::of_sample(self))).collect();
         functions.sort_by(|a, b| a.id.cmp(&b.id));
         Parent {
             driver: self.driver(),
@@ -108,11 +109,13 @@ impl Sample {
     }
 }
 
-fn function(device: &SimulatedMdev) -> Function {
+/// A device whose driver has these attributes.
+pub(super) fn function(device: &SimulatedMdev, own: &[(&str, Takes)]) -> Function {
     Function {
         id: FunctionId::Mdev { uuid: device.uuid },
         mdev_type: Some(device.mdev_type.clone()),
-        attrs: device_attributes::readable(device),
+        on_vf: None,
+        attrs: device_attributes::readable(device, own),
         mac: None,
         capabilities: BTreeMap::new(),
         max_io_eqs: None,
@@ -189,5 +192,5 @@ pub(super) fn set(
     let devices = &mut host.samples.entry(sample).or_default().devices;
     let found = devices.iter_mut().find(|device| FunctionId::Mdev { uuid: device.uuid } == *id);
     let found = found.ok_or_else(|| refuse(Errno::ENOENT, ""))?;
-    device_attributes::set(found, Some(sample), name, value)
+    device_attributes::set(found, device_attributes::of_sample(sample), name, value)
 }

@@ -34,7 +34,7 @@ impl SourceLoader for Text<'_> {
 pub fn desired(text: &str) -> Desired {
     let compiled = compile(Utf8Path::new("host.kdl"), &Text(text));
     let host = compiled.host.unwrap_or_else(|| panic!("{:#?}\n{text}", compiled.diagnostics));
-    Desired::of(&host, &compiled.sources).unwrap()
+    Desired::of(&host, &compiled.sources)
 }
 
 /// A simulated host with its record.

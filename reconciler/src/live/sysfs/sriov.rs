@@ -59,6 +59,26 @@ impl Sysfs {
         Some(DevlinkHandle::new(PCI, link.read_link_utf8().ok()?.file_name()?))
     }
 
+    /// The PF of a VF of this host, and the VF's index there.
+    pub fn place_of_vf(&self, device: &DevlinkHandle) -> Option<(DevlinkHandle, u32)> {
+        let link = self.device(device.bus(), device.device()).filter(|_| device.bus() == PCI)?.join("physfn");
+        let pf = DevlinkHandle::new(PCI, link.read_link_utf8().ok()?.file_name()?);
+        let vfs = (0..).map_while(|index| Some((index, self.vf_address(&pf, index)?)));
+        let index = vfs.filter(|(_, vf)| vf == device).map(|(index, _)| index).next()?;
+        Some((pf, index))
+    }
+
+    /// Waits until the driver of a VF has said which mediated devices it takes: some do that after they were bound. What
+    /// never does is told by the write that follows.
+    pub fn wait_for_mdev_types(&self, vf: &DevlinkHandle) {
+        let Some(device) = self.device(vf.bus(), vf.device()) else { return };
+        let deadline = Instant::now() + APPEAR_DEADLINE;
+        let is_bound = || device.join("driver").exists();
+        while is_bound() && !device.join("mdev_supported_types").exists() && Instant::now() < deadline {
+            sleep(APPEAR_RETRY);
+        }
+    }
+
     /// The name of the PCI device that a VF is or will be: bus, device and function follow from the PF's SR-IOV capability
     /// (`pci_iov_virtfn_bus` and `pci_iov_virtfn_devfn`, drivers/pci/iov.c).
     pub fn vf_address_to_be(&self, parent: &DevlinkHandle, index: u32) -> Option<String> {

@@ -188,3 +188,27 @@ fn a_driver_that_has_let_go_by_itself_is_unbound() {
     fs::create_dir_all(tree.root.join(format!("{DEVICES}/0000:01:00.1/driver"))).unwrap();
     assert!(tree.sysfs().unbind(&vf()).is_err());
 }
+
+#[test]
+fn what_a_vf_carries_is_on_its_pf() {
+    let tree = host();
+    let vf = format!("{DEVICES}/0000:01:00.2");
+    let uuid = "9b3f4a52-6a0e-4b6a-9c1d-000000000004";
+    tree.file(&format!("{vf}/mdev_supported_types/vgpu-small/available_instances"), "0\n");
+    tree.file(&format!("{vf}/mdev_supported_types/vgpu-small/name"), "A small one\n");
+    tree.file(&format!("{vf}/{uuid}/uevent"), "");
+    tree.file("sys/bus/mdev/devices/uevent", "");
+    tree.file("sys/class/mdev_bus/uevent", "");
+    let link = |to: &str, at: &str| symlink(tree.root.join(to), tree.root.join(at)).unwrap();
+    link("sys/bus/pci", &format!("{vf}/subsystem"));
+    link(&format!("{vf}/mdev_supported_types/vgpu-small"), &format!("{vf}/{uuid}/mdev_type"));
+    link(&format!("{vf}/{uuid}"), &format!("sys/bus/mdev/devices/{uuid}"));
+    link(&vf, "sys/class/mdev_bus/0000:01:00.2");
+    let mdev = tree.sysfs().mdev(uuid.parse().unwrap()).unwrap();
+    assert_eq!((mdev.parent, mdev.on_vf, mdev.kind.as_str()), (pf(), Some(1), "vgpu-small"));
+    // The VF is no parent of its own, and tells its types all the same.
+    assert_eq!(tree.sysfs().mdev_parents().unwrap(), []);
+    let second = DevlinkHandle::new("pci", "0000:01:00.2");
+    assert_eq!(tree.sysfs().mdev_types(&second).unwrap()["vgpu-small"].available, 0);
+    assert_eq!(tree.sysfs().place_of_vf(&pf()), None);
+}
