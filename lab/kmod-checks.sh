@@ -35,7 +35,7 @@ checkpatch)
 	script=$(checkpatch_path) || die "$LAB_SKIPPED" "skipped: no checkpatch.pl to be had"
 	# In kmod/, so that a .checkpatch.conf there is followed. An out-of-tree module for two kernels must ask for the version.
 	cd "$lab_repo/kmod"
-	mapfile -t files < <(find . -name '*.[ch]' ! -name '*.mod.c' | sort)
+	mapfile -t files < <(find . ../lab/vgpu -name '*.[ch]' ! -name '*.mod.c' | sort)
 	perl "$script" --strict --no-tree --no-summary --quiet --terse --show-types --ignore LINUX_VERSION_CODE -f "${files[@]}"
 	;;
 sparse)
