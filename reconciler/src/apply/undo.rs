@@ -1,9 +1,12 @@
 //! Undoing what an apply did.
 
+use subdevcfg_compiler::values::Cmode;
+
 use super::{Apply, EFFECT_DEADLINE, Failure, Outcome, differences};
+use crate::kernel::Request;
 use crate::plan::Operation;
-use crate::record::{Entry, Record};
-use crate::resource::Subject;
+use crate::record::{Entry, Record, RecordChange};
+use crate::resource::{Setting, Subject};
 use crate::state::State;
 
 impl Apply<'_> {
@@ -53,21 +56,43 @@ impl Apply<'_> {
             return;
         }
         self.progress.undoes(operation);
-        let (id, request) = (operation.id, format!("undo of {}", operation.request));
-        let entry = Entry { operation: id, total, request, change: None };
+        let requests = &operation.undo.requests;
+        // Should this run be killed before the reload, nothing else tells that the parameter waits for it.
+        let waiting = requests.iter().filter_map(|(request, _)| waits_for_reload(request));
+        let waiting: Vec<RecordChange> = waiting.collect();
+        let mut entry = Entry {
+            operation: operation.id,
+            total,
+            request: format!("undo of {}", operation.request),
+            change: (!waiting.is_empty()).then_some(RecordChange::Several(waiting)),
+        };
         if let Err(error) = self.keeper.note(&entry) {
             left.push(error.to_string());
         }
-        for (request, effect) in &operation.undo.requests {
+        for (request, effect) in requests {
             let result = self.kernel.perform(request).and_then(|()| match effect {
                 Some(effect) => self.kernel.wait(&request.subject(), *effect, EFFECT_DEADLINE),
                 None => Ok(()),
             });
+            if let (Ok(()), Request::Reload { subject }) = (&result, request) {
+                entry.change = Some(RecordChange::Reloaded(subject.clone()));
+                left.extend(self.keeper.note(&entry).err().map(|error| error.to_string()));
+            }
             if let Err(error) = result {
                 let words = error.kernel_message().map(|message| format!(": {message}")).unwrap_or_default();
                 left.push(format!("undo of operation {}, {request}: {error}{words}", operation.id));
             }
         }
+    }
+}
+
+/// A parameter that comes into force at the next reload.
+fn waits_for_reload(request: &Request) -> Option<RecordChange> {
+    match request {
+        Request::Set { subject, setting: Setting::Param { cmode: Cmode::Driverinit, .. } } => {
+            Some(RecordChange::Pending(subject.clone()))
+        }
+        _ => None,
     }
 }
 
