@@ -9,6 +9,7 @@
 //! No async runtime: the kernel runs a request's handler inside `send()`, so a slow request blocks its own socket
 //! whatever the runtime. Parallelism is one thread and one socket a devlink instance.
 
+mod attributes;
 pub mod conversation;
 pub mod devlink;
 pub mod ears;

@@ -4,8 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use rtnetlink::packet_core::NlasIterator;
-
+use crate::attributes::{attributes, find, text};
 use crate::conversation::{Conversation, Datagrams, Request};
 use crate::error::NetlinkError;
 use crate::socket::{Protocol, Socket};
@@ -156,27 +155,9 @@ fn of_device(index: u32) -> Vec<u8> {
     [&8_u16.to_ne_bytes()[..], &DEV_INDEX.to_ne_bytes(), &index.to_ne_bytes()].concat()
 }
 
-fn attributes(bytes: &[u8]) -> Result<Vec<(u16, &[u8])>, String> {
-    let mut found = Vec::new();
-    for attribute in NlasIterator::new(bytes) {
-        let attribute = attribute.map_err(|error| error.to_string())?;
-        let (kind, length) = (attribute.kind(), attribute.value_length());
-        found.push((kind, attribute.into_inner().get(4..4 + length).unwrap_or_default()));
-    }
-    Ok(found)
-}
-
-fn find(bytes: &[u8], wanted: u16) -> Result<Option<&[u8]>, String> {
-    Ok(attributes(bytes)?.into_iter().find_map(|(kind, value)| (kind == wanted).then_some(value)))
-}
-
 fn number(value: &[u8]) -> Result<u32, String> {
     let bytes = value.try_into().map_err(|_| format!("a number of {} bytes", value.len()))?;
     Ok(u32::from_ne_bytes(bytes))
-}
-
-fn text(value: &[u8]) -> String {
-    String::from_utf8_lossy(value.strip_suffix(&[0]).unwrap_or(value)).into_owned()
 }
 
 fn device(payload: &[u8]) -> Result<Device, String> {

@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-use rtnetlink::packet_core::NlasIterator;
-
+use crate::attributes::{find, text};
 use crate::conversation::{Conversation, Datagrams, Request};
 use crate::error::NetlinkError;
 use crate::generic::{Family, find_family};
@@ -186,21 +185,6 @@ fn push(payload: &mut Vec<u8>, kind: u16, value: &[u8]) {
 /// The kernel reads names up to their zero.
 fn push_text(payload: &mut Vec<u8>, kind: u16, text: &str) {
     push(payload, kind, &[text.as_bytes(), &[0]].concat());
-}
-
-fn find(bytes: &[u8], wanted: u16) -> Result<Option<&[u8]>, String> {
-    for attribute in NlasIterator::new(bytes) {
-        let attribute = attribute.map_err(|error| error.to_string())?;
-        if attribute.kind() == wanted {
-            let length = attribute.value_length();
-            return Ok(Some(attribute.into_inner().get(4..4 + length).unwrap_or_default()));
-        }
-    }
-    Ok(None)
-}
-
-fn text(value: &[u8]) -> String {
-    String::from_utf8_lossy(value.strip_suffix(&[0]).unwrap_or(value)).into_owned()
 }
 
 fn named(bytes: &[u8], kind: u16) -> Result<String, String> {
