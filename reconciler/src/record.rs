@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use subdevcfg_compiler::values::{Cmode, DevlinkHandle};
+use subdevcfg_compiler::values::DevlinkHandle;
 
 use crate::resource::{Attribute, Setting, Subject};
 use crate::state::{Restarts, State, Volatile};
@@ -120,7 +120,7 @@ impl Record {
             RecordChange::Gone(subject) => self.forget(subject),
             RecordChange::Written { subject, address, found, applied } => {
                 self.note_written(subject, address, found.clone(), applied);
-                if matches!(applied, Setting::Param { cmode: Cmode::Driverinit, .. }) {
+                if applied.waits_for_reload() {
                     self.pending.insert(subject.clone());
                 }
             }

@@ -1,8 +1,6 @@
 //! What an operation does to the record. What it makes and writes is noted before it is sent, what it takes away when
 //! it is gone: whenever the run is killed, nothing that it made is missing from the record.
 
-use subdevcfg_compiler::values::Cmode;
-
 use super::Apply;
 use crate::kernel::Request;
 use crate::plan::Operation;
@@ -35,8 +33,7 @@ impl Apply<'_> {
                 let unseen = matches!(setting, Setting::Device { .. }) && found.is_none();
                 if operation.reason.source.is_none() && !unseen {
                     // Nobody asked for it: it is put back as it was, and belongs to nobody as before.
-                    let waits = matches!(setting, Setting::Param { cmode: Cmode::Driverinit, .. });
-                    return waits.then_some(RecordChange::Pending(subject));
+                    return setting.waits_for_reload().then_some(RecordChange::Pending(subject));
                 }
                 let address = subject.attribute_address(&operation.address, &attribute);
                 Some(RecordChange::Written { subject, address, found, applied: setting.clone() })

@@ -1,12 +1,10 @@
 //! Undoing what an apply did.
 
-use subdevcfg_compiler::values::Cmode;
-
 use super::{Apply, EFFECT_DEADLINE, Failure, Outcome, differences};
 use crate::kernel::Request;
 use crate::plan::Operation;
 use crate::record::{Entry, Record, RecordChange};
-use crate::resource::{Setting, Subject};
+use crate::resource::Subject;
 use crate::state::State;
 
 impl Apply<'_> {
@@ -89,7 +87,7 @@ impl Apply<'_> {
 /// A parameter that comes into force at the next reload.
 fn waits_for_reload(request: &Request) -> Option<RecordChange> {
     match request {
-        Request::Set { subject, setting: Setting::Param { cmode: Cmode::Driverinit, .. } } => {
+        Request::Set { subject, setting } if setting.waits_for_reload() => {
             Some(RecordChange::Pending(subject.clone()))
         }
         _ => None,

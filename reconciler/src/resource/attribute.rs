@@ -356,6 +356,12 @@ impl Setting {
         }
     }
 
+    /// Whether it comes into force at a reload of its instance only.
+    #[must_use]
+    pub const fn waits_for_reload(&self) -> bool {
+        matches!(self, Self::Param { cmode: Cmode::Driverinit, .. })
+    }
+
     /// The value as files, plans and JSON write it.
     #[must_use]
     pub fn value(&self) -> Scalar {
