@@ -12,11 +12,13 @@ use proptest::option::{of, weighted};
 use proptest::prelude::*;
 use subdevcfg_reconciler::apply::{OnError, Outcome, differences};
 use subdevcfg_reconciler::described::described;
-use subdevcfg_reconciler::kernel::{Kernel as _, Request};
+use subdevcfg_reconciler::kernel::Request;
 use subdevcfg_reconciler::plan::{Input, Operation, Plan, Selection, plan};
 use subdevcfg_reconciler::resource::Setting;
 use subdevcfg_reconciler::state::State;
-use support::properties::{is_imported, is_killed_at, is_undone_as_a_plan, is_undone_at};
+use support::properties::{
+    is_imported, is_killed_at, is_undone_as_a_plan, is_undone_at, needs_each_operation,
+};
 use support::{Host, Kill, desired};
 
 #[derive(Debug, Clone)]
@@ -484,30 +486,17 @@ proptest! {
     fn nothing_in_a_plan_is_redundant(release in release(), first in hosts(), second in hosts()) {
         let host = host_after(release, &[first]);
         prop_assume!(!is_refused(&host, &second));
-        let wanted = desired(&second);
-        let plan = host.plan(&wanted);
-        let all = {
-            let mut kernel = host.kernel.clone();
-            plan.operations.iter().for_each(|operation| kernel.perform(&operation.request).unwrap());
-            kernel.state()
-        };
-        for left_out in &plan.operations {
+        needs_each_operation(&host, &desired(&second), |operation| {
             // A function is stopped before it is deleted: drivers keep the number of one that was not (mlx5).
-            let stops = matches!(left_out.request, Request::SetActive { active: false, .. });
+            let stops = matches!(operation.request, Request::SetActive { active: false, .. });
             // That a written value waits for a reload is not to be seen in the kernel's state.
             // What an attribute of a new mediated device is, nobody knows before, and some nobody can read at all.
-            let is_attr = matches!(left_out.request, Request::Set { setting: Setting::Device { .. }, .. });
+            let is_attr = matches!(operation.request, Request::Set { setting: Setting::Device { .. }, .. });
             // A port leaves its bridge before the bridge goes, so that an undo brings both back.
             // One of Open vSwitch leaves it before it goes, which is the same to a port that comes back.
-            let leaves = matches!(left_out.request, Request::Set { setting: Setting::Bridge(None), .. } | Request::RemovePort { .. });
-            if stops || is_attr || leaves || matches!(left_out.request, Request::Reload { .. }) {
-                continue;
-            }
-            let mut kernel = host.kernel.clone();
-            let requests = plan.operations.iter().filter(|operation| operation.id != left_out.id);
-            let refused = requests.map(|operation| kernel.perform(&operation.request)).any(|answer| answer.is_err());
-            prop_assert!(refused || kernel.state() != all, "{} is redundant", left_out.request);
-        }
+            let leaves = matches!(operation.request, Request::Set { setting: Setting::Bridge(None), .. } | Request::RemovePort { .. });
+            stops || is_attr || leaves || matches!(operation.request, Request::Reload { .. })
+        })?;
     }
 
     #[test]

@@ -15,7 +15,9 @@ use subdevcfg_reconciler::kernel::{Kernel as _, Request};
 use subdevcfg_reconciler::plan::NoteKind;
 use subdevcfg_reconciler::resource::{Setting, Subject, VdpaConfig};
 use subdevcfg_reconciler::state::{State, Unread, Unreadable};
-use support::properties::{is_imported, is_killed_at, is_undone_as_a_plan, is_undone_at};
+use support::properties::{
+    is_imported, is_killed_at, is_undone_as_a_plan, is_undone_at, needs_each_operation,
+};
 use support::{Host, desired};
 
 /// Of each of three devices: address, MTU and driver, as far as they are said.
@@ -156,19 +158,7 @@ proptest! {
         let mut host = start(first);
         apply_if_possible(&mut host, &one);
         prop_assume!(!is_refused(&host, &other));
-        let plan = host.plan(&desired(&other));
-        let carried_out = |left_out: usize| {
-            let mut kernel = host.kernel.clone();
-            for operation in plan.operations.iter().filter(|operation| operation.id != left_out) {
-                kernel.perform(&operation.request).ok()?;
-            }
-            Some(kernel.state())
-        };
-        let all = carried_out(0).unwrap();
-        for operation in &plan.operations {
-            let differs = carried_out(operation.id).is_none_or(|state| state != all);
-            prop_assert!(differs, "{} is redundant\n{one}{other}", operation.request);
-        }
+        needs_each_operation(&host, &desired(&other), |_| false)?;
     }
 }
 

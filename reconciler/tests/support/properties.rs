@@ -7,7 +7,8 @@ use subdevcfg_compiler::format::format;
 use subdevcfg_reconciler::apply::{Outcome, differences};
 use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::import::{Import, host_file};
-use subdevcfg_reconciler::plan::{Input, plan};
+use subdevcfg_reconciler::kernel::Kernel as _;
+use subdevcfg_reconciler::plan::{Input, Operation, plan};
 use subdevcfg_reconciler::record::Record;
 
 use super::{Host, Kill, desired};
@@ -67,4 +68,27 @@ pub fn is_refused(host: &Host, text: &str) -> bool {
     let is_known = |text: &str| known.iter().any(|known| text.contains(known));
     assert!(refusals.iter().all(|refusal| is_known(&refusal.text)), "{refusals:#?}\n{text}");
     !refusals.is_empty()
+}
+
+/// A plan has another end, or none, without any one of its operations; but for those of which that is not to be seen.
+pub fn needs_each_operation(
+    host: &Host,
+    wanted: &Desired,
+    is_unseen: impl Fn(&Operation) -> bool,
+) -> Result<(), TestCaseError> {
+    let plan = host.plan(wanted);
+    let carried_out = |left_out: usize| {
+        let mut kernel = host.kernel.clone();
+        for operation in plan.operations.iter().filter(|operation| operation.id != left_out) {
+            kernel.perform(&operation.request).ok()?;
+        }
+        Some(kernel.state())
+    };
+    // They are numbered from 1.
+    let all = carried_out(0).unwrap();
+    for operation in plan.operations.iter().filter(|operation| !is_unseen(operation)) {
+        let differs = carried_out(operation.id).is_none_or(|state| state != all);
+        prop_assert!(differs, "{} is redundant", operation.request);
+    }
+    Ok(())
 }
