@@ -12,9 +12,10 @@ static u64 sd_fn_default_hw_addr(struct sd_fn *fn)
 	u64 base = fn->parent->sdev->mac_base;
 	u8 addr[ETH_ALEN];
 
-	/* The base itself is the uplink's. */
+	/* The base itself is the uplink's. Each controller has all numbers. */
 	if (base) {
-		u64_to_ether_addr(base + 1 + fn->sfnum, addr);
+		u64_to_ether_addr(base + 1 + fn->sfnum +
+				  ((u64)fn->controller << 32), addr);
 		if (is_valid_ether_addr(addr))
 			return ether_addr_to_u64(addr);
 	}
@@ -22,18 +23,24 @@ static u64 sd_fn_default_hw_addr(struct sd_fn *fn)
 	return ether_addr_to_u64(addr);
 }
 
+static struct xarray *sd_fn_numbers(struct sd_parent *parent, u32 controller)
+{
+	return &parent->sfnums[controller];
+}
+
 static int sd_fn_number(struct sd_fn *fn, const u32 *sfnum)
 {
 	struct sd_parent *parent = fn->parent;
+	struct xarray *numbers = sd_fn_numbers(parent, fn->controller);
 
 	if (!sfnum)
-		return xa_alloc(&parent->sfnums, &fn->sfnum, fn,
+		return xa_alloc(numbers, &fn->sfnum, fn,
 				XA_LIMIT(parent->nvm.auto_sfnum_min,
 					 U32_MAX),
 				GFP_KERNEL);
 
 	fn->sfnum = *sfnum;
-	return xa_insert(&parent->sfnums, fn->sfnum, fn, GFP_KERNEL);
+	return xa_insert(numbers, fn->sfnum, fn, GFP_KERNEL);
 }
 
 /* Readers of these have no lock. */
@@ -101,13 +108,14 @@ void sd_fn_unplug(struct sd_fn *fn)
  * @parent: the parent, devl(parent) held
  * @kind: who asks
  * @size: places of the pool that it takes
+ * @controller: whose host is to run it, less than %SD_CONTROLLERS; 0 is here
  * @sfnum: the SF number, or NULL for the first free one that is not for people
  * @extack: may be NULL
  *
  * Return: the function, inactive, or an error pointer.
  */
 struct sd_fn *sd_fn_create(struct sd_parent *parent, enum sd_fn_kind kind,
-			   u32 size, const u32 *sfnum,
+			   u32 size, u32 controller, const u32 *sfnum,
 			   struct netlink_ext_ack *extack)
 {
 	struct sd_fn *fn;
@@ -119,7 +127,7 @@ struct sd_fn *sd_fn_create(struct sd_parent *parent, enum sd_fn_kind kind,
 		return ERR_PTR(-ENODEV);
 	}
 	/* Before the pool, as mlx5_sf_hw_table_id_alloc() has it. */
-	if (sfnum && xa_load(&parent->sfnums, *sfnum)) {
+	if (sfnum && xa_load(sd_fn_numbers(parent, controller), *sfnum)) {
 		NL_SET_ERR_MSG(extack, "A function with this sfnum exists");
 		return ERR_PTR(-EEXIST);
 	}
@@ -134,6 +142,7 @@ struct sd_fn *sd_fn_create(struct sd_parent *parent, enum sd_fn_kind kind,
 	fn->parent = parent;
 	fn->kind = kind;
 	fn->size = size;
+	fn->controller = controller;
 	mutex_init(&fn->eth_lock);
 	fn->roce = true;
 	fn->max_io_eqs = SD_QUEUES_MAX;
@@ -161,7 +170,7 @@ struct sd_fn *sd_fn_create(struct sd_parent *parent, enum sd_fn_kind kind,
 
 err_number_free:
 	sd_fn_count(fn, -1);
-	xa_erase(&parent->sfnums, fn->sfnum);
+	xa_erase(sd_fn_numbers(parent, controller), fn->sfnum);
 err_index_free:
 	xa_erase(&parent->fns, fn->port_index);
 err_free:
@@ -185,7 +194,7 @@ void sd_fn_destroy(struct sd_fn *fn)
 	sd_fn_deactivate(fn);
 	sd_fn_unplug(fn);
 	sd_fn_count(fn, -1);
-	xa_erase(&parent->sfnums, fn->sfnum);
+	xa_erase(sd_fn_numbers(parent, fn->controller), fn->sfnum);
 	xa_erase(&parent->fns, fn->port_index);
 	mutex_destroy(&fn->eth_lock);
 	kfree(fn);
@@ -193,6 +202,9 @@ void sd_fn_destroy(struct sd_fn *fn)
 
 static int sd_fn_bring_up(struct sd_fn *fn)
 {
+	/* Its devices are on the other host. */
+	if (fn->controller)
+		return 0;
 	if (fn->kind == SD_FN_MDEV)
 		return sd_nested_activate(fn->nested);
 	return sd_sf_add(fn);

@@ -32,6 +32,7 @@ static int __init sd_init(void)
 	int err;
 
 	sd_fault_init();
+	sd_manners_init();
 
 	err = sd_lower_init();
 	if (err)

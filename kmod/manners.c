@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Manners of real hardware, each parent's own: debugfs subdev/NAME/.
+ * Manners of real hardware, most of them each parent's own: debugfs
+ * subdev/NAME/.
  */
 #include <linux/debugfs.h>
 #include <linux/delay.h>
@@ -10,6 +11,40 @@
 
 /* Less than what the kernel calls a hung task. */
 #define SD_BUSY_MAX_MS 30000
+
+/*
+ * Of all parents, and of those to come: a parent that is made again, as undoing
+ * a removal does it, is on the same machine.
+ */
+static u32 sd_other_host_manner;
+
+/* What another host does that the parents are shared with, as on a DPU. */
+u32 sd_other_host(void)
+{
+	return READ_ONCE(sd_other_host_manner);
+}
+
+static int sd_other_host_get(void *data, u64 *val)
+{
+	*val = sd_other_host();
+	return 0;
+}
+
+static int sd_other_host_set(void *data, u64 val)
+{
+	if (val > SD_OTHER_HOST_ATTACHES)
+		return -EINVAL;
+	WRITE_ONCE(sd_other_host_manner, val);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(sd_other_host_fops, sd_other_host_get,
+			 sd_other_host_set, "%llu\n");
+
+void sd_manners_init(void)
+{
+	debugfs_create_file_unsafe("other_host", 0600, sd_fault_debugfs(), NULL,
+				   &sd_other_host_fops);
+}
 
 /* Its health reporter counts it as a recovery, as mlx5's fw_fatal does. */
 static int sd_reset_set(void *data, u64 val)

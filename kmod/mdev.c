@@ -57,8 +57,8 @@ static int sd_mdev_probe(struct mdev_device *mdev)
 	int err;
 
 	devl_lock(devlink);
-	fn = sd_fn_create(parent, SD_FN_MDEV, sd_mdev_size(mdev->type), NULL,
-			  NULL);
+	fn = sd_fn_create(parent, SD_FN_MDEV, sd_mdev_size(mdev->type), 0,
+			  NULL, NULL);
 	if (IS_ERR(fn)) {
 		err = PTR_ERR(fn);
 		goto err_unlock;

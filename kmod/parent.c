@@ -141,6 +141,7 @@ static void sd_parent_init(struct sd_parent *parent, struct sd_device *sdev)
 {
 	const char *name = dev_name(&sdev->dev);
 	u32 id[2];
+	int i;
 
 	parent->sdev = sdev;
 	parent->uplink_addr = sdev->mac_base;
@@ -148,7 +149,8 @@ static void sd_parent_init(struct sd_parent *parent, struct sd_device *sdev)
 	parent->spoof_check = true;
 	parent->next_index = SD_UPLINK_PORT_INDEX + 1;
 	xa_init_flags(&parent->fns, XA_FLAGS_ALLOC1);
-	xa_init_flags(&parent->sfnums, XA_FLAGS_ALLOC);
+	for (i = 0; i < SD_CONTROLLERS; i++)
+		xa_init_flags(&parent->sfnums[i], XA_FLAGS_ALLOC);
 	hash_init(parent->veb);
 	INIT_HLIST_HEAD(&parent->veb_all);
 
@@ -244,6 +246,7 @@ void sd_parent_remove(struct sd_device *sdev)
 {
 	struct sd_parent *parent = sdev->parent;
 	struct devlink *devlink = priv_to_devlink(parent);
+	int i;
 
 	/*
 	 * Everything new is refused from here on. The mdev core removes mdevs
@@ -270,7 +273,8 @@ void sd_parent_remove(struct sd_device *sdev)
 	devl_unlock(devlink);
 
 	xa_destroy(&parent->fns);
-	xa_destroy(&parent->sfnums);
+	for (i = 0; i < SD_CONTROLLERS; i++)
+		xa_destroy(&parent->sfnums[i]);
 	sdev->parent = NULL;
 	devlink_free(devlink);
 }

@@ -11,6 +11,7 @@ int sd_port_new(struct devlink *devlink,
 		struct netlink_ext_ack *extack, sd_new_port_t *new_port)
 {
 	struct sd_parent *parent = devlink_priv(devlink);
+	u32 controller = attrs->controller_valid ? attrs->controller : 0;
 	struct sd_fn *fn;
 	int err;
 
@@ -22,7 +23,7 @@ int sd_port_new(struct devlink *devlink,
 		NL_SET_ERR_MSG(extack, "The port index cannot be chosen");
 		return -EOPNOTSUPP;
 	}
-	if (attrs->controller_valid && attrs->controller) {
+	if (controller && sd_other_host() == SD_OTHER_HOST_NONE) {
 		NL_SET_ERR_MSG(extack, "Only controller 0 exists");
 		return -EOPNOTSUPP;
 	}
@@ -35,8 +36,13 @@ int sd_port_new(struct devlink *devlink,
 			       "SF ports are only supported in eswitch mode switchdev");
 		return -EOPNOTSUPP;
 	}
+	/* Only then, as mlx5_sf_alloc() has it. */
+	if (controller >= SD_CONTROLLERS) {
+		NL_SET_ERR_MSG(extack, "Only controllers 0 and 1 exist");
+		return -EINVAL;
+	}
 
-	fn = sd_fn_create(parent, SD_FN_SF, 1,
+	fn = sd_fn_create(parent, SD_FN_SF, 1, controller,
 			  attrs->sfnum_valid ? &attrs->sfnum : NULL, extack);
 	if (IS_ERR(fn))
 		return PTR_ERR(fn);
@@ -117,6 +123,17 @@ int sd_port_hw_addr_set(struct devlink_port *port, const u8 *hw_addr, int len,
 	return 0;
 }
 
+/* Attached means that a host driver has all there is of it. */
+static bool sd_fn_is_attached(const struct sd_fn *fn, unsigned long flags)
+{
+	if (fn->controller)
+		return flags & BIT(SD_FN_ACTIVE) &&
+		       sd_other_host() == SD_OTHER_HOST_ATTACHES;
+	return flags & BIT(SD_FN_PROBED) &&
+	       (!(flags & BIT(SD_FN_ETH_WANTED)) ||
+		flags & BIT(SD_FN_ETH_BOUND));
+}
+
 /* L3: no lock. */
 int sd_port_state_get(struct devlink_port *port,
 		      enum devlink_port_fn_state *state,
@@ -131,11 +148,9 @@ int sd_port_state_get(struct devlink_port *port,
 	flags = READ_ONCE(fn->flags);
 	*state = flags & BIT(SD_FN_ACTIVE) ? DEVLINK_PORT_FN_STATE_ACTIVE :
 					     DEVLINK_PORT_FN_STATE_INACTIVE;
-	*opstate = DEVLINK_PORT_FN_OPSTATE_DETACHED;
-	/* Attached means that a host driver has all there is of it. */
-	if (flags & BIT(SD_FN_PROBED) &&
-	    (!(flags & BIT(SD_FN_ETH_WANTED)) || flags & BIT(SD_FN_ETH_BOUND)))
-		*opstate = DEVLINK_PORT_FN_OPSTATE_ATTACHED;
+	*opstate = sd_fn_is_attached(fn, flags) ?
+		   DEVLINK_PORT_FN_OPSTATE_ATTACHED :
+		   DEVLINK_PORT_FN_OPSTATE_DETACHED;
 	return 0;
 }
 
@@ -231,7 +246,8 @@ int sd_fn_port_register(struct sd_fn *fn)
 	int err;
 
 	fn->port.attrs.switch_id = parent->switch_id;
-	devlink_port_attrs_pci_sf_set(&fn->port, 0, 0, fn->sfnum, false);
+	devlink_port_attrs_pci_sf_set(&fn->port, fn->controller, 0, fn->sfnum,
+				      !!fn->controller);
 	err = sd_devl_port_register(priv_to_devlink(parent), &fn->port,
 				    fn->port_index, &sd_fn_port_ops);
 	fn->port_registered = !err;

@@ -79,6 +79,8 @@
 #define SD_SFNUM_AUTO_MIN	1000
 #define SD_UPLINK_PORT_INDEX	0
 #define SD_QUEUES_MAX		64
+/* This host's, and the one that manners may add. */
+#define SD_CONTROLLERS		2
 #define SD_MDEV_TYPES		2
 #define SD_VEB_BITS		8
 /* That, a letter and any number are as long as a name can be. */
@@ -137,7 +139,7 @@ struct sd_nvm {
  * @uplink_addr: MAC address of @uplink, 0 for a random one
  * @uplink_up: @uplink while it is up, for transmitters
  * @fns: functions by port index
- * @sfnums: functions by SF number
+ * @sfnums: functions of each controller by SF number
  * @next_index: where the search for a free port index goes on
  * @nr_fns: number of functions
  * @used: places of the pool that they take
@@ -166,7 +168,7 @@ struct sd_parent {
 	u64 uplink_addr;
 	struct net_device __rcu *uplink_up;
 	struct xarray fns;
-	struct xarray sfnums;
+	struct xarray sfnums[SD_CONTROLLERS];
 	u32 next_index;
 	u32 nr_fns;
 	u32 used;
@@ -245,6 +247,7 @@ struct sd_rate {
  * @parent: its parent
  * @kind: the way it was made
  * @size: places of the pool that it takes, and queues that it begins with
+ * @controller: whose host runs it; 0 for this one
  * @port: its port on the parent. Keeps its address over a parent reload, and
  *	  must not be zeroed there: it remembers the nested instance
  * @port_registered: @port is known to devlink
@@ -270,6 +273,7 @@ struct sd_fn {
 	struct sd_parent *parent;
 	enum sd_fn_kind kind;
 	u32 size;
+	u32 controller;
 	struct devlink_port port;
 	bool port_registered;
 	u32 port_index;
@@ -372,6 +376,14 @@ void sd_health_stop(struct sd_parent *parent);
 void sd_health_del(struct sd_parent *parent);
 
 /* manners.c */
+enum {
+	SD_OTHER_HOST_NONE,
+	SD_OTHER_HOST_IDLE,
+	SD_OTHER_HOST_ATTACHES,
+};
+
+u32 sd_other_host(void);
+void sd_manners_init(void);
 void sd_manners_add(struct sd_parent *parent);
 void sd_manners_del(struct sd_parent *parent);
 
@@ -412,7 +424,7 @@ void sd_fn_port_unregister(struct sd_fn *fn);
 
 /* fn.c */
 struct sd_fn *sd_fn_create(struct sd_parent *parent, enum sd_fn_kind kind,
-			   u32 size, const u32 *sfnum,
+			   u32 size, u32 controller, const u32 *sfnum,
 			   struct netlink_ext_ack *extack);
 void sd_fn_destroy(struct sd_fn *fn);
 int sd_fn_plug(struct sd_fn *fn);

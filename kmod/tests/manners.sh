@@ -99,3 +99,68 @@ test_async_activate() {
 	activate "$(sf_add 1)"
 	del nic0
 }
+
+# other_sf NUMBER [CONTROLLER]: a subfunction for another host; prints the handle of its port.
+other_sf() {
+	local out
+	out=$(devlink port add subdev/nic0 flavour pcisf pfnum 0 sfnum "$1" controller "${2:-1}") || {
+		echo "$out"
+		return 1
+	}
+	echo "${out%%: *}"
+}
+
+test_other_host() {
+	other_host=/sys/kernel/debug/subdev/other_host
+	new nic0 max_subdevices=3 mac_base=02:00:00:00:10:00
+	is 0 cat $other_host
+	fails 'Invalid argument' write 3 $other_host
+	mode nic0 switchdev
+	fails 'Only controller 0 exists' other_sf 88
+	write 1 $other_host
+	mode nic0 legacy
+	fails 'switchdev' other_sf 88
+	mode nic0 switchdev
+	fails 'Only controllers 0 and 1 exist' other_sf 88 2
+	sf_full 88
+	port=$(other_sf 88)
+	fails 'A function with this sfnum exists' other_sf 88
+	# the core says `external` of no SF (devlink_nl_port_attrs_put())
+	has 'flavour pcisf controller 1 pfnum 0 sfnum 88 splittable' devlink port show "$port"
+	is c1pf0sf88 cat "/sys/class/net/$(netdev "$port")/phys_port_name"
+	is 02:01:00:00:10:59 hw_addr "$port"
+	# its limits are those of any
+	devlink port function set "$port" hw_addr 02:00:00:00:00:09
+	rate set "$port" tx_max 10mbit
+	devices=$(echo /sys/bus/auxiliary/devices/subdev.*)
+	for attaches in 1 2; do
+		write $attaches $other_host
+		is 'inactive detached' port_state "$port"
+		activate "$port"
+		[ $attaches = 2 ] || is 'active detached' port_state "$port"
+		[ $attaches = 1 ] || is 'active attached' port_state "$port"
+		fails 'while the function is inactive' devlink port function set "$port" hw_addr 02:00:00:00:00:08
+		is "$devices" echo /sys/bus/auxiliary/devices/subdev.*
+		deactivate "$port"
+	done
+	write 40 $manners/async_activate
+	activate "$port"
+	nap 0.1
+	is 'active attached' port_state "$port"
+	# what it sends nobody receives, and the pool is one
+	ip link set "$(netdev "$port")" up
+	ip address add 10.0.0.1/24 dev "$(netdev "$port")"
+	fails '' ping -c 1 -W 1 10.0.0.2
+	other_sf 89
+	fails 'All subdevices are in use' other_sf 90
+	devlink port del "$port"
+	port=$(other_sf 88)
+	write 0 $other_host
+	activate "$port"
+	is 'active detached' port_state "$port"
+	devlink dev reload subdev/nic0
+	hasnt pcisf devlink port show
+	fails 'Only controller 0 exists' other_sf 88
+	del nic0
+	is 0 cat $other_host
+}

@@ -128,11 +128,14 @@ fn function_of(
     let mdev_type = desired.mdev_type.as_ref().map(|wanted| type_without_host(wanted, catalogue));
     let defaults = default_params(catalogue, ParamOwner::Function, mdev_type.as_deref());
     let defaults = defaults.chain(default_attributes(catalogue));
+    // What runs a function of another host is there.
+    let runs_here = !desired.id.is_of_other_host();
+    let defaults = defaults.filter(|setting| runs_here || !matches!(setting, Setting::Param { .. }));
     let all: Settings = defaults.chain(wanted.iter().cloned()).collect();
     let named = |side| wanted.get(&Attribute::Name(side)).is_some();
     let switchdev = mode == Some(EswitchMode::Switchdev);
     let has_netdev =
-        named(Side::Netdev) || catalogue.is_some_and(|catalogue| !netdev_is_off(&all, Some(catalogue)));
+        named(Side::Netdev) || catalogue.is_some_and(|known| runs_here && !netdev_is_off(&all, Some(known)));
     let interface = |side, there: bool| there.then(|| interface_of(wanted, side));
     Function {
         id: desired.id.clone(),
@@ -172,7 +175,8 @@ fn function_of(
                 FunctionId::Sf { number, .. } => Some(number),
                 FunctionId::Mdev { .. } | FunctionId::Vf { .. } | FunctionId::Pf { .. } => None,
             },
-            attached: true,
+            // Whether the other host has taken it up no file tells.
+            attached: runs_here,
             ..FunctionVolatile::default()
         }),
     }

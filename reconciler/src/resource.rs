@@ -86,10 +86,26 @@ impl FunctionId {
         matches!(self, Self::Vf { .. } | Self::Pf { .. })
     }
 
-    /// Whether this is a function of another host, as the one that a DPU is in: what runs it is not here.
+    /// Whether another host makes it and takes it away, as the one that a DPU is in.
+    #[must_use]
+    pub const fn is_made_elsewhere(&self) -> bool {
+        matches!(self, Self::Vf { controller: 1.., .. } | Self::Pf { .. })
+    }
+
+    /// Whether this is a function of another host: what runs it is not here, whoever makes it. Of subfunctions that is
+    /// this host (`mlx5_sf_new_check_attr`, sf/devlink.c: a BlueField's own system).
     #[must_use]
     pub const fn is_of_other_host(&self) -> bool {
-        matches!(self, Self::Vf { controller: 1.., .. } | Self::Pf { .. })
+        self.is_made_elsewhere() || matches!(self, Self::Sf { controller: 1.., .. })
+    }
+
+    /// The controller whose host has it; 0 is this one.
+    #[must_use]
+    pub const fn controller(&self) -> u32 {
+        match self {
+            Self::Sf { controller, .. } | Self::Vf { controller, .. } | Self::Pf { controller, .. } => *controller,
+            Self::Mdev { .. } => 0,
+        }
     }
 
     /// The VF of this index of the PF that a parent is. On PCI the PF's number is that of the function, as mlx5

@@ -32,6 +32,7 @@ use crate::resource::{Setting, Subject};
 use crate::state::State;
 
 pub use host::SimulatedHost;
+pub use other_side::OtherHost;
 pub use samples::Sample;
 
 /// What the kernel answers a request.

@@ -15,6 +15,7 @@ use subdevcfg_reconciler::described::described;
 use subdevcfg_reconciler::kernel::Request;
 use subdevcfg_reconciler::plan::{Input, Operation, Plan, Selection, plan};
 use subdevcfg_reconciler::resource::Setting;
+use subdevcfg_reconciler::simulated::OtherHost;
 use subdevcfg_reconciler::state::State;
 use support::properties::{
     is_imported, is_killed_at, is_undone_as_a_plan, is_undone_at, needs_each_operation,
@@ -34,7 +35,7 @@ struct Parent {
 
 #[derive(Debug, Clone)]
 struct Function {
-    mdev: bool,
+    kind: Kind,
     mac: Option<u8>,
     queues: Option<u32>,
     rate: Option<(Option<u8>, Option<u8>)>,
@@ -46,6 +47,14 @@ struct Function {
     representor: Option<(Option<u32>, Option<bool>)>,
     /// One of the two Linux bridges or of the two of Open vSwitch, and VLANs there.
     port: Option<(u8, Option<u8>)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Mdev,
+    Sf,
+    /// A subfunction for another host.
+    Other,
 }
 
 fn parent() -> impl Strategy<Value = Option<Parent>> {
@@ -80,9 +89,10 @@ fn function() -> impl Strategy<Value = Function> {
     let below = (of(0_u8..4), weighted(0.05, any::<bool>()));
     let port = of((0_u8..4, of(0_u8..3)));
     let representor = (interface(), port);
-    (any::<bool>(), of(0_u8..2), of(1_u32..3), rate, below, any::<bool>(), interface(), representor).prop_map(
-        |(mdev, mac, queues, rate, (below, roce), renamed, netdev, (representor, port))| Function {
-            mdev,
+    let kind = prop_oneof![4 => Just(Kind::Mdev), 3 => Just(Kind::Sf), 1 => Just(Kind::Other)];
+    (kind, of(0_u8..2), of(1_u32..3), rate, below, any::<bool>(), interface(), representor).prop_map(
+        |(kind, mac, queues, rate, (below, roce), renamed, netdev, (representor, port))| Function {
+            kind,
             mac,
             queues,
             rate,
@@ -131,16 +141,17 @@ fn text(parents: &[Option<Parent>], shift: usize) -> String {
         }
         for (number, function) in parent.functions.iter().enumerate() {
             let Some(function) = function else { continue };
-            if !parent.switchdev && !function.mdev {
+            if !parent.switchdev && function.kind != Kind::Mdev {
                 continue;
             }
             let place = at * 4 + number + shift;
-            let lifecycle = if function.mdev {
-                format!("mdev type=eth uuid=\"00000000-0000-4000-8000-{place:012x}\"")
-            } else {
+            let lifecycle = match function.kind {
+                Kind::Mdev => format!("mdev type=eth uuid=\"00000000-0000-4000-8000-{place:012x}\""),
                 // From 1000 up are the numbers that mediated devices get.
-                format!("sf {}", if number % 2 == 0 { 999 + place } else { place })
+                Kind::Sf => format!("sf {}", if number % 2 == 0 { 999 + place } else { place }),
+                Kind::Other => format!("sf {} controller=1", 999 + place / 2),
             };
+            let runs_here = function.kind != Kind::Other;
             let _ = writeln!(text, " subdevice s{number} {{\n  {lifecycle}");
             if function.mac.is_some() || function.roce.is_some() {
                 let mac =
@@ -148,7 +159,7 @@ fn text(parents: &[Option<Parent>], shift: usize) -> String {
                 let roce = function.roce.filter(|_| parent.switchdev).map(|roce| format!(" roce=#{roce}"));
                 let _ = writeln!(text, "  function{}{}", mac.unwrap_or_default(), roce.unwrap_or_default());
             }
-            if let Some(queues) = function.queues {
+            if let Some(queues) = function.queues.filter(|_| runs_here) {
                 let _ = writeln!(text, "  param queues {queues}");
             }
             let above = match function.below {
@@ -169,9 +180,8 @@ fn text(parents: &[Option<Parent>], shift: usize) -> String {
             }
             let sides = [("netdev", "n", &function.netdev), ("representor", "r", &function.representor)];
             for (node, letter, interface) in sides {
-                let Some((mtu, up)) = interface.filter(|_| node == "netdev" || parent.switchdev) else {
-                    continue;
-                };
+                let is_there = if node == "netdev" { runs_here } else { parent.switchdev };
+                let Some((mtu, up)) = interface.filter(|_| is_there) else { continue };
                 let other = if function.renamed { "y" } else { "x" };
                 let mtu = mtu.map(|mtu| format!(" mtu={mtu}")).unwrap_or_default();
                 let up = up.map(|up| format!(" up=#{up}")).unwrap_or_default();
@@ -281,6 +291,7 @@ fn is_refused(host: &Host, text: &str) -> bool {
 /// A host that came about by applying one file after the other, as far as they can be.
 fn host_after(release: &str, texts: &[String]) -> Host {
     let mut host = Host::with_kernel(release);
+    host.kernel.share_with(if release == "6.1.0" { OtherHost::Idle } else { OtherHost::Attaches });
     host.kernel.start_ovs(&SWITCHES);
     for text in texts {
         if is_refused(&host, text) {

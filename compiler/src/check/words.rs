@@ -47,11 +47,16 @@ fn other_lifecycle(subdevice: &Subdevice) -> Option<Diagnostic> {
 /// What functions have where they run; here is only the port of one of the other side.
 fn of_the_other_side(subdevice: &Subdevice) -> Option<Diagnostic> {
     let lifecycle = &subdevice.lifecycle;
-    if !matches!(lifecycle.value, Lifecycle::External { .. }) {
-        return None;
-    }
+    let (made_here, why) = match lifecycle.value {
+        Lifecycle::External { .. } => (false, "the other side makes it".to_owned()),
+        Lifecycle::Sf { controller: controller @ 1.., .. } => {
+            (true, format!("the host of controller {controller} runs it"))
+        }
+        _ => return None,
+    };
+    let absent = subdevice.absent.as_ref().filter(|absent| absent.value && !made_here);
     let words = [
-        ("absent", subdevice.absent.as_ref().filter(|absent| absent.value).map(|absent| absent.span)),
+        ("absent", absent.map(|absent| absent.span)),
         ("netdev", subdevice.netdev.as_ref().map(|netdev| netdev.span)),
         ("param", subdevice.params.first().map(|param| param.value.span)),
         ("legacy", subdevice.legacy.as_ref().map(|legacy| legacy.span)),
@@ -61,7 +66,7 @@ fn of_the_other_side(subdevice: &Subdevice) -> Option<Diagnostic> {
     let message = format!("`{word}` is for functions of this host, and `{}` is none", subdevice.name.value);
     Some(
         Diagnostic::new(Code::OtherLifecycle, message, span, "not for functions of the other side")
-            .and(lifecycle.span, "the other side makes it")
+            .and(lifecycle.span, why)
             .help(format!(
                 "remove the `{word}`: here is the port of the function, with `function`, `rate` and `representor`"
             )),

@@ -4,11 +4,11 @@
 use subdevcfg_compiler::values::{Cmode, DevlinkHandle, EswitchMode, MacAddr, Rate, Scalar};
 use subdevcfg_reconciler::kernel::{DeviceAttributes, Kernel, Request};
 use subdevcfg_reconciler::resource::{Capability, FunctionId, Setting, Side, Subject, UplinkSetting};
-use subdevcfg_reconciler::simulated::SimulatedHost;
+use subdevcfg_reconciler::simulated::{OtherHost, SimulatedHost};
 use subdevcfg_reconciler::state::SoftSpec;
 
 use crate::comparison::{Comparison, pick};
-use crate::guest::{fresh, sh};
+use crate::guest::{fresh, sh, share_with};
 
 /// Requests of one row, from an empty host on.
 const ROW: usize = 150;
@@ -37,7 +37,7 @@ fn parent(random: &mut fastrand::Rng) -> DevlinkHandle {
 fn id(random: &mut fastrand::Rng) -> FunctionId {
     if random.bool() {
         // 1000 is the first number that mediated devices take.
-        FunctionId::Sf { controller: 0, pf: 0, number: pick(random, &[1, 2, 1000]) }
+        FunctionId::Sf { controller: pick(random, &[0, 0, 0, 1]), pf: 0, number: pick(random, &[1, 2, 1000]) }
     } else {
         FunctionId::Mdev { uuid: uuid::Uuid::from_u128(random.u128(1..=3)) }
     }
@@ -164,6 +164,7 @@ fn request(random: &mut fastrand::Rng, host: &SimulatedHost) -> Request {
 fn row(seed: u64) -> Vec<Request> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut host = SimulatedHost::new("6.12.0");
+    host.share_with(OtherHost::Attaches);
     let next = |_| {
         let request = request(&mut random, &host);
         // What it answers is compared later.
@@ -218,6 +219,8 @@ fn the_simulated_kernel_answers_as_the_real_one() {
             forget_everything();
             let mut simulated = SimulatedHost::new(sh("uname -r"));
             simulated.tell(DeviceAttributes::new());
+            simulated.share_with(OtherHost::Attaches);
+            share_with("2");
             simulated
         },
         part: |state| (state.parents, state.bridges, state.unread),

@@ -8,6 +8,13 @@ fn fresh() -> bool {
     true
 }
 
+/// Another host takes up what is made for it.
+fn shared() -> bool {
+    guest::fresh();
+    guest::share_with("2");
+    true
+}
+
 const JOURNEYS: &[Journey] = &[
     Journey {
         example: "quickstart.kdl",
@@ -48,6 +55,17 @@ const JOURNEYS: &[Journey] = &[
             ("gold tx-share=\"1Gbit\"", "tenants tx-share=\"2Gbit\""),
         ],
         fresh,
+        settle: || {},
+    },
+    Journey {
+        example: "dpu-sfs.kdl",
+        changes: &[
+            ("0d:01:00\"", "0d:01:01\""),
+            ("tx-max=\"2Gbit\" parent=guests", "tx-max=\"3Gbit\""),
+            ("guest0_r mtu=1400", "guest9_r mtu=1300"),
+            ("sf 89 controller=1", "sf 90 controller=1"),
+        ],
+        fresh: shared,
         settle: || {},
     },
     Journey {

@@ -94,6 +94,12 @@ pub fn fresh() {
         sh(&format!("echo {parent} > /sys/bus/subdev/del_device"));
     }
     sh("rm -rf /run/subdevcfg /var/lib/subdevcfg/history");
+    share_with("0");
+}
+
+/// What the other host of a DPU does: nothing at all (0), nothing with what is made for it (1), or it takes it up (2).
+pub fn share_with(other_host: &str) {
+    std::fs::write("/sys/kernel/debug/subdev/other_host", other_host).unwrap();
 }
 
 /// The addresses that a plan changes, with what happens to each.

@@ -7,6 +7,7 @@ mod comparison;
 mod conformance;
 mod convergence;
 mod counts;
+mod dpu;
 mod examples;
 mod faults;
 mod guest;

@@ -260,7 +260,7 @@ impl Places<'_> {
         let is_external = matches!(subdevice.lifecycle.value, Lifecycle::External { .. });
         DesiredFunction {
             subject: Subject::function(parent.clone(), id.clone()),
-            external: is_external || id.is_of_other_host(),
+            external: is_external || id.is_made_elsewhere(),
             id,
             address: subdevice.address(device).to_string(),
             mdev_type: mdev.map(|mdev| mdev.mdev_type.clone()),

@@ -304,14 +304,12 @@ impl Mirror {
         self.below.get(&wire::devlink_handle(&port.handle))?.mdevs.get(&port.index).copied()
     }
 
-    /// The function that a parent's port belongs to; `None` for other ports, for subfunctions of other hosts, and for the
-    /// PF that the parent is itself.
+    /// The function that a parent's port belongs to; `None` for other ports, and for the PF that the parent is itself.
     pub fn function_of(&self, port: &Port) -> Option<FunctionId> {
         let PortName { controller, pf, kind } = PortName::of(port)?;
         match kind {
             PortKind::Vf(index) => Some(FunctionId::Vf { controller, pf, index }),
             PortKind::Pf => port.external.then_some(FunctionId::Pf { controller, pf }),
-            PortKind::Sf(_) if port.external => None,
             PortKind::Sf(number) => Some(match self.mdev_of(port) {
                 Some(uuid) => FunctionId::Mdev { uuid },
                 None => FunctionId::Sf { controller, pf, number },
@@ -356,7 +354,7 @@ impl Mirror {
             Some(Child::Function(id @ FunctionId::Vf { .. })) => {
                 let handle = wire::netlink_handle(&subject.parent);
                 let mut vfs = self.vfs_of(&handle);
-                vfs.any(|(known, _)| known == *id) || id.is_of_other_host() && self.port(subject).is_some()
+                vfs.any(|(known, _)| known == *id) || id.is_made_elsewhere() && self.port(subject).is_some()
             }
         }
     }

@@ -392,7 +392,7 @@ fn a_subject_that_is_not_there_is_vanished_and_not_refused() {
 }
 
 #[test]
-fn ports_of_another_host_are_its_functions_but_for_subfunctions() {
+fn ports_of_another_host_are_its_functions() {
     let tree = host();
     let port = |index, flavour, controller, vf, external| Port {
         handle: handle("subdev/nic0"),
@@ -410,9 +410,12 @@ fn ports_of_another_host_are_its_functions_but_for_subfunctions() {
         port(1, Flavour::PciPf, 1, None, true),
         port(2, Flavour::PciVf, 1, Some(3), true),
         port(3, Flavour::PciVf, 0, Some(3), false),
-        // What the instance is itself, and what another host runs.
+        // What the instance is itself.
         port(4, Flavour::PciPf, 0, None, false),
-        port(5, Flavour::PciSf, 1, None, true),
+        // Two of one number.
+        // The kernel says `external` of no subfunction.
+        port(5, Flavour::PciSf, 1, None, false),
+        port(6, Flavour::PciSf, 0, None, false),
     ];
     let mut mirror = Mirror::default();
     let mdevs = std::collections::BTreeMap::new();
@@ -420,9 +423,10 @@ fn ports_of_another_host_are_its_functions_but_for_subfunctions() {
     let pf = FunctionId::Pf { controller: 1, pf: 0 };
     let vf = |controller| FunctionId::Vf { controller, pf: 0, index: 3 };
     let found: Vec<_> = ports.iter().map(|port| mirror.function_of(port)).collect();
-    assert_eq!(found, [Some(pf.clone()), Some(vf(1)), Some(vf(0)), None, None]);
-    assert_eq!(mirror.representors(), [101, 102, 103].into());
-    for (id, ifindex) in [(pf.clone(), 101), (vf(1), 102)] {
+    let sf = |controller| FunctionId::Sf { controller, pf: 0, number: 5 };
+    assert_eq!(found, [Some(pf.clone()), Some(vf(1)), Some(vf(0)), None, Some(sf(1)), Some(sf(0))]);
+    assert_eq!(mirror.representors(), [101, 102, 103, 105, 106].into());
+    for (id, ifindex) in [(pf.clone(), 101), (vf(1), 102), (sf(1), 105)] {
         let subject = Subject::function(nic0(), id);
         assert!(mirror.has(&subject) && mirror.is_taken(&subject));
         assert_eq!(mirror.interface(&subject, Side::Representor), Some(ifindex));
@@ -434,7 +438,9 @@ fn ports_of_another_host_are_its_functions_but_for_subfunctions() {
     assert!(!mirror.has(&gone) && mirror.port(&gone).is_none());
     // It is no VF of this host for its port.
     assert!(!mirror.has(&Subject::function(nic0(), vf(0))));
-    assert!(
-        mirror.port(&Subject::function(nic0(), FunctionId::Sf { controller: 1, pf: 0, number: 5 })).is_none()
-    );
+    let given_away = |controller| {
+        let subject = Subject::function(nic0(), sf(controller));
+        (mirror.has(&subject), mirror.port(&subject).map(|port| port.index))
+    };
+    assert_eq!((given_away(1), given_away(0)), ((true, Some(5)), (true, Some(6))));
 }

@@ -153,7 +153,7 @@ impl Way<'_> {
         DesiredFunction {
             address: self.address(&subject),
             id: function.id.clone(),
-            external: function.id.is_of_other_host(),
+            external: function.id.is_made_elsewhere(),
             mdev_type: function.mdev_type.clone().map(MdevType::Directory),
             on_vf: function.on_vf,
             absent,

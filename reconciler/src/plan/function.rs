@@ -173,9 +173,9 @@ impl Context<'_> {
         }
     }
 
-    /// Whether nobody here can start or stop the function: it is a VF that is no device, or one of another host.
+    /// Whether nobody here can start or stop the function: it is a VF that is no device, or another host makes it.
     fn runs_elsewhere(&self) -> bool {
-        self.id.is_of_other_host() || self.id.is_pci() && !vfs::are_devices(self.parent)
+        self.id.is_made_elsewhere() || self.id.is_pci() && !vfs::are_devices(self.parent)
     }
 
     /// Stopping or reloading what somebody may be using cannot be made unhappened.
@@ -397,6 +397,8 @@ impl Context<'_> {
         let mut step = self.step(Stage::Activate, self.set_active(true), reason);
         step.effect = match self.params_before() {
             _ if self.id.is_pci() => Self::vf_attaches(target),
+            // It comes up on the other host, whenever there is a driver for it.
+            _ if self.id.is_of_other_host() => None,
             ParamsBefore::Use => Some(Effect::Instance),
             ParamsBefore::Activation => wants(target, Side::Netdev).then_some(Effect::Netdev),
         };

@@ -94,15 +94,22 @@ fn users(input: &Input<'_>, subject: &Subject) -> Vec<String> {
     }
     match subject.function_id() {
         Some(id) => {
-            let users = parent.function(id).map(|function| function.volatile.0.users.as_slice());
-            let words = users.unwrap_or_default().iter().filter(|user| !is_our_bridge(input, subject, user));
-            words.map(ToString::to_string).collect()
+            let Some(function) = parent.function(id) else { return Vec::new() };
+            let users = function.volatile.0.users.iter();
+            let users = users.filter(|user| !is_our_bridge(input, subject, user)).map(ToString::to_string);
+            users.chain(other_host(function)).collect()
         }
         None if subject.is_parent() => {
             parent.volatile.0.users.iter().map(|user| format!("uplink: {user}")).collect()
         }
         None => Vec::new(),
     }
+}
+
+/// The host that runs a function of another controller: what uses it there, nobody here can see.
+fn other_host(function: &Function) -> Option<String> {
+    let runs_there = function.id.is_of_other_host() && function.volatile.0.attached;
+    runs_there.then(|| format!("attached on the host of controller {}", function.id.controller()))
 }
 
 fn blocks(state: &State, subject: &Subject) -> bool {

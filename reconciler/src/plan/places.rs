@@ -20,12 +20,23 @@ pub(super) enum Place {
     Name(String),
     /// A mediated device's UUID, unique on the host (`drivers/vfio/mdev/mdev_core.c`).
     Uuid(Uuid),
-    /// An SF number, unique on its parent; the ports of mediated devices have one too.
-    Number(DevlinkHandle, u32),
+    /// An SF number, unique within controller and PF on its parent; the ports of mediated devices have one too.
+    Number(DevlinkHandle, Numbers, u32),
     /// A port of Open vSwitch, by its name.
     Port(String),
     /// The name of a vDPA device, unique on the host (`__vdpa_register_device`, drivers/vdpa/vdpa.c).
     Vdpa(String),
+}
+
+/// The controller and the PF among whose subfunctions a number is unique.
+type Numbers = (u32, u32);
+
+/// Among which subfunctions the number of a function is; a mediated device has one of this host's.
+const fn numbers(id: &FunctionId) -> Numbers {
+    match id {
+        FunctionId::Sf { controller, pf, .. } => (*controller, *pf),
+        FunctionId::Mdev { .. } | FunctionId::Vf { .. } | FunctionId::Pf { .. } => (0, 0),
+    }
 }
 
 impl fmt::Display for Place {
@@ -33,7 +44,10 @@ impl fmt::Display for Place {
         match self {
             Self::Name(name) => write!(f, "the name {name}"),
             Self::Uuid(uuid) => write!(f, "the UUID {uuid}"),
-            Self::Number(_, number) => write!(f, "the SF number {number}"),
+            Self::Number(_, (0, _), number) => write!(f, "the SF number {number}"),
+            Self::Number(_, (controller, _), number) => {
+                write!(f, "the SF number {number} of controller {controller}")
+            }
             Self::Port(name) => write!(f, "the port {name} of Open vSwitch"),
             Self::Vdpa(name) => write!(f, "the name {name} of a vDPA device"),
         }
@@ -46,7 +60,8 @@ pub(super) fn of_function(parent: &DevlinkHandle, function: &Function) -> Vec<Pl
         FunctionId::Mdev { uuid } => Some(Place::Uuid(uuid)),
         FunctionId::Sf { .. } | FunctionId::Vf { .. } | FunctionId::Pf { .. } => None,
     };
-    let number = function.volatile.0.sf_number.map(|number| Place::Number(parent.clone(), number));
+    let number = function.volatile.0.sf_number;
+    let number = number.map(|number| Place::Number(parent.clone(), numbers(&function.id), number));
     let names = Side::ALL.into_iter().filter_map(|side| of_interface(function, side));
     uuid.into_iter().chain(number).chain(names).collect()
 }
@@ -64,8 +79,8 @@ fn taken_by(request: &Request) -> Option<Place> {
         Request::MakeVdpa { name, .. } => Some(Place::Vdpa(name.clone())),
         Request::AddPort { name, .. } => Some(Place::Port(name.to_string())),
         Request::Create { id: FunctionId::Mdev { uuid }, .. } => Some(Place::Uuid(*uuid)),
-        Request::Create { parent, id: FunctionId::Sf { number, .. }, .. } => {
-            Some(Place::Number(parent.clone(), *number))
+        Request::Create { parent, id: id @ FunctionId::Sf { number, .. }, .. } => {
+            Some(Place::Number(parent.clone(), numbers(id), *number))
         }
         _ => None,
     }

@@ -63,7 +63,7 @@ fn as_found(
             protect: record.protected.contains_key(*subject),
             left: LeftToOthers::default(),
             wanted: wanted(subject),
-            external: id.is_of_other_host(),
+            external: id.is_made_elsewhere(),
             id,
         })
     });

@@ -74,7 +74,7 @@ impl Planner<'_, '_> {
             |function: &&Function| function.rates.as_ref().is_some_and(|leaf| leaf.parent.is_some());
         let lost = self.present().iter().filter(is_below).map(|function| function.id.clone());
         let lost: Vec<FunctionId> =
-            lost.filter(|id| !vfs::is_own(id) && !id.is_of_other_host() && self.is_unmanaged(id)).collect();
+            lost.filter(|id| !vfs::is_own(id) && !id.is_made_elsewhere() && self.is_unmanaged(id)).collect();
         for id in lost {
             let text = format!(
                 "{} is below a rate node that goes with the VFs, and is not subdevcfg's: name it, or move it by hand",

@@ -211,7 +211,7 @@ impl Planner<'_, '_> {
         step.undo.extend(stay);
         self.lane.parent.push(step);
         if let Some(now) = self.now.as_mut().filter(|_| ends) {
-            let others = now.functions.iter_mut().filter(|function| function.id.is_of_other_host());
+            let others = now.functions.iter_mut().filter(|function| function.id.is_made_elsewhere());
             others.for_each(|function| *function = hidden(function));
             now.eswitch.mode = Some(EswitchMode::Legacy);
         }
@@ -294,7 +294,7 @@ impl Planner<'_, '_> {
 
     /// What brings back what functions of other hosts lose when switchdev mode ends for a while.
     fn restore_others(&self) -> Vec<(Request, Option<Effect>)> {
-        let others = self.present().iter().filter(|function| function.id.is_of_other_host());
+        let others = self.present().iter().filter(|function| function.id.is_made_elsewhere());
         others.flat_map(|function| self.restore_function(function, Some(&hidden(function)))).collect()
     }
 

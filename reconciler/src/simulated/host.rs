@@ -11,6 +11,7 @@ use super::card_requests;
 use super::cards::SimulatedCard;
 use super::device_attributes;
 use super::netdevsim::{self, SimulatedNetdevsim};
+use super::other_side::OtherHost;
 use super::ovs::SimulatedOvs;
 use super::params::{self, Params, Values};
 use super::pci::{self, SimulatedPf};
@@ -38,6 +39,12 @@ pub(super) fn size_of_type(name: &str) -> Option<u32> {
     MDEV_TYPES.iter().find(|(known, _, _)| *known == name).map(|(_, _, size)| *size)
 }
 
+/// Whether a function of this controller runs on this host.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+pub(super) const fn is_this_host(controller: &u32) -> bool {
+    *controller == 0
+}
+
 /// A host that exists only in a file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SimulatedHost {
@@ -48,6 +55,9 @@ pub struct SimulatedHost {
     /// Parents by the name after `subdev/`.
     #[serde(default)]
     pub(super) parents: BTreeMap<String, SimulatedParent>,
+    /// The host that the parents are shared with, if this one is a DPU.
+    #[serde(default, skip_serializing_if = "OtherHost::is_none")]
+    pub(super) other_host: OtherHost,
     /// Devices of the kernel's simulator, by the name after `netdevsim/`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) netdevsims: BTreeMap<String, SimulatedNetdevsim>,
@@ -133,6 +143,9 @@ pub(super) struct SimulatedParent {
 /// A function with both of its interfaces and its instance's parameters.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct SimulatedFunction {
+    /// Whose host runs it; 0 for this one.
+    #[serde(default, skip_serializing_if = "is_this_host")]
+    pub controller: u32,
     pub sf_number: u32,
     pub port_index: u32,
     /// Set for mediated devices.
@@ -192,6 +205,7 @@ impl SimulatedHost {
             format: Format::V1,
             kernel_release: kernel_release.into(),
             parents: BTreeMap::new(),
+            other_host: OtherHost::None,
             netdevsims: BTreeMap::new(),
             pfs: BTreeMap::new(),
             cards: BTreeMap::new(),
@@ -304,7 +318,7 @@ impl SimulatedHost {
             Effect::Gone => {
                 function.is_none() && !subject.function_id().is_some_and(|id| self.samples_have(id))
             }
-            Effect::Detached => function.is_none_or(|function| !function.active),
+            Effect::Detached => function.is_none_or(|function| !function.is_attached(self.other_host)),
             Effect::Instance => function.is_some_and(|function| function.params.is_some()),
             Effect::Netdev => function.is_some_and(|function| function.netdev.is_some()),
             Effect::Representor => function.is_some_and(|function| function.representor.is_some()),
@@ -325,7 +339,9 @@ impl SimulatedHost {
         let parents = self
             .parents
             .iter()
-            .map(|(name, parent)| (DevlinkHandle::new("subdev", name.as_str()), parent.state()))
+            .map(|(name, parent)| {
+                (DevlinkHandle::new("subdev", name.as_str()), parent.state(self.other_host))
+            })
             .chain(self.netdevsim_parents())
             .chain(self.pf_parents())
             .chain(self.card_parents())
@@ -396,8 +412,9 @@ impl SimulatedParent {
         self.functions.iter_mut().find(|function| function.id() == *id)
     }
 
-    fn state(&self) -> Parent {
-        let mut functions: Vec<Function> = self.functions.iter().map(SimulatedFunction::state).collect();
+    fn state(&self, other_host: OtherHost) -> Parent {
+        let functions = self.functions.iter();
+        let mut functions: Vec<Function> = functions.map(|function| function.state(other_host)).collect();
         functions.sort_by(|a, b| a.id.cmp(&b.id));
         let left = self.capacity.saturating_sub(self.used());
         let types = MDEV_TYPES.map(|(known, name, size)| {
@@ -446,11 +463,16 @@ impl SimulatedFunction {
     pub fn id(&self) -> FunctionId {
         match &self.mdev {
             Some(mdev) => FunctionId::Mdev { uuid: mdev.uuid },
-            None => FunctionId::Sf { controller: 0, pf: 0, number: self.sf_number },
+            None => FunctionId::Sf { controller: self.controller, pf: 0, number: self.sf_number },
         }
     }
 
-    fn state(&self) -> Function {
+    /// Whether a driver has taken it up.
+    fn is_attached(&self, other_host: OtherHost) -> bool {
+        self.active && (is_this_host(&self.controller) || other_host == OtherHost::Attaches)
+    }
+
+    fn state(&self, other_host: OtherHost) -> Function {
         let instance = match (&self.mdev, self.aux_id) {
             (Some(mdev), _) => Some(DevlinkHandle::new("mdev", mdev.uuid.to_string())),
             (None, Some(id)) => Some(DevlinkHandle::new("auxiliary", format!("subdev.sf.{id}"))),
@@ -474,7 +496,7 @@ impl SimulatedFunction {
             volatile: Volatile(FunctionVolatile {
                 port_index: Some(self.port_index),
                 sf_number: Some(self.sf_number),
-                attached: self.active,
+                attached: self.is_attached(other_host),
                 instance,
                 users: self.users(),
                 mdev_types: BTreeMap::new(),

@@ -12,6 +12,25 @@ use crate::kernel::RequestError;
 use crate::resource::FunctionId;
 use crate::state::{Function, FunctionVolatile, Volatile};
 
+/// What the host of controller 1 does that the `subdev` parents are shared with (`kmod/manners.c`, `other_host`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OtherHost {
+    /// There is none.
+    #[default]
+    None,
+    /// It can be given subfunctions, and takes none up.
+    Idle,
+    /// It takes up each that is active, and lets go of it when it is not.
+    Attaches,
+}
+
+impl OtherHost {
+    pub(super) fn is_none(&self) -> bool {
+        *self == Self::None
+    }
+}
+
 /// The functions, by identity.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -25,6 +44,11 @@ struct Made {
 }
 
 impl SimulatedHost {
+    /// Plays another host from now on.
+    pub const fn share_with(&mut self, other_host: OtherHost) {
+        self.other_host = other_host;
+    }
+
     /// The other host makes a function on the netdevsim device of that number, if it has not yet.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use super::Answer;
 use super::host::{
     SimulatedFunction, SimulatedHost, SimulatedInterface, SimulatedMdev, SimulatedParent, size_of_type,
 };
+use super::other_side::OtherHost;
 use super::params::{self, Params, Values};
 use super::{bridges, device_attributes, rates, samples, uplink};
 use crate::kernel::{Request, RequestError};
@@ -116,6 +117,7 @@ fn create(
     id: &FunctionId,
     mdev_type: Option<&str>,
 ) -> Answer {
+    let other_host = host.other_host;
     let uuid_taken = matches!(id, FunctionId::Mdev { uuid } if host.has_mdev(*uuid));
     if let (Some(sample), FunctionId::Mdev { uuid }) = (host.sample(handle), id) {
         return samples::create(host, sample, *uuid, mdev_type.unwrap_or_default(), uuid_taken);
@@ -125,23 +127,32 @@ fn create(
     let found = parent(host, handle).map_err(missing)?;
     let size = mdev_type.map_or(Some(1), size_of_type);
     let full = found.used() + size.unwrap_or(0) > found.capacity;
-    let number_taken = |number| found.functions.iter().any(|function| function.sf_number == number);
-    let (sf_number, mdev) = match id {
+    let number_taken = |controller, number| {
+        found.functions.iter().any(|known| (known.controller, known.sf_number) == (controller, number))
+    };
+    let (controller, sf_number, mdev) = match id {
         FunctionId::Sf { controller, pf, number } => {
+            if *controller != 0 && other_host == OtherHost::None {
+                return Err(refuse(Errno::EOPNOTSUPP, "the only controller is 0"));
+            }
+            if *pf != 0 {
+                return Err(refuse(Errno::EOPNOTSUPP, "the only PF is 0"));
+            }
             if found.mode != EswitchMode::Switchdev {
                 return Err(refuse(
                     Errno::EOPNOTSUPP,
                     "SF ports are only supported in eswitch switchdev mode",
                 ));
             }
-            if *pf != 0 || *controller != 0 {
-                return Err(refuse(Errno::EOPNOTSUPP, "the only PF is 0"));
+            // Only then, as mlx5_sf_alloc() has it.
+            if *controller > 1 {
+                return Err(refuse(Errno::EINVAL, "the only controllers are 0 and 1"));
             }
             // Before the pool, as mlx5_sf_hw_table_id_alloc() has it.
-            if number_taken(*number) {
+            if number_taken(*controller, *number) {
                 return Err(refuse(Errno::EEXIST, "this SF number is in use"));
             }
-            (*number, None)
+            (*controller, *number, None)
         }
         FunctionId::Mdev { uuid } => {
             // UUIDs are unique over all parents (drivers/vfio/mdev/mdev_core.c).
@@ -152,9 +163,9 @@ fn create(
             if size.is_none() {
                 return Err(refuse(Errno::ENOENT, ""));
             }
-            let number = (found.first_automatic..=u32::MAX).find(|number| !number_taken(*number));
+            let number = (found.first_automatic..=u32::MAX).find(|number| !number_taken(0, *number));
             let mdev = SimulatedMdev { uuid: *uuid, mdev_type: mdev_type.to_owned(), attrs: BTreeMap::new() };
-            (number.unwrap_or(u32::MAX), Some(mdev))
+            (0, number.unwrap_or(u32::MAX), Some(mdev))
         }
         FunctionId::Vf { .. } | FunctionId::Pf { .. } => return Err(refuse(Errno::EOPNOTSUPP, "")),
     };
@@ -165,7 +176,7 @@ fn create(
     let port_index = found.next_port_index;
     found.next_port_index += 1;
     let (base, max_mtu) = (found.mac_base, found.max_mtu());
-    let mac = default_mac(host, base, sf_number);
+    let mac = default_mac(host, base, controller, sf_number);
     let representor = switchdev.then(|| host.new_interface(max_mtu));
     // The instance of a mediated device is registered when it is created; an SF's when it is activated.
     // As many queues as the type takes places.
@@ -175,6 +186,7 @@ fn create(
     let (roce, max_io_eqs) =
         ((!host.is_before(6, 2)).then_some(true), (!host.is_before(6, 10)).then_some(MOST_QUEUES));
     let made = SimulatedFunction {
+        controller,
         sf_number,
         port_index,
         mdev,
@@ -193,13 +205,19 @@ fn create(
 }
 
 /// The address that a function has before somebody sets one: the uplink has the base itself.
-fn default_mac(host: &mut SimulatedHost, base: Option<MacAddr>, sf_number: u32) -> MacAddr {
+fn default_mac(
+    host: &mut SimulatedHost,
+    base: Option<MacAddr>,
+    controller: u32,
+    sf_number: u32,
+) -> MacAddr {
     let (base, number) = base.map_or_else(
         || {
             host.next_random_mac += 1;
             (MacAddr([0x02, 0, 0x5e, 0, 0, 0]), u64::from(host.next_random_mac))
         },
-        |base| (base, 1 + u64::from(sf_number)),
+        // Each controller has all numbers.
+        |base| (base, 1 + u64::from(sf_number) + (u64::from(controller) << 32)),
     );
     // The last of all unicast addresses is further from the end than any number is large.
     base.checked_add(number).unwrap_or(base)
@@ -221,6 +239,10 @@ fn set_active(host: &mut SimulatedHost, handle: &DevlinkHandle, id: &FunctionId,
         return Ok(());
     }
     found.active = active;
+    // Its devices are on the other host.
+    if found.controller != 0 {
+        return Ok(());
+    }
     if !active {
         found.netdev = None;
         if found.mdev.is_none() {
