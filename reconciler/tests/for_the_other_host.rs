@@ -94,7 +94,7 @@ fn it_is_made_here_and_runs_there() {
             assert!(plan.is_empty() && plan.drift.is_empty(), "{plan:#?}");
         }
         assert!(matches!(host.destroy(), Outcome::Converged(_)));
-        assert!(host.state().parents.is_empty() && host.record.made.is_empty());
+        assert!(observed(&host).is_none() && host.record.made.is_empty());
     }
 }
 
@@ -135,7 +135,7 @@ fn a_change_that_it_has_to_stop_for_disturbs_who_runs_it() {
 fn it_is_deleted_as_what_runs_and_comes_back_when_that_fails() {
     let mut host = host(OtherHost::Attaches);
     converge(&mut host, &both());
-    let without = file("switchdev", &[OWN, "subdevice web { sf 88 controller=1; absent; }"]);
+    let without = file("switchdev", &[OWN, "subdevice web absent=#true { sf 88 controller=1; }"]);
     let wanted = desired(&without);
     let plan = host.plan(&wanted);
     let change = plan.resource_changes.iter().find(|change| change.subject == web()).unwrap();
@@ -181,7 +181,7 @@ fn without_another_host_it_cannot_be_made() {
     let mut host = host(OtherHost::None);
     let outcome = host.apply(&desired(&both()));
     assert!(matches!(outcome, Outcome::Undone(_)), "{outcome:?}");
-    assert!(host.state().parents.is_empty() && host.record.made.is_empty());
+    assert!(observed(&host).is_none() && host.record.made.is_empty());
 }
 
 #[test]

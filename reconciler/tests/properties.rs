@@ -149,7 +149,7 @@ fn text(parents: &[Option<Parent>], shift: usize) -> String {
                 Kind::Mdev => format!("mdev type=eth uuid=\"00000000-0000-4000-8000-{place:012x}\""),
                 // From 1000 up are the numbers that mediated devices get.
                 Kind::Sf => format!("sf {}", if number % 2 == 0 { 999 + place } else { place }),
-                Kind::Other => format!("sf {} controller=1", 999 + place / 2),
+                Kind::Other => format!("sf {} controller=1", 999 + place),
             };
             let runs_here = function.kind != Kind::Other;
             let _ = writeln!(text, " subdevice s{number} {{\n  {lifecycle}");
@@ -445,8 +445,7 @@ proptest! {
         let (state, record) = described(&old, "6.12.0");
         let unchanged = plan(Input { desired: &old, state: &state, record: &record });
         prop_assert!(unchanged.is_empty());
-        let mut host = Host::with_kernel("6.12.0");
-        host.kernel.start_ovs(&SWITCHES);
+        let mut host = host_after("6.12.0", &[]);
         prop_assert!(matches!(host.apply(&old), Outcome::Converged(_)));
         let without = plan(Input { desired: &new, state: &state, record: &record });
         // An address that the kernel chose comes back with a function that is made again; without a host nobody knows it.
