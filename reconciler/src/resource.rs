@@ -103,7 +103,9 @@ impl FunctionId {
     #[must_use]
     pub const fn controller(&self) -> u32 {
         match self {
-            Self::Sf { controller, .. } | Self::Vf { controller, .. } | Self::Pf { controller, .. } => *controller,
+            Self::Sf { controller, .. } | Self::Vf { controller, .. } | Self::Pf { controller, .. } => {
+                *controller
+            }
             Self::Mdev { .. } => 0,
         }
     }

@@ -80,7 +80,11 @@ fn it_is_made_here_and_runs_there() {
         let (outcome, heard) = host.apply_and_listen(&wanted);
         assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
         let awaited = heard.iter().filter(|line| line.contains("waits") && line.contains("controller 1"));
-        assert!(awaited.clone().all(|line| line.contains("representor")), "{:#?}", awaited.collect::<Vec<_>>());
+        assert!(
+            awaited.clone().all(|line| line.contains("representor")),
+            "{:#?}",
+            awaited.collect::<Vec<_>>()
+        );
         assert!(host.plan(&wanted).is_empty());
         let found = observed(&host).unwrap();
         assert!(found.active && found.params.is_empty() && found.netdev.is_none());

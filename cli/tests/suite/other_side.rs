@@ -1,4 +1,4 @@
-//! A DPU as its own system sees it: functions that the host makes, and a parameter that not every kernel has.
+//! A DPU as its own system sees it: functions that the host makes, one that it makes for the host, and a parameter that not every kernel has.
 
 use serde_json::{Value, json};
 
@@ -68,6 +68,22 @@ fn what_the_host_has_made_is_imported() {
     let plan = ["plan", "host.kdl", "--state", "state.json", "--detailed-exitcode"];
     let run = host.run_without_host(&plan);
     assert_eq!(run.code, 0, "{}", run.all());
+}
+
+#[test]
+fn who_runs_a_subfunction_over_there_is_told_before_it_is_disturbed() {
+    let host = Host::new();
+    let mut tenant = function(&json!({ "sf": { "controller": 1, "pf": 0, "number": 88 } }));
+    tenant["volatile"] = json!({ "attached": true, "sf_number": 88 });
+    host.write("state.json", &bluefield(&json!([tenant]), &json!({})));
+    host.write(
+        "host.kdl",
+        "subdevcfg version=1\nhost dpu-17\ndevice \"pci/0000:03:00.0\" driver=mlx5_core {
+    eswitch mode=switchdev
+    subdevice tenant { sf 88 controller=1; function mac=\"02:00:00:00:02:58\"; }\n}\n",
+    );
+    let plan = host.run_without_host(&["plan", "host.kdl", "--state", "state.json"]);
+    snapshot("cli", "dpu-sf", &plan.all());
 }
 
 #[test]

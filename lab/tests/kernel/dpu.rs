@@ -26,7 +26,8 @@ fn they_are_made_here_and_run_there() {
     assert_eq!(sh("cat /sys/bus/auxiliary/devices/subdev.sf.*/sfnum"), "88", "the DPU's own");
 
     // Somebody writes its limit; and the other host comes and goes.
-    let handle = sh("devlink port show | grep -o '^subdev/nic0/[0-9]*: .*controller 1 .*sfnum 88' | cut -d: -f1");
+    let handle =
+        sh("devlink port show | grep -o '^subdev/nic0/[0-9]*: .*controller 1 .*sfnum 88' | cut -d: -f1");
     sh(&format!("devlink port function rate set {handle} tx_max 1gbit"));
     share_with("1");
     let drifted = subdevcfg(&["plan", host_file(&text), "--detailed-exitcode"]).expect(2);
@@ -38,11 +39,7 @@ fn they_are_made_here_and_run_there() {
     let changed = text.replace("0d:01:00\"", "0d:01:01\"");
     let arguments = ["apply", host_file(&changed), "--yes", "--allow", "subdevice-restart"];
     let refused = subdevcfg(&arguments).expect(3);
-    assert!(
-        refused.stdout.contains("IN USE    attached on the host of controller 1\n"),
-        "{}",
-        refused.all()
-    );
+    assert!(refused.stdout.contains("IN USE    attached on the host of controller 1\n"), "{}", refused.all());
     subdevcfg(&[&arguments[..], &["--allow-in-use", "subdev/nic0#guest0"]].concat()).expect(0);
     assert_eq!(port(88)["function"]["hw_addr"], "02:00:00:0d:01:01");
     assert_eq!(port(88)["function"]["state"], "active");

@@ -205,12 +205,7 @@ fn create(
 }
 
 /// The address that a function has before somebody sets one: the uplink has the base itself.
-fn default_mac(
-    host: &mut SimulatedHost,
-    base: Option<MacAddr>,
-    controller: u32,
-    sf_number: u32,
-) -> MacAddr {
+fn default_mac(host: &mut SimulatedHost, base: Option<MacAddr>, controller: u32, sf_number: u32) -> MacAddr {
     let (base, number) = base.map_or_else(
         || {
             host.next_random_mac += 1;
