@@ -93,7 +93,7 @@ impl FunctionId {
     }
 
     /// Whether this is a function of another host: what runs it is not here, whoever makes it. Of subfunctions that is
-    /// this host (`mlx5_sf_new_check_attr`, sf/devlink.c: a BlueField's own system).
+    /// this host (`mlx5_sf_new_check_attr`, sf/devlink.c: the system of a DPU itself).
     #[must_use]
     pub const fn is_of_other_host(&self) -> bool {
         self.is_made_elsewhere() || matches!(self, Self::Sf { controller: 1.., .. })

@@ -26,6 +26,7 @@ pub enum OtherHost {
 }
 
 impl OtherHost {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
     pub(super) fn is_none(&self) -> bool {
         *self == Self::None
     }
