@@ -1,11 +1,11 @@
 //! The properties of plan and apply over random hosts whose VFs are PCI devices: number and drivers.
-#![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
-
-#[expect(dead_code, reason = "what other tests use of it")]
-mod support;
 
 use std::fmt::Write as _;
 
+use crate::support::properties::{
+    is_imported, is_killed_at, is_undone_as_a_plan, is_undone_at, needs_each_operation,
+};
+use crate::support::{Host, desired};
 use proptest::collection::vec;
 use proptest::option::{of, weighted};
 use proptest::prelude::*;
@@ -14,10 +14,6 @@ use subdevcfg_reconciler::apply::Outcome;
 use subdevcfg_reconciler::kernel::{Kernel as _, Request};
 use subdevcfg_reconciler::plan::NoteKind;
 use subdevcfg_reconciler::resource::{FunctionId, Setting, Subject};
-use support::properties::{
-    is_imported, is_killed_at, is_undone_as_a_plan, is_undone_at, needs_each_operation,
-};
-use support::{Host, desired};
 
 const ADDRESS: &str = "0000:01:00.1";
 

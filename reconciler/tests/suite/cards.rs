@@ -1,13 +1,11 @@
 //! The properties of plan and apply over random hosts with a network card, on the simulated `mlx5_core` and `ice`: eswitch
 //! mode, VFs, subfunctions, parameters, rates, and what each driver does to them without being asked.
-#![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
-
-#[expect(dead_code, reason = "what other tests use of it")]
-mod support;
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::support::properties::{is_imported, is_killed_at, is_refused, is_undone_as_a_plan};
+use crate::support::{Host, desired};
 use proptest::collection::vec;
 use proptest::option::{of, weighted};
 use proptest::prelude::*;
@@ -17,8 +15,6 @@ use subdevcfg_reconciler::kernel::{Kernel as _, Request};
 use subdevcfg_reconciler::plan::{Note, NoteKind, Operation};
 use subdevcfg_reconciler::resource::{FunctionId, LegacySetting, Setting, Subject};
 use subdevcfg_reconciler::state::State;
-use support::properties::{is_imported, is_killed_at, is_refused, is_undone_as_a_plan};
-use support::{Host, desired};
 
 const ADDRESS: &str = "0000:08:00.0";
 

@@ -1,11 +1,11 @@
 //! The properties of plan and apply over random hosts with vDPA devices on the kernel's simulator.
-#![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
-
-#[expect(dead_code, reason = "what other tests use of it")]
-mod support;
 
 use std::fmt::Write as _;
 
+use crate::support::properties::{
+    is_imported, is_killed_at, is_undone_as_a_plan, is_undone_at, needs_each_operation,
+};
+use crate::support::{Host, desired};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -15,10 +15,6 @@ use subdevcfg_reconciler::kernel::{Kernel as _, Request};
 use subdevcfg_reconciler::plan::NoteKind;
 use subdevcfg_reconciler::resource::{Setting, Subject, VdpaConfig};
 use subdevcfg_reconciler::state::{State, Unread, Unreadable};
-use support::properties::{
-    is_imported, is_killed_at, is_undone_as_a_plan, is_undone_at, needs_each_operation,
-};
-use support::{Host, desired};
 
 /// Of each of three devices: address, MTU and driver, as far as they are said.
 type Device = (Option<u8>, Option<u32>, Option<&'static str>);

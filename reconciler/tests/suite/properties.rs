@@ -1,12 +1,12 @@
 //! Properties of plan and apply over random hosts: a plan converges, an applied plan is empty, nothing in it is
 //! redundant, and a failure at any operation leaves the host as it was.
-#![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
-
-#[expect(dead_code, reason = "what other tests use of it")]
-mod support;
 
 use std::fmt::Write as _;
 
+use crate::support::properties::{
+    is_imported, is_killed_at, is_undone_as_a_plan, is_undone_at, needs_each_operation,
+};
+use crate::support::{Host, Kill, desired};
 use proptest::collection::vec;
 use proptest::option::{of, weighted};
 use proptest::prelude::*;
@@ -16,10 +16,6 @@ use subdevcfg_reconciler::kernel::Request;
 use subdevcfg_reconciler::plan::{Input, Operation, Plan, Selection, plan};
 use subdevcfg_reconciler::resource::Setting;
 use subdevcfg_reconciler::state::State;
-use support::properties::{
-    is_imported, is_killed_at, is_undone_as_a_plan, is_undone_at, needs_each_operation,
-};
-use support::{Host, Kill, desired};
 
 #[derive(Debug, Clone)]
 struct Parent {

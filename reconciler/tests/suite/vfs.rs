@@ -1,12 +1,12 @@
 //! The properties of plan and apply over random hosts with VFs, on the simulated netdevsim: number, eswitch mode, what the
 //! PF sets, rates, and reloads that take them.
-#![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
-
-#[expect(dead_code, reason = "what other tests use of it")]
-mod support;
 
 use std::fmt::Write as _;
 
+use crate::support::properties::{
+    is_imported, is_killed_at, is_refused, is_undone_as_a_plan, is_undone_at, needs_each_operation,
+};
+use crate::support::{Host, desired};
 use proptest::collection::vec;
 use proptest::option::{of, weighted};
 use proptest::prelude::*;
@@ -17,10 +17,6 @@ use subdevcfg_reconciler::kernel::{Kernel as _, Request};
 use subdevcfg_reconciler::plan::{Note, NoteKind};
 use subdevcfg_reconciler::resource::{FunctionId, LegacySetting, Setting, Subject};
 use subdevcfg_reconciler::state::State;
-use support::properties::{
-    is_imported, is_killed_at, is_refused, is_undone_as_a_plan, is_undone_at, needs_each_operation,
-};
-use support::{Host, desired};
 
 #[derive(Debug, Clone)]
 struct Device {

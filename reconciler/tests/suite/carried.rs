@@ -1,12 +1,12 @@
 //! The properties of plan and apply over random hosts whose VFs carry mediated devices, as graphics cards have them: the
 //! driver of the VFs makes them, and they go before a VF loses it.
-#![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
-
-#[expect(dead_code, reason = "what other tests use of it")]
-mod support;
 
 use std::fmt::Write as _;
 
+use crate::support::properties::{
+    is_imported, is_killed_at, is_undone_as_a_plan, is_undone_at, needs_each_operation,
+};
+use crate::support::{Host, desired};
 use proptest::collection::vec;
 use proptest::option::{of, weighted};
 use proptest::prelude::*;
@@ -16,10 +16,6 @@ use subdevcfg_reconciler::kernel::{Kernel as _, Request};
 use subdevcfg_reconciler::plan::NoteKind;
 use subdevcfg_reconciler::resource::{FunctionId, Setting, Subject};
 use subdevcfg_reconciler::state::Function;
-use support::properties::{
-    is_imported, is_killed_at, is_undone_as_a_plan, is_undone_at, needs_each_operation,
-};
-use support::{Host, desired};
 use uuid::Uuid;
 
 const ADDRESS: &str = "0000:01:00.0";
