@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::support::{Host, Kill, desired};
 use nix::errno::Errno;
 use subdevcfg_compiler::values::{Cmode, DevlinkHandle, EswitchMode, MacAddr, Rate, Scalar};
 use subdevcfg_reconciler::apply::Outcome;
@@ -11,6 +10,8 @@ use subdevcfg_reconciler::plan::{NoteKind, Plan};
 use subdevcfg_reconciler::resource::{Capability, FunctionId, LegacySetting, Setting, Subject};
 use subdevcfg_reconciler::simulated::SimulatedHost;
 use subdevcfg_reconciler::state::Parent;
+
+use crate::support::{Host, Kill, desired};
 
 const ADDRESS: &str = "0000:08:00.0";
 const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);

@@ -1,8 +1,9 @@
 //! Of which netdevs udev is told that they are others'.
 
-use crate::support::desired;
 use subdevcfg_reconciler::handed_over::marks;
 use subdevcfg_reconciler::state::State;
+
+use crate::support::desired;
 
 const FILE: &str = "subdevcfg version=1
 host lab

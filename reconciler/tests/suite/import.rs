@@ -1,11 +1,12 @@
 //! Host files of states that no host file describes as they are.
 
-use crate::support::properties::is_imported;
-use crate::support::{Host, desired};
 use camino::Utf8Path;
 use subdevcfg_compiler::format::format;
 use subdevcfg_reconciler::apply::Outcome;
 use subdevcfg_reconciler::import::{Import, host_file};
+
+use crate::support::properties::is_imported;
+use crate::support::{Host, desired};
 
 /// A host with two mediated devices, of which these have a MAC address in the file.
 fn host_with(macs: [&str; 2]) -> String {

@@ -1,7 +1,6 @@
 //! Functions that the other side of a device makes: configured when they are there, deferred while they are not, never
 //! made, stopped or deleted here.
 
-use crate::support::{Host, desired};
 use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode, MacAddr};
 use subdevcfg_reconciler::apply::Outcome;
 use subdevcfg_reconciler::kernel::{Kernel as _, Request};
@@ -9,6 +8,8 @@ use subdevcfg_reconciler::plan::{Action, Input, NoteKind, Plan, Reversible, plan
 use subdevcfg_reconciler::record::Record;
 use subdevcfg_reconciler::resource::{Capability, FunctionId, Setting, Subject};
 use subdevcfg_reconciler::state::{Eswitch, Function, Interface, Parent, Rates, State};
+
+use crate::support::{Host, desired};
 
 const TEXT: &str = "subdevcfg version=1
 host \"*\"

@@ -1,7 +1,8 @@
 //! What takes its time is waited for together.
 
-use crate::support::{Host, desired};
 use subdevcfg_reconciler::apply::Outcome;
+
+use crate::support::{Host, desired};
 
 const TWO: &str = r#"
 subdevcfg version=1

@@ -1,8 +1,9 @@
 //! Ports of Open vSwitch that outlive what they were made for.
 
-use crate::support::{Host, Kill, desired};
 use subdevcfg_reconciler::apply::Outcome;
 use subdevcfg_reconciler::desired::Desired;
+
+use crate::support::{Host, Kill, desired};
 
 /// Those that Open vSwitch has.
 fn ports(host: &Host) -> Vec<String> {

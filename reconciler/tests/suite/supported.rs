@@ -1,11 +1,12 @@
 //! Parameters that a device may do without (`if-supported=#true`).
 
-use crate::support::{Host, desired};
 use subdevcfg_reconciler::apply::Outcome;
 use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::kernel::Kernel as _;
 use subdevcfg_reconciler::plan::{NoteKind, Plan};
 use subdevcfg_reconciler::resource::Attribute;
+
+use crate::support::{Host, desired};
 
 /// netdevsim has `max_macs`, in the cmode driverinit.
 fn netdevsim(params: &str) -> Desired {
