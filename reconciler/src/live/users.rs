@@ -28,9 +28,10 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
             users.extend(all.map(|user| FunctionUser { side: Some(side), user }));
         }
         let device = instance.or_else(|| self.mirror.vf_device(subject)).map(wire::devlink_handle);
-        let rdma = device.and_then(|device| dumps.rdma.devices.get(&device));
+        let rdma = device.as_ref().and_then(|device| dumps.rdma.devices.get(device));
         users.extend(rdma.into_iter().flatten().map(|user| FunctionUser { side: None, user: user.clone() }));
         users.extend(self.vfio_users(subject, dumps.open_files.as_ref()));
+        users.extend(self.users_of_carried(device.as_ref(), dumps.open_files.as_ref()));
         Ok(users)
     }
 
