@@ -1,9 +1,5 @@
 //! Subfunctions that this host makes for another one, as a DPU does it for the host that it is in: made, configured and
 //! started here, and run there.
-#![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
-
-#[expect(dead_code, reason = "what other tests use of it")]
-mod support;
 
 use subdevcfg_reconciler::apply::Outcome;
 use subdevcfg_reconciler::kernel::{Effect, Kernel as _, Request};
@@ -12,7 +8,8 @@ use subdevcfg_reconciler::resource::{FunctionId, Setting, Subject};
 use subdevcfg_reconciler::rules;
 use subdevcfg_reconciler::simulated::OtherHost;
 use subdevcfg_reconciler::state::Function;
-use support::{Host, desired};
+
+use crate::support::{Host, desired};
 
 const OWN: &str = "subdevice own { sf 88; netdev own0; }";
 
