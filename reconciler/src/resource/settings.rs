@@ -20,6 +20,12 @@ impl Settings {
         Self(Vec::with_capacity(count))
     }
 
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Sets an attribute, replacing its earlier value.
     pub fn set(&mut self, setting: Setting) {
         if self.0.last().is_none_or(|last| last.cmp_by_attribute(&setting).is_lt()) {
