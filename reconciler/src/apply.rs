@@ -8,16 +8,13 @@ mod undo;
 
 use std::time::Duration;
 
-use crate::kernel::{Kernel, ObserveError, Request, RequestError};
+use crate::kernel::{EFFECT_DEADLINE, Kernel, ObserveError, Request, RequestError};
 use crate::plan::{Operation, Plan};
 use crate::record::{Entry, Record};
 use crate::state::State;
 use flow::Flow;
 
 pub use differences::differences;
-
-/// How long an effect may take, once those that were awaited before it are there. Drivers do this by firmware events; the bundled module does it before it answers.
-const EFFECT_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Where the record is kept.
 pub trait RecordKeeper {

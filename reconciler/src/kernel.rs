@@ -308,6 +308,10 @@ pub enum ObserveError {
 /// sysfs attributes of mediated devices, by name.
 pub type DeviceAttributes = BTreeMap<Uuid, BTreeSet<String>>;
 
+/// How long an effect may take, once those that were awaited before it are there. Drivers do this by firmware events; the
+/// bundled module does it before it answers.
+pub const EFFECT_DEADLINE: Duration = Duration::from_secs(30);
+
 /// A kernel: the real one or a simulated one.
 pub trait Kernel {
     /// From now on observations tell these attributes as well: sysfs has no list of those that mean something.

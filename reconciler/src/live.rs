@@ -39,7 +39,7 @@ use subdevcfg_netlink::vdpa::Vdpa;
 
 pub use subdevcfg_netlink::ears::Ears;
 
-use crate::kernel::{DeviceAttributes, Effect, Kernel, ObserveError, Request, RequestError};
+use crate::kernel::{DeviceAttributes, EFFECT_DEADLINE, Effect, Kernel, ObserveError, Request, RequestError};
 use crate::resource::{Setting, Side, Subject};
 use crate::state::{State, Unread};
 use mirror::Mirror;
@@ -52,9 +52,6 @@ use vdpa::OpenVdpa;
 /// How often an effect is looked for without being told of it: drivers forget notifications (going to legacy mode
 /// deletes the subfunctions of mlx5 in silence).
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-
-/// How long Open vSwitch may take over a port.
-const PORT_DEADLINE: Duration = Duration::from_secs(30);
 
 /// The name of the PCI device that a VF of this machine is, or will be when it is made: `0000:08:00.2`.
 #[must_use]
@@ -281,7 +278,7 @@ impl<D: Datagrams + 'static> Kernel for LiveKernel<D> {
     fn shows(&mut self, subject: &Subject, effect: Effect) -> Result<bool, RequestError> {
         if effect == Effect::Port {
             // The database is asked for one after the other.
-            return self.switch.wait(PORT_DEADLINE).map(|()| true);
+            return self.switch.wait(EFFECT_DEADLINE).map(|()| true);
         }
         self.seen(subject, effect)
     }

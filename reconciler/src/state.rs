@@ -286,6 +286,17 @@ impl State {
         on_parents.chain(bridges)
     }
 
+    /// The VF that a PCI address is of, with its parent.
+    #[must_use]
+    pub fn vf_at(&self, address: &DevlinkHandle) -> Option<(&DevlinkHandle, &FunctionId)> {
+        let is_there = |function: &&Function| {
+            let device = function.vf.as_ref().and_then(|vf| vf.device.as_ref());
+            device.is_some_and(|device| device.address.0 == address.device())
+        };
+        let mut parents = self.parents.iter().filter(|(parent, _)| parent.bus() == address.bus());
+        parents.find_map(|(handle, parent)| Some((handle, &parent.functions.iter().find(is_there)?.id)))
+    }
+
     /// Why this could not be read, if it could not.
     #[must_use]
     pub fn unread(&self, what: &Unreadable) -> Option<&str> {

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
 
 #[expect(dead_code, reason = "what other tests use of it")]
+#[path = "suite/support/mod.rs"]
 mod support;
 
 use std::hint::black_box;

@@ -197,7 +197,7 @@ impl Job<'_> {
             return Ok(Report::refused(&plan, self.permissions).show(self.output));
         }
         if plan.is_empty() {
-            let outcome = self.apply(&plan, &before)?;
+            let outcome = self.apply(&plan, &before, told_to_end()?)?;
             return Ok(Report::of(&plan, &outcome, None).show(self.output));
         }
         let unseen = || if self.output.format == Format::Human { String::new() } else { text() };
@@ -218,13 +218,15 @@ impl Job<'_> {
 
     /// Applies, with what was found and how it ended in the history.
     fn remembered(mut self, plan: &Plan, before: State) -> Result<Exit, CliError> {
+        // Before the time of a confirmation begins: it may be over before the first operation.
+        let told = told_to_end()?;
         let mut past = self.past(plan, before)?;
         self.machine.history.remember(&past)?;
         if let Some(confirmation) = &mut past.confirmation {
             confirmation.timer = Some(timer::start(past.number, &confirmation.until, self.heading.flags)?);
             self.machine.history.remember(&past)?;
         }
-        let outcome = self.apply(plan, &past.before)?;
+        let outcome = self.apply(plan, &past.before, told)?;
         let until = past.confirmation.as_ref().map(|confirmation| confirmation.until.clone());
         let report = Report::of(plan, &outcome, until);
         past.end = Some(End::of(&outcome, clock::now().to_string()));
@@ -248,8 +250,7 @@ impl Job<'_> {
         Ok(Past { file: self.heading.file.map(ToString::to_string), confirmation, ..begun })
     }
 
-    fn apply(&mut self, plan: &Plan, before: &State) -> Result<Outcome, CliError> {
-        let told = told_to_end()?;
+    fn apply(&mut self, plan: &Plan, before: &State, told: Arc<AtomicBool>) -> Result<Outcome, CliError> {
         if let Some(desired) = self.handed_over {
             self.machine.hand_over(desired, before)?;
         }

@@ -333,14 +333,10 @@ fn verdict(text: &mut String, plan: &Plan, heading: &Heading<'_>, permissions: P
     let above = !guard::above_ceiling(plan, permissions).is_empty();
     let missing = guard::missing(plan, permissions);
     let lacks = |flag: &str| missing.iter().any(|missing| missing.starts_with(flag));
-    let blocks = |is_it: fn(&subdevcfg_reconciler::resource::Subject) -> bool| {
-        plan.in_use.iter().any(|found| found.blocks && is_it(&found.subject))
-    };
     let kinds = [
         (above, "impact above what is allowed"),
         (lacks("--allow-in-use"), "in use"),
-        (lacks("--evict") && blocks(|held| held.vdpa_name().is_none()), "open through VFIO"),
-        (lacks("--evict") && blocks(|held| held.vdpa_name().is_some()), "a vDPA device held open"),
+        (lacks("--evict"), "held open"),
         (lacks("--allow-lifeline"), "lifeline"),
         (lacks("--confirm-within") && !lacks("--allow-lifeline"), "lifeline without a confirmation"),
         (lacks("--max-destroy"), "too many to delete at once"),

@@ -61,6 +61,20 @@ fn filters_and_rdma_are_users_by_their_kinds_and_names() {
 }
 
 #[test]
+fn who_has_a_vdpa_device_of_a_function_open_has_the_function() {
+    let host = used();
+    let state = host.run(&["state", "--format", "json"]).stdout;
+    let mut state: serde_json::Value = serde_json::from_str(&state).unwrap();
+    state["parents"]["subdev/nic0"]["functions"][0]["volatile"]["users"] = json!([
+        { "user": { "vdpa": { "file": "/dev/vhost-vdpa-0", "by": { "process": ["qemu-system-x86", 4711] } } } },
+    ]);
+    host.write("state.json", &state.to_string());
+    host.write("host.kdl", &text("02"));
+    let plan = host.run_without_host(&["plan", "host.kdl", "--state", "state.json"]);
+    snapshot("cli", "in-use-carried-vdpa", &plan.all());
+}
+
+#[test]
 fn what_is_felt_as_traffic_only_needs_no_name() {
     let host = used();
     let renamed = text("01").replace("netdev web;", "netdev web mtu=1400;");

@@ -75,3 +75,17 @@ fn what_cannot_be_is_refused_and_what_is_not_there_is_told_of() {
     let soft = "subdevcfg version=1\nhost lab\ndevice \"subdev/nic0\" {\n    create\n    vfs 2\n}\n";
     snapshot("cli", "vfs-of-none", &host.plan(soft).all());
 }
+
+#[test]
+fn a_vf_is_no_device_of_its_own() {
+    let host = host();
+    host.write("vf.kdl", &pci("    eswitch mode=switchdev").replace("01:00.0", "01:00.2"));
+    let state = host.run(&["state", "--format", "json"]).stdout;
+    let mut state: serde_json::Value = serde_json::from_str(&state).unwrap();
+    state["parents"]["pci/0000:01:00.0"]["functions"][1]["vf"]["device"]["address"] = json!("0000:01:00.2");
+    host.write("state.json", &state.to_string());
+    let arguments = ["plan", "vf.kdl", "--state", "state.json", "--detailed-exitcode"];
+    let refused = host.run_without_host(&arguments);
+    assert_eq!(refused.code, 2);
+    snapshot("cli", "vfs-as-device", &refused.all());
+}

@@ -1,7 +1,7 @@
 //! Undoing what an apply did.
 
-use super::{Apply, EFFECT_DEADLINE, Failure, Outcome, differences};
-use crate::kernel::Request;
+use super::{Apply, Failure, Outcome, differences};
+use crate::kernel::{EFFECT_DEADLINE, Request};
 use crate::plan::Operation;
 use crate::record::{Entry, Record, RecordChange};
 use crate::resource::Subject;

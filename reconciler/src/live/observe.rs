@@ -152,7 +152,7 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
             rdma,
             ports: switch.state.by_name().into_iter().map(|(name, port)| (name.to_owned(), port)).collect(),
             vlans: self.port_vlans(&links)?,
-            open_files: self.open_files(&vdpas),
+            open_files: self.open_files(),
             vdpas,
             infos: infos.into_iter().map(|info| (info.handle.clone(), info)).collect(),
             params,

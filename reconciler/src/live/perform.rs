@@ -30,6 +30,9 @@ struct Place<'a> {
 
 impl<D: Datagrams + 'static> LiveKernel<D> {
     pub(super) fn send(&mut self, request: &Request) -> Answer {
+        for device in self.carriers_ended_by(request) {
+            self.check_closed(&device)?;
+        }
         match request {
             Request::NewParent { handle, spec } => self.sysfs.new_parent(handle, spec),
             Request::DelParent { handle } => self.sysfs.del_parent(handle),
@@ -66,6 +69,27 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
                 let instance = self.find_instance(subject)?;
                 self.devlink.reload(&instance).map_err(wire::request_error)
             }
+        }
+    }
+
+    /// The devices whose vDPA devices go with a request: the kernel would wait for whoever has one open, a reload with the
+    /// instance locked.
+    fn carriers_ended_by(&self, request: &Request) -> Vec<DevlinkHandle> {
+        let carrier = |subject: &Subject| {
+            let device = self.mirror.instance(subject).or_else(|| self.mirror.vf_device(subject).cloned());
+            device.as_ref().map(wire::devlink_handle).into_iter().collect()
+        };
+        match request {
+            Request::Reload { subject } => carrier(subject),
+            Request::SetActive { parent, id, active: false } => {
+                carrier(&Subject::function(parent.clone(), id.clone()))
+            }
+            Request::SetVfs { parent, .. } => {
+                let handle = wire::netlink_handle(parent);
+                let vfs = self.mirror.vfs_of(&handle);
+                vfs.filter_map(|(_, device)| device.map(wire::devlink_handle)).collect()
+            }
+            _ => Vec::new(),
         }
     }
 

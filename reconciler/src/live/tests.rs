@@ -468,3 +468,64 @@ fn ports_of_another_host_are_its_functions_but_for_subfunctions() {
         mirror.port(&Subject::function(nic0(), FunctionId::Sf { controller: 1, pf: 0, number: 5 })).is_none()
     );
 }
+
+/// `DEVLINK_CMD_PORT_GET`.
+const PORT_GET: u8 = 5;
+
+/// The parent, its subfunction 88 on port 1, and the instance of that.
+fn one_subfunction(command: u8) -> Vec<Vec<u8>> {
+    let parent = [attribute(1, b"subdev\0"), attribute(2, b"nic0\0")].concat();
+    let own = [attribute(1, b"auxiliary\0"), attribute(2, b"subdev.sf.0\0")].concat();
+    // Index, flavour `DEVLINK_PORT_FLAVOUR_PCI_SF`, PF and number.
+    let port = [
+        attribute(3, &1_u32.to_ne_bytes()),
+        attribute(77, &7_u16.to_ne_bytes()),
+        attribute(127, &0_u16.to_ne_bytes()),
+        attribute(164, &88_u32.to_ne_bytes()),
+    ];
+    match command {
+        GET => vec![[vec![3, 1, 0, 0], parent].concat(), [vec![3, 1, 0, 0], own].concat()],
+        PORT_GET => vec![[vec![7, 1, 0, 0], parent, port.concat()].concat()],
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn an_open_vdpa_device_is_a_user_of_the_function_that_carries_it_and_keeps_it() {
+    let tree = host();
+    let folder = "sys/devices/subdev/nic0/subdev.sf.0/vdpa0";
+    tree.device("vdpa", "vdpa0", folder);
+    let answers = |command| {
+        if command == ESWITCH_GET { Err(Errno::EOPNOTSUPP) } else { Ok(one_subfunction(command)) }
+    };
+    let mut kernel = live(&tree, answers, 0);
+    let users = |kernel: &mut LiveKernel<Fake>| {
+        let state = kernel.observe().unwrap();
+        let function = state.function(&sf(88)).unwrap();
+        function.volatile.0.users.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    fs::create_dir_all(tree.root.join("proc/7/fd")).unwrap();
+    tree.file("proc/7/comm", "qemu\n");
+    symlink("/dev/vhost-vdpa-3", tree.root.join("proc/7/fd/5")).unwrap();
+    // The file is of another device, or of none.
+    assert_eq!(users(&mut kernel), [""; 0]);
+    tree.file(&format!("{folder}/vhost-vdpa-3/uevent"), "");
+    assert_eq!(users(&mut kernel), ["vhost-vdpa: /dev/vhost-vdpa-3 held open by qemu (pid 7)"]);
+    let id = sf(88).function_id().unwrap().clone();
+    let stop = Request::SetActive { parent: nic0(), id, active: false };
+    let reload = |subject| Request::Reload { subject };
+    let ends = [stop, reload(sf(88)), reload(Subject::parent(nic0()))];
+    for request in &ends {
+        let error = kernel.perform(request).unwrap_err();
+        assert!(
+            matches!(&error, RequestError::Refused { errno: Errno::EBUSY, message: Some(message), .. }
+                if message.contains("/dev/vhost-vdpa-3 is held open by qemu (pid 7)")),
+            "{request}: {error:?}"
+        );
+    }
+    fs::remove_dir_all(tree.root.join("proc/7")).unwrap();
+    assert_eq!(users(&mut kernel), [""; 0]);
+    for request in &ends {
+        kernel.perform(request).unwrap();
+    }
+}

@@ -27,9 +27,11 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
             users.extend(all.map(|user| FunctionUser { side: Some(side), user }));
         }
         let of_vf = || self.mirror.vf_device(subject).map(wire::devlink_handle);
-        let rdma = instance.cloned().or_else(of_vf).and_then(|device| dumps.rdma.devices.get(&device));
+        let device = instance.cloned().or_else(of_vf);
+        let rdma = device.as_ref().and_then(|device| dumps.rdma.devices.get(device));
         users.extend(rdma.into_iter().flatten().map(|user| FunctionUser { side: None, user: user.clone() }));
         users.extend(self.vfio_users(subject, dumps.open_files.as_ref()));
+        users.extend(self.users_of_carried(device.as_ref(), dumps.open_files.as_ref()));
         Ok(users)
     }
 

@@ -12,7 +12,7 @@ use super::sysfs::OpenFiles;
 use super::{LiveKernel, wire};
 use crate::kernel::RequestError;
 use crate::resource::{Subject, VdpaConfig};
-use crate::state::{Vdpa, VdpaVolatile, Volatile};
+use crate::state::{FunctionUser, User, Vdpa, VdpaVolatile, Volatile};
 
 /// The bus of vDPA devices; in handles it stands in the place of that of management devices that are on none.
 const BUS: &str = "vdpa";
@@ -35,10 +35,6 @@ impl Managed {
     /// Whether it is one.
     pub fn has(&self, handle: &DevlinkHandle) -> bool {
         self.0.contains_key(handle)
-    }
-
-    fn names(&self) -> impl Iterator<Item = &String> {
-        self.0.values().flat_map(BTreeMap::keys)
     }
 }
 
@@ -72,11 +68,6 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
         Ok(self.vdpa.as_mut())
     }
 
-    /// Whether one of them can be open.
-    pub(super) fn can_be_open(&self, managed: &Managed) -> bool {
-        managed.names().any(|name| self.sysfs.vhost_file(&on_bus(name)).is_some())
-    }
-
     /// The vDPA devices of a parent.
     pub(super) fn vdpas_of(
         &self,
@@ -91,6 +82,7 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
     fn vdpa(&self, name: &str, config: Config, open: Option<&OpenFiles>) -> Vdpa {
         let device = self.sysfs.vf_device(&on_bus(name)).unwrap_or_default();
         let users = open.map(|open| self.sysfs.vhost_users(&on_bus(name), open)).unwrap_or_default();
+        let users = users.into_iter().flat_map(|(_, users)| users).collect();
         Vdpa {
             config: VdpaConfig {
                 mac: config.mac.map(MacAddr),
@@ -115,7 +107,7 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
     /// Not while somebody has it open: the kernel would wait for that one, and with it every request to this family and
     /// to most others (`genl_lock`).
     pub(super) fn delete_vdpa(&mut self, name: &str) -> Answer {
-        self.check_closed(name)?;
+        self.check_closed(&on_bus(name))?;
         let family = self.vdpa_family().map_err(wire::request_error)?.ok_or_else(without_vdpa)?;
         family.delete(name).map_err(wire::request_error)
     }
@@ -127,7 +119,7 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
         let found = self.sysfs.vf_device(&address).ok_or_else(vanished)?.driver;
         let stays = driver.is_some() && found.as_deref() == driver;
         if !stays {
-            self.check_closed(name)?;
+            self.check_closed(&on_bus(name))?;
         }
         self.sysfs.set_driver_override(&address, driver)?;
         if stays {
@@ -144,17 +136,26 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
         Err(wire::refused(Errno::ENODEV, message))
     }
 
-    fn check_closed(&self, name: &str) -> Answer {
-        let Some(file) = self.sysfs.vhost_file(&on_bus(name)) else { return Ok(()) };
-        let users: BTreeSet<String> = self
-            .sysfs
-            .vhost_users(&on_bus(name), &self.sysfs.open_files_of(BTreeSet::new()))
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        if users.is_empty() {
+    /// Who has a vDPA device open that a function carries.
+    pub(super) fn users_of_carried(
+        &self,
+        device: Option<&DevlinkHandle>,
+        open: Option<&OpenFiles>,
+    ) -> Vec<FunctionUser> {
+        let files = device.zip(open).map(|(device, open)| self.sysfs.vhost_users(device, open));
+        let users = files
+            .into_iter()
+            .flatten()
+            .flat_map(|(file, users)| users.into_iter().map(move |by| User::Vdpa { file: file.clone(), by }));
+        users.map(|user| FunctionUser { side: None, user }).collect()
+    }
+
+    /// Refuses what takes a vDPA device away, or what it is on, while somebody has it open.
+    pub(super) fn check_closed(&self, device: &DevlinkHandle) -> Answer {
+        let Some((file, users)) = self.sysfs.vhost_users_now(device).into_iter().next() else {
             return Ok(());
-        }
+        };
+        let users: BTreeSet<String> = users.iter().map(ToString::to_string).collect();
         let users = users.into_iter().collect::<Vec<_>>().join(", ");
         let message = format!("{file} is {users}, and the kernel would wait for it: end that first");
         Err(wire::refused(Errno::EBUSY, message))

@@ -10,7 +10,6 @@ use subdevcfg_netlink::route::{Link, VfChange, VfConfig, VfTag};
 use uuid::Uuid;
 
 use super::sysfs::OpenFiles;
-use super::vdpa::Managed;
 use super::{LiveKernel, wire};
 use crate::kernel::RequestError;
 use crate::resource::{FunctionId, Legacy, LegacySetting, Subject};
@@ -32,10 +31,10 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
     }
 
     /// The open files of VFIO and vDPA, if there is a VF, a mediated device or a vDPA device that could be open.
-    pub(super) fn open_files(&self, managed: &Managed) -> Option<OpenFiles> {
+    pub(super) fn open_files(&self) -> Option<OpenFiles> {
         let vfs = self.mirror.vf_devices().map(wire::devlink_handle);
         let devices = vfs.chain(self.mirror.mdevs().map(mdev_device));
-        self.sysfs.open_vfio_files(devices, self.can_be_open(managed))
+        self.sysfs.open_vfio_files(devices)
     }
 
     /// Who has a function open through VFIO.

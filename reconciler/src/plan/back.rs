@@ -16,7 +16,7 @@ use crate::desired::{
 use crate::history::Past;
 use crate::reason::Reason;
 use crate::record::Record;
-use crate::resource::{Settings, Subject};
+use crate::resource::{Attribute, Setting, Settings, Subject};
 use crate::state::{Bridge, Function, Parent, State, Vdpa};
 
 /// Works out the plan that undoes a past apply. Of `input.desired`, only what is known of drivers counts.
@@ -104,15 +104,22 @@ impl Way<'_> {
         let address = self.address(&subject);
         // Made by other words it is another parent, with nothing of what this one had.
         let same = after.filter(|after| before.soft.is_none() || after.soft == before.soft);
-        let wanted = self.wanted(changed(&before.settings(), same.map(Parent::settings).as_ref()));
+        let mut wanted = changed(&before.settings(), same.map(Parent::settings).as_ref());
+        wanted.extend(self.vfs_that_stay(handle, before));
         Some(DesiredParent {
             catalogue: catalogue(&self.input, handle),
             create: before.soft.clone(),
             rate_nodes: self.rate_nodes(handle, before),
             vdpas: self.vdpas(handle, before),
             functions: self.functions(handle, before),
-            ..DesiredParent::with(subject, address, wanted)
+            ..DesiredParent::with(subject, address, self.wanted(wanted))
         })
+    }
+
+    /// The number of VFs, if it is as it was: a reload on the way back takes them and brings them back, whoever made them.
+    fn vfs_that_stay(&self, handle: &DevlinkHandle, before: &Parent) -> Option<Setting> {
+        let now = self.input.state.parents.get(handle)?.settings();
+        before.settings().get(&Attribute::Vfs).filter(|vfs| now.has(vfs)).cloned()
     }
 
     fn functions(&self, handle: &DevlinkHandle, before: &Parent) -> Vec<DesiredFunction> {

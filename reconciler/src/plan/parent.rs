@@ -38,6 +38,10 @@ pub(super) fn plan(draft: &mut Draft<'_>, desired: &DesiredParent) {
         return;
     }
     require::check(draft, desired, origin);
+    if let Some((parent, vf)) = state.vf_at(handle) {
+        draft.refuse(&desired.address, format!("this is {vf} of {parent}: write it there, in a `subdevice`"));
+        return;
+    }
     if origin.is_none() && desired.create.is_none() {
         draft.note(NoteKind::Deferred, &desired.address, "no such devlink instance or mdev parent is there");
         return;

@@ -37,6 +37,13 @@ pub enum User {
     Elsewhere,
     /// The function is open through VFIO.
     Vfio(VfioUser),
+    /// A vDPA device that the function carries is open.
+    Vdpa {
+        /// Its file, `/dev/vhost-vdpa-N`.
+        file: String,
+        /// Who has it open.
+        by: VfioUser,
+    },
 }
 
 impl fmt::Display for User {
@@ -53,6 +60,7 @@ impl fmt::Display for User {
                 write!(f, "RDMA device {device}, by {}", by.join(", "))
             }
             Self::Vfio(user) => write!(f, "{user}"),
+            Self::Vdpa { file, by } => write!(f, "{file} {by}"),
             Self::Elsewhere => f.write_str("in another network namespace, most likely a container's"),
         }
     }
@@ -72,7 +80,7 @@ impl FunctionUser {
     /// Whether the kernel would wait for the user to let go, for as long as that takes.
     #[must_use]
     pub const fn blocks(&self) -> bool {
-        matches!(self.user, User::Vfio(_))
+        matches!(self.user, User::Vfio(_) | User::Vdpa { .. })
     }
 }
 
@@ -81,6 +89,7 @@ impl fmt::Display for FunctionUser {
         let what = match (self.side, &self.user) {
             (Some(side), _) => side.as_str(),
             (None, User::Rdma { .. }) => "rdma",
+            (None, User::Vdpa { .. }) => "vhost-vdpa",
             (None, _) => "vfio",
         };
         write!(f, "{what}: {}", self.user)

@@ -136,13 +136,10 @@ fn who_has_a_group_or_a_device_open_is_found_and_what_cannot_be_seen_counts_as_o
     open(11, "/dev/vfio/vfio");
     open(12, "/dev/vfio/8");
     let other = DevlinkHandle::new("pci", "0000:01:00.2");
-    assert!(tree.sysfs().open_vfio_files([vf()].into_iter(), false).is_none(), "VFIO has no device file");
+    assert!(tree.sysfs().open_vfio_files([vf()].into_iter()).is_none(), "VFIO has no device file");
     fs::create_dir_all(tree.root.join("sys/class/vfio/7")).unwrap();
-    assert!(
-        tree.sysfs().open_vfio_files([other.clone()].into_iter(), false).is_none(),
-        "none of these can be open"
-    );
-    let open_files = || tree.sysfs().open_vfio_files([vf(), other.clone()].into_iter(), false).unwrap();
+    assert!(tree.sysfs().open_vfio_files([other.clone()].into_iter()).is_none(), "none of these can be open");
+    let open_files = || tree.sysfs().open_vfio_files([vf(), other.clone()].into_iter()).unwrap();
     let users = || tree.sysfs().vfio_users(&vf(), &open_files());
     assert_eq!(users(), []);
     open(13, "/dev/vfio/7");

@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use nix::errno::Errno;
 use subdevcfg_compiler::values::DevlinkHandle;
 
-use super::{PCI, Sysfs, errno, list, text};
+use super::{PCI, Sysfs, errno, list, resolved, text};
 use crate::state::VfioUser;
 
 /// The folder of VFIO's device files.
@@ -25,31 +25,43 @@ const CLASSES: [&str; 2] = ["sys/class/vfio", "sys/class/vfio-dev"];
 pub(in crate::live) struct OpenFiles {
     /// The devices that can be open.
     devices: BTreeSet<DevlinkHandle>,
+    vhosts: Vhosts,
     users: BTreeMap<String, Vec<VfioUser>>,
     /// Some processes could not be looked into.
     hidden: bool,
 }
 
+/// The device files of `vhost_vdpa`, by the folders of their vDPA devices. These are below the devices that carry them
+/// (`vdpa_alloc_device`; mlx5 gives its PCI or auxiliary device).
+type Vhosts = BTreeMap<Utf8PathBuf, String>;
+
 impl Sysfs {
     /// The open files of all processes, if one of these devices can be open through VFIO, or a vDPA device. Where there is no
     /// device file at all, none is looked at.
-    pub fn open_vfio_files(
-        &self,
-        devices: impl Iterator<Item = DevlinkHandle>,
-        or_vdpa: bool,
-    ) -> Option<OpenFiles> {
+    pub fn open_vfio_files(&self, devices: impl Iterator<Item = DevlinkHandle>) -> Option<OpenFiles> {
         let is_empty = |class: &str| list(&self.root.join(class)).is_ok_and(|files| files.is_empty());
         let devices: BTreeSet<DevlinkHandle> = if CLASSES.into_iter().all(is_empty) {
             BTreeSet::new()
         } else {
             devices.filter(|device| self.is_vfio(device)).collect()
         };
-        (or_vdpa || !devices.is_empty()).then(|| self.open_files_of(devices))
+        let vhosts = self.vhosts();
+        (!vhosts.is_empty() || !devices.is_empty()).then(|| self.open_files_of(devices, vhosts))
+    }
+
+    fn vhosts(&self) -> Vhosts {
+        let devices = self.root.join("sys/bus/vdpa/devices");
+        let names = list(&devices).unwrap_or_default();
+        let file = |folder: Utf8PathBuf| {
+            let entries = list(&folder).unwrap_or_default().into_iter().map(|name| format!("/dev/{name}"));
+            entries.filter(|file| file.starts_with(VHOST)).min().map(|file| (folder, file))
+        };
+        names.iter().filter_map(|name| resolved(&devices.join(name))).filter_map(file).collect()
     }
 
     /// The open files of VFIO and `vhost_vdpa` of all processes.
-    pub fn open_files_of(&self, devices: BTreeSet<DevlinkHandle>) -> OpenFiles {
-        let mut found = OpenFiles { devices, ..OpenFiles::default() };
+    fn open_files_of(&self, devices: BTreeSet<DevlinkHandle>, vhosts: Vhosts) -> OpenFiles {
+        let mut found = OpenFiles { devices, vhosts, ..OpenFiles::default() };
         let processes = self.root.join("proc");
         for pid in list(&processes).unwrap_or_default().iter().filter_map(|name| name.parse::<u32>().ok()) {
             let process = processes.join(pid.to_string());
@@ -91,17 +103,23 @@ impl Sysfs {
         open.or_hidden(users.cloned().collect())
     }
 
-    /// The device file of a vDPA device, while `vhost_vdpa` has it.
-    pub fn vhost_file(&self, address: &DevlinkHandle) -> Option<String> {
-        let folder = self.device(address.bus(), address.device())?;
-        let entries = list(&folder).unwrap_or_default().into_iter().map(|name| format!("/dev/{name}"));
-        entries.filter(|file| file.starts_with(VHOST)).min()
+    /// The vDPA devices that somebody has open, of a device that carries some or of one that is one itself: by their files.
+    pub fn vhost_users(&self, address: &DevlinkHandle, open: &OpenFiles) -> Vec<(String, Vec<VfioUser>)> {
+        let folder = || resolved(&self.device(address.bus(), address.device())?);
+        let Some(folder) = (!open.vhosts.is_empty()).then(folder).flatten() else { return Vec::new() };
+        let files =
+            open.vhosts.iter().filter(|(device, _)| device.starts_with(&folder)).map(|(_, file)| file);
+        let users = |file: &String| open.or_hidden(open.users.get(file).cloned().unwrap_or_default());
+        files.map(|file| (file.clone(), users(file))).filter(|(_, users)| !users.is_empty()).collect()
     }
 
-    /// Who has a vDPA device open.
-    pub fn vhost_users(&self, address: &DevlinkHandle, open: &OpenFiles) -> Vec<VfioUser> {
-        let Some(file) = self.vhost_file(address) else { return Vec::new() };
-        open.or_hidden(open.users.get(&file).cloned().unwrap_or_default())
+    /// The same, as it is now.
+    pub fn vhost_users_now(&self, address: &DevlinkHandle) -> Vec<(String, Vec<VfioUser>)> {
+        let vhosts = self.vhosts();
+        if vhosts.is_empty() {
+            return Vec::new();
+        }
+        self.vhost_users(address, &self.open_files_of(BTreeSet::new(), vhosts))
     }
 }
 
@@ -117,7 +135,7 @@ fn open_files(folder: &Utf8Path) -> io::Result<Vec<String>> {
     let mut files = Vec::new();
     for entry in folder.read_dir_utf8()? {
         let target = entry?.path().read_link_utf8();
-        let target = target.map(camino::Utf8PathBuf::into_string).unwrap_or_default();
+        let target = target.map(Utf8PathBuf::into_string).unwrap_or_default();
         // That of the container is no device's.
         let is_vfio = target.starts_with(DEVICES) && target != "/dev/vfio/vfio";
         if (is_vfio || target.starts_with(VHOST)) && !files.contains(&target) {

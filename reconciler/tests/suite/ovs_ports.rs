@@ -1,12 +1,9 @@
 //! Ports of Open vSwitch that outlive what they were made for.
-#![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
-
-#[expect(dead_code, reason = "what other tests use of it")]
-mod support;
 
 use subdevcfg_reconciler::apply::Outcome;
 use subdevcfg_reconciler::desired::Desired;
-use support::{Host, Kill, desired};
+
+use crate::support::{Host, Kill, desired};
 
 /// Those that Open vSwitch has.
 fn ports(host: &Host) -> Vec<String> {

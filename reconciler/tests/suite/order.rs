@@ -1,5 +1,4 @@
 //! The planner's order and the compiler's dependency graph are two statements of the same rules: they agree.
-#![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
 
 use std::collections::BTreeMap;
 

@@ -1,15 +1,12 @@
 //! Host files of states that no host file describes as they are.
-#![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
-
-#[expect(dead_code, reason = "what other tests use of it")]
-mod support;
 
 use camino::Utf8Path;
 use subdevcfg_compiler::format::format;
 use subdevcfg_reconciler::apply::Outcome;
 use subdevcfg_reconciler::import::{Import, host_file};
-use support::properties::is_imported;
-use support::{Host, desired};
+
+use crate::support::properties::is_imported;
+use crate::support::{Host, desired};
 
 /// A host with two mediated devices, of which these have a MAC address in the file.
 fn host_with(macs: [&str; 2]) -> String {

@@ -1,9 +1,5 @@
 //! The properties of plan and apply over random hosts with VFs, on the simulated netdevsim: number, eswitch mode, what the
 //! PF sets, rates, and reloads that take them.
-#![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
-
-#[expect(dead_code, reason = "what other tests use of it")]
-mod support;
 
 use std::fmt::Write as _;
 
@@ -17,10 +13,12 @@ use subdevcfg_reconciler::kernel::{Kernel as _, Request};
 use subdevcfg_reconciler::plan::{Note, NoteKind};
 use subdevcfg_reconciler::resource::{FunctionId, LegacySetting, Setting, Subject};
 use subdevcfg_reconciler::state::State;
-use support::properties::{
-    is_imported, is_killed_at, is_refused, is_undone_as_a_plan, is_undone_at, needs_each_operation,
+
+use crate::support::properties::{
+    is_imported, is_killed_at, is_refused, is_undone_as_a_plan, is_undone_at, is_undone_though_killed,
+    moments, needs_each_operation,
 };
-use support::{Host, desired};
+use crate::support::{Host, desired};
 
 #[derive(Debug, Clone)]
 struct Device {
@@ -238,6 +236,18 @@ fn release() -> impl Strategy<Value = &'static str> {
     prop_oneof![Just("6.1.0"), Just("6.12.0")]
 }
 
+/// What differs after an undo of an apply of this file.
+fn left_by_undo(before: &Host, host: &Host, file: &str) -> Vec<String> {
+    let mut left = differences(&before.state(), &host.state());
+    // The driver keeps limits of a leaf as those of legacy mode, also for the next VF of that index.
+    left.retain(|left| !(file.contains("mode=switchdev") && left.contains("legacy rate-")));
+    // Of a name that the kernel chose nothing is written down.
+    left.retain(|left| !left.contains("representor name is"));
+    // What another host's functions lose with switchdev mode is left to the next apply: they come after the undo.
+    left.retain(|left| !left.contains("controller 1"));
+    left
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, max_global_rejects: 4000, ..ProptestConfig::default() })]
 
@@ -272,14 +282,13 @@ proptest! {
 
     #[test]
     fn a_run_that_is_killed_anywhere_is_gone_on_with(
-        release in release(), by_hand in by_hand(), first in hosts(), second in hosts(), at in any::<prop::sample::Index>(),
-        after in any::<bool>(),
+        release in release(), by_hand in by_hand(), first in hosts(), second in hosts(), moment in moments(),
     ) {
         let mut host = start(release, by_hand);
         apply_all(&mut host, &[first]);
         prop_assume!(!is_refused(&host, &second));
         let wanted = desired(&second);
-        is_killed_at(&mut host, &wanted, at, after)?;
+        is_killed_at(&mut host, &wanted, moment)?;
         prop_assume!(!is_refused(&host, &second));
         let outcome = host.apply(&wanted);
         prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
@@ -335,14 +344,18 @@ proptest! {
         apply_all(&mut before, &[first]);
         prop_assume!(!is_refused(&before, &second));
         let host = is_undone_as_a_plan(&before, &desired(&second))?;
-        // The driver keeps limits of a leaf as those of legacy mode, also for the next VF of that index.
-        let mut left = differences(&before.state(), &host.state());
-        left.retain(|left| !(second.contains("mode=switchdev") && left.contains("legacy rate-")));
-        // Of a name that the kernel chose nothing is written down.
-        left.retain(|left| !left.contains("representor name is"));
-        // What another host's functions lose with switchdev mode is left to the next apply: they come after the undo.
-        left.retain(|left| !left.contains("controller 1"));
-        prop_assert_eq!(left, Vec::<String>::new());
+        prop_assert_eq!(left_by_undo(&before, &host, &second), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_apply_that_was_killed_anywhere_can_be_undone(
+        release in release(), by_hand in by_hand(), first in hosts(), second in hosts(), moment in moments(),
+    ) {
+        let mut before = start(release, by_hand);
+        apply_all(&mut before, &[first]);
+        prop_assume!(!is_refused(&before, &second));
+        let host = is_undone_though_killed(&before, &desired(&second), moment)?;
+        prop_assert_eq!(left_by_undo(&before, &host, &second), Vec::<String>::new());
     }
 
     #[test]

@@ -1,9 +1,5 @@
 //! Properties of plan and apply over random hosts: a plan converges, an applied plan is empty, nothing in it is
 //! redundant, and a failure at any operation leaves the host as it was.
-#![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
-
-#[expect(dead_code, reason = "what other tests use of it")]
-mod support;
 
 use std::fmt::Write as _;
 
@@ -16,10 +12,12 @@ use subdevcfg_reconciler::kernel::Request;
 use subdevcfg_reconciler::plan::{Input, Operation, Plan, Selection, plan};
 use subdevcfg_reconciler::resource::Setting;
 use subdevcfg_reconciler::state::State;
-use support::properties::{
-    is_imported, is_killed_at, is_undone_as_a_plan, is_undone_at, needs_each_operation,
+
+use crate::support::properties::{
+    is_imported, is_killed_at, is_undone_as_a_plan, is_undone_at, is_undone_though_killed, moments,
+    needs_each_operation,
 };
-use support::{Host, Kill, desired};
+use crate::support::{Host, desired};
 
 #[derive(Debug, Clone)]
 struct Parent {
@@ -351,20 +349,14 @@ proptest! {
 
     #[test]
     fn a_run_that_is_killed_anywhere_is_gone_on_with_and_nothing_is_forgotten(
-        release in release(), first in hosts(), second in hosts(), at in any::<prop::sample::Index>(),
-        fault in of(any::<prop::sample::Index>()), after in any::<bool>(), late in late(),
+        release in release(), first in hosts(), second in hosts(), moment in moments(), late in late(),
     ) {
         let empty = host_after(release, &[]).state();
         let mut host = host_after(release, &[first]);
         prop_assume!(!is_refused(&host, &second));
         let wanted = desired(&second);
         host.late = late;
-        let operations = host.plan(&wanted).operations.len();
-        prop_assume!(operations > 0);
-        let fault = fault.map(|fault| fault.index(operations) + 1);
-        // With a fault, requests of the undo come after the plan's.
-        let requests = if fault.is_some() { 2 * operations } else { operations };
-        host.apply_and_be_killed(&wanted, fault, Kill { at: at.index(requests) + 1, after });
+        is_killed_at(&mut host, &wanted, moment)?;
         let plan = host.plan(&wanted);
         prop_assert_eq!(&plan.drift, &vec![]);
         prop_assert!(matches!(host.apply(&wanted), Outcome::Converged(_)));
@@ -469,17 +461,13 @@ proptest! {
 
     #[test]
     fn an_apply_that_was_killed_anywhere_can_be_undone(
-        release in release(), first in hosts(), second in hosts(), at in any::<prop::sample::Index>(), after in any::<bool>(),
+        release in release(), first in hosts(), second in hosts(), moment in moments(),
     ) {
         let before = host_after(release, &[first]);
         prop_assume!(!is_refused(&before, &second));
         let wanted = desired(&second);
-        let mut host = before.clone();
-        is_killed_at(&mut host, &wanted, at, after)?;
-        let outcome = host.undo(&before, &wanted, None);
-        prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
+        let host = is_undone_though_killed(&before, &wanted, moment)?;
         prop_assert_eq!(but_for_names(&before.state(), &host.state()), Vec::<String>::new());
-        prop_assert_eq!(&host.record, &before.record);
     }
 
     #[test]

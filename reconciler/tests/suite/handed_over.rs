@@ -1,12 +1,9 @@
 //! Of which netdevs udev is told that they are others'.
-#![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
-
-#[expect(dead_code, reason = "what other tests use of it")]
-mod support;
 
 use subdevcfg_reconciler::handed_over::marks;
 use subdevcfg_reconciler::state::State;
-use support::desired;
+
+use crate::support::desired;
 
 const FILE: &str = "subdevcfg version=1
 host lab

@@ -1,11 +1,8 @@
 //! What takes its time is waited for together.
-#![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
-
-#[expect(dead_code, reason = "what other tests use of it")]
-mod support;
 
 use subdevcfg_reconciler::apply::Outcome;
-use support::{Host, desired};
+
+use crate::support::{Host, desired};
 
 const TWO: &str = r#"
 subdevcfg version=1

@@ -1,9 +1,5 @@
 //! The properties of plan and apply over random hosts whose VFs carry mediated devices, as graphics cards have them: the
 //! driver of the VFs makes them, and they go before a VF loses it.
-#![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
-
-#[expect(dead_code, reason = "what other tests use of it")]
-mod support;
 
 use std::fmt::Write as _;
 
@@ -16,11 +12,13 @@ use subdevcfg_reconciler::kernel::{Kernel as _, Request};
 use subdevcfg_reconciler::plan::NoteKind;
 use subdevcfg_reconciler::resource::{FunctionId, Setting, Subject};
 use subdevcfg_reconciler::state::Function;
-use support::properties::{
-    is_imported, is_killed_at, is_undone_as_a_plan, is_undone_at, needs_each_operation,
-};
-use support::{Host, desired};
 use uuid::Uuid;
+
+use crate::support::properties::{
+    is_imported, is_killed_at, is_undone_as_a_plan, is_undone_at, is_undone_though_killed, moments,
+    needs_each_operation,
+};
+use crate::support::{Host, desired};
 
 const ADDRESS: &str = "0000:01:00.0";
 const TYPES: [(&str, &str); 2] = [("vgpu-small", "A small one"), ("vgpu-large", "A large one")];
@@ -185,14 +183,14 @@ proptest! {
 
     #[test]
     fn a_run_that_is_killed_anywhere_is_gone_on_with(
-        start_at in starts(), first in device(), second in device(), at in any::<prop::sample::Index>(), after in any::<bool>(),
+        start_at in starts(), first in device(), second in device(), moment in moments(),
     ) {
         let mut host = start(start_at);
         apply_all(&mut host, &[text(&first, start_at.0)]);
         let second = text(&second, start_at.0);
         prop_assume!(!is_refused(&host, &second));
         let wanted = desired(&second);
-        is_killed_at(&mut host, &wanted, at, after)?;
+        is_killed_at(&mut host, &wanted, moment)?;
         let outcome = host.apply(&wanted);
         prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
         prop_assert!(host.plan(&wanted).is_empty());
@@ -200,19 +198,15 @@ proptest! {
 
     #[test]
     fn an_apply_that_was_killed_anywhere_can_be_undone(
-        start_at in starts(), first in device(), second in device(), at in any::<prop::sample::Index>(), after in any::<bool>(),
+        start_at in starts(), first in device(), second in device(), moment in moments(),
     ) {
         let mut before = start(start_at);
         apply_all(&mut before, &[text(&first, start_at.0)]);
         let second = text(&second, start_at.0);
         prop_assume!(!is_refused(&before, &second));
         let wanted = desired(&second);
-        let mut host = before.clone();
-        is_killed_at(&mut host, &wanted, at, after)?;
-        let outcome = host.undo(&before, &wanted, None);
-        prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
+        let host = is_undone_though_killed(&before, &wanted, moment)?;
         prop_assert_eq!(before.state(), host.state());
-        prop_assert_eq!(&host.record, &before.record);
     }
 
     #[test]

@@ -1,8 +1,4 @@
 //! The watcher's decisions, on simulated hosts and without a clock.
-#![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
-
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod support;
 
 use std::time::Duration;
 
@@ -14,7 +10,7 @@ use subdevcfg_reconciler::plan::Selection;
 use subdevcfg_reconciler::resource::{FunctionId, Setting, Side, Subject};
 use subdevcfg_reconciler::watch::{FIGHT_WITHIN, Finding, Look, PUT_BACK, Policy, Watcher, Why};
 
-use support::{Host, desired};
+use crate::support::{Host, desired};
 
 const TWO: &str = "subdevcfg version=1\nhost \"*\"\ndevice \"subdev/nic0\" { create max-subdevices=4; eswitch mode=switchdev
     subdevice a { sf 1; function mac=\"02:00:00:00:00:01\"; representor a_r up=#true; }

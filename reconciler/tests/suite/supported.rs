@@ -1,15 +1,12 @@
 //! Parameters that a device may do without (`if-supported=#true`).
-#![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
-
-#[expect(dead_code, reason = "what other tests use of it")]
-mod support;
 
 use subdevcfg_reconciler::apply::Outcome;
 use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::kernel::Kernel as _;
 use subdevcfg_reconciler::plan::{NoteKind, Plan};
 use subdevcfg_reconciler::resource::Attribute;
-use support::{Host, desired};
+
+use crate::support::{Host, desired};
 
 /// netdevsim has `max_macs`, in the cmode driverinit.
 fn netdevsim(params: &str) -> Desired {

@@ -1,8 +1,4 @@
 //! The properties of plan and apply over random hosts with vDPA devices on the kernel's simulator.
-#![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
-
-#[expect(dead_code, reason = "what other tests use of it")]
-mod support;
 
 use std::fmt::Write as _;
 
@@ -15,10 +11,12 @@ use subdevcfg_reconciler::kernel::{Kernel as _, Request};
 use subdevcfg_reconciler::plan::NoteKind;
 use subdevcfg_reconciler::resource::{Setting, Subject, VdpaConfig};
 use subdevcfg_reconciler::state::{State, Unread, Unreadable};
-use support::properties::{
-    is_imported, is_killed_at, is_undone_as_a_plan, is_undone_at, needs_each_operation,
+
+use crate::support::properties::{
+    is_imported, is_killed_at, is_undone_as_a_plan, is_undone_at, is_undone_though_killed, moments,
+    needs_each_operation,
 };
-use support::{Host, desired};
+use crate::support::{Host, desired};
 
 /// Of each of three devices: address, MTU and driver, as far as they are said.
 type Device = (Option<u8>, Option<u32>, Option<&'static str>);
@@ -111,12 +109,12 @@ proptest! {
 
     #[test]
     fn a_run_that_is_killed_anywhere_is_gone_on_with(
-        first in of(any::<bool>()), one in hosts(), other in hosts(), at in any::<prop::sample::Index>(), after in any::<bool>(),
+        first in of(any::<bool>()), one in hosts(), other in hosts(), moment in moments(),
     ) {
         let mut host = start(first);
         apply_if_possible(&mut host, &one);
         prop_assume!(!is_refused(&host, &other));
-        is_killed_at(&mut host, &desired(&other), at, after)?;
+        is_killed_at(&mut host, &desired(&other), moment)?;
         let outcome = host.apply(&desired(&other));
         prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
         prop_assert!(host.plan(&desired(&other)).is_empty());
@@ -143,6 +141,17 @@ proptest! {
         apply_if_possible(&mut before, &one);
         prop_assume!(!is_refused(&before, &other));
         let host = is_undone_as_a_plan(&before, &desired(&other))?;
+        prop_assert_eq!(differences(&before.state(), &host.state()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_apply_that_was_killed_anywhere_can_be_undone(
+        first in of(any::<bool>()), one in hosts(), other in hosts(), moment in moments(),
+    ) {
+        let mut before = start(first);
+        apply_if_possible(&mut before, &one);
+        prop_assume!(!is_refused(&before, &other));
+        let host = is_undone_though_killed(&before, &desired(&other), moment)?;
         prop_assert_eq!(differences(&before.state(), &host.state()), Vec::<String>::new());
     }
 

@@ -1,9 +1,5 @@
 //! Functions that the other side of a device makes: configured when they are there, deferred while they are not, never
 //! made, stopped or deleted here.
-#![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
-
-#[expect(dead_code, reason = "what other tests use of it")]
-mod support;
 
 use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode, MacAddr};
 use subdevcfg_reconciler::apply::Outcome;
@@ -12,7 +8,8 @@ use subdevcfg_reconciler::plan::{Action, Input, NoteKind, Plan, Reversible, plan
 use subdevcfg_reconciler::record::Record;
 use subdevcfg_reconciler::resource::{Capability, FunctionId, Setting, Subject};
 use subdevcfg_reconciler::state::{Eswitch, Function, Interface, Parent, Rates, State};
-use support::{Host, desired};
+
+use crate::support::{Host, desired};
 
 const TEXT: &str = "subdevcfg version=1
 host \"*\"

@@ -1,8 +1,4 @@
 //! The properties of plan and apply over random hosts whose VFs are PCI devices: number and drivers.
-#![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
-
-#[expect(dead_code, reason = "what other tests use of it")]
-mod support;
 
 use std::fmt::Write as _;
 
@@ -14,10 +10,12 @@ use subdevcfg_reconciler::apply::Outcome;
 use subdevcfg_reconciler::kernel::{Kernel as _, Request};
 use subdevcfg_reconciler::plan::NoteKind;
 use subdevcfg_reconciler::resource::{FunctionId, Setting, Subject};
-use support::properties::{
-    is_imported, is_killed_at, is_undone_as_a_plan, is_undone_at, needs_each_operation,
+
+use crate::support::properties::{
+    is_imported, is_killed_at, is_undone_as_a_plan, is_undone_at, is_undone_though_killed, moments,
+    needs_each_operation,
 };
-use support::{Host, desired};
+use crate::support::{Host, desired};
 
 const ADDRESS: &str = "0000:01:00.1";
 
@@ -119,12 +117,12 @@ proptest! {
 
     #[test]
     fn a_run_that_is_killed_anywhere_is_gone_on_with(
-        by_hand in by_hand(), first in hosts(), second in hosts(), at in any::<prop::sample::Index>(), after in any::<bool>(),
+        by_hand in by_hand(), first in hosts(), second in hosts(), moment in moments(),
     ) {
         let mut host = start(by_hand);
         apply_all(&mut host, &[first]);
         let wanted = desired(&second);
-        is_killed_at(&mut host, &wanted, at, after)?;
+        is_killed_at(&mut host, &wanted, moment)?;
         let outcome = host.apply(&wanted);
         prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
     }
@@ -154,17 +152,13 @@ proptest! {
 
     #[test]
     fn an_apply_that_was_killed_anywhere_can_be_undone(
-        by_hand in by_hand(), first in counting(), second in counting(), at in any::<prop::sample::Index>(), after in any::<bool>(),
+        by_hand in by_hand(), first in counting(), second in counting(), moment in moments(),
     ) {
         let mut before = start(by_hand);
         apply_all(&mut before, &[first]);
         let wanted = desired(&second);
-        let mut host = before.clone();
-        is_killed_at(&mut host, &wanted, at, after)?;
-        let outcome = host.undo(&before, &wanted, None);
-        prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
+        let host = is_undone_though_killed(&before, &wanted, moment)?;
         prop_assert_eq!(before.state(), host.state());
-        prop_assert_eq!(&host.record, &before.record);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What holds of any host file, whatever kind of device it is about.
 
 use camino::Utf8Path;
+use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use subdevcfg_compiler::format::format;
@@ -26,12 +27,38 @@ pub fn is_undone_at(host: &mut Host, wanted: &Desired, at: Index) -> Result<Host
     Ok(before)
 }
 
-/// A run that is killed at one of its operations, before or after the kernel has carried it out.
-pub fn is_killed_at(host: &mut Host, wanted: &Desired, at: Index, after: bool) -> Result<(), TestCaseError> {
+/// When a run is killed: while it undoes what it did before this operation failed, if one is to fail; at this request;
+/// before or after the kernel has carried that out.
+pub type Moment = (Option<Index>, Index, bool);
+
+pub fn moments() -> impl Strategy<Value = Moment> {
+    (of(any::<Index>()), any::<Index>(), any::<bool>())
+}
+
+/// A run that is killed, if it has not ended before.
+pub fn is_killed_at(host: &mut Host, wanted: &Desired, moment: Moment) -> Result<(), TestCaseError> {
+    let (fault, at, after) = moment;
     let operations = host.plan(wanted).operations.len();
     prop_assume!(operations > 0);
-    host.apply_and_be_killed(wanted, None, Kill { at: at.index(operations) + 1, after });
+    let fault = fault.map(|fault| fault.index(operations) + 1);
+    // The requests of the undo come after those up to the failure.
+    let requests = fault.map_or(operations, |fault| 2 * fault);
+    host.apply_and_be_killed(wanted, fault, Kill { at: at.index(requests) + 1, after });
     Ok(())
+}
+
+/// A run that is killed can be undone as a plan, which brings the record back; the host afterwards.
+pub fn is_undone_though_killed(
+    before: &Host,
+    wanted: &Desired,
+    moment: Moment,
+) -> Result<Host, TestCaseError> {
+    let mut host = before.clone();
+    is_killed_at(&mut host, wanted, moment)?;
+    let outcome = host.undo(before, wanted, None);
+    prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
+    prop_assert_eq!(&host.record, &before.record);
+    Ok(host)
 }
 
 /// An apply converges, and so does its undo, which brings the record back; the host afterwards.

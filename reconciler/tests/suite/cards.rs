@@ -1,9 +1,5 @@
 //! The properties of plan and apply over random hosts with a network card, on the simulated `mlx5_core` and `ice`: eswitch
 //! mode, VFs, subfunctions, parameters, rates, and what each driver does to them without being asked.
-#![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
-
-#[expect(dead_code, reason = "what other tests use of it")]
-mod support;
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -17,8 +13,11 @@ use subdevcfg_reconciler::kernel::{Kernel as _, Request};
 use subdevcfg_reconciler::plan::{Note, NoteKind, Operation};
 use subdevcfg_reconciler::resource::{FunctionId, LegacySetting, Setting, Subject};
 use subdevcfg_reconciler::state::State;
-use support::properties::{is_imported, is_killed_at, is_refused, is_undone_as_a_plan};
-use support::{Host, desired};
+
+use crate::support::properties::{
+    is_imported, is_killed_at, is_refused, is_undone_as_a_plan, is_undone_though_killed, moments,
+};
+use crate::support::{Host, desired};
 
 const ADDRESS: &str = "0000:08:00.0";
 
@@ -408,13 +407,13 @@ proptest! {
 
     #[test]
     fn a_run_that_is_killed_anywhere_is_gone_on_with(
-        by_hand in by_hand(), (driver, first, second) in hosts(), at in any::<prop::sample::Index>(), after in any::<bool>(),
+        by_hand in by_hand(), (driver, first, second) in hosts(), moment in moments(),
     ) {
         let mut host = start(driver, by_hand);
         apply_if_possible(&mut host, &first);
         prop_assume!(!is_refused(&host, &second));
         let wanted = desired(&second);
-        is_killed_at(&mut host, &wanted, at, after)?;
+        is_killed_at(&mut host, &wanted, moment)?;
         prop_assume!(!is_refused(&host, &second));
         let outcome = host.apply(&wanted);
         prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
@@ -439,6 +438,17 @@ proptest! {
         apply_if_possible(&mut before, &first);
         prop_assume!(!is_refused(&before, &second));
         let host = is_undone_as_a_plan(&before, &desired(&second))?;
+        prop_assert_eq!(left(&before.state(), &host.state()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_apply_that_was_killed_anywhere_can_be_undone(
+        by_hand in by_hand(), (driver, first, second) in hosts(), moment in moments(),
+    ) {
+        let mut before = start(driver, by_hand);
+        apply_if_possible(&mut before, &first);
+        prop_assume!(!is_refused(&before, &second));
+        let host = is_undone_though_killed(&before, &desired(&second), moment)?;
         prop_assert_eq!(left(&before.state(), &host.state()), Vec::<String>::new());
     }
 

@@ -1,8 +1,4 @@
 //! What `mlx5_core` and `ice` demand and do, request by request, and the plans that have to get along with it.
-#![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
-
-#[expect(dead_code, reason = "what other tests use of it")]
-mod support;
 
 use std::time::Duration;
 
@@ -14,7 +10,8 @@ use subdevcfg_reconciler::plan::{NoteKind, Plan};
 use subdevcfg_reconciler::resource::{Capability, FunctionId, LegacySetting, Setting, Subject};
 use subdevcfg_reconciler::simulated::SimulatedHost;
 use subdevcfg_reconciler::state::Parent;
-use support::{Host, Kill, desired};
+
+use crate::support::{Host, Kill, desired};
 
 const ADDRESS: &str = "0000:08:00.0";
 const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);

@@ -1,0 +1,19 @@
+//! Plan and apply from outside, mostly on the simulated kernel.
+#![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
+
+mod card_manners;
+mod cards;
+mod carried;
+mod drivers_of_vfs;
+mod handed_over;
+mod import;
+mod order;
+mod other_side;
+mod overlap;
+mod ovs_ports;
+mod properties;
+mod support;
+mod supported;
+mod vdpa;
+mod vfs;
+mod watch;
