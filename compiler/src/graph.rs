@@ -155,6 +155,11 @@ impl ResourceGraph {
     }
 
     fn connect(&mut self, from: NodeIndex, to: NodeIndex, reason: Reason) {
-        self.graph.update_edge(from, to, reason);
+        // What something needs is little; what needs it may be every function of the host.
+        let mut needed = self.graph.edges_directed(to, Direction::Incoming);
+        match needed.find(|edge| edge.source() == from).map(|edge| edge.id()) {
+            Some(known) => self.graph[known] = reason,
+            None => drop(self.graph.add_edge(from, to, reason)),
+        }
     }
 }

@@ -2,20 +2,30 @@
 
 use rtnetlink::packet_core::NlasIterator;
 
-/// All attributes of a message, each with its type.
-pub(crate) fn attributes(bytes: &[u8]) -> Result<Vec<(u16, &[u8])>, String> {
-    let mut found = Vec::new();
-    for attribute in NlasIterator::new(bytes) {
+/// The attributes of a message, each with its type; an `Err` is the last and says why the rest cannot be read.
+pub(crate) fn each(bytes: &[u8]) -> impl Iterator<Item = Result<(u16, &[u8]), String>> {
+    NlasIterator::new(bytes).map(|attribute| {
         let attribute = attribute.map_err(|error| error.to_string())?;
         let (kind, length) = (attribute.kind(), attribute.value_length());
-        found.push((kind, attribute.into_inner().get(4..4 + length).unwrap_or_default()));
-    }
-    Ok(found)
+        Ok((kind, attribute.into_inner().get(4..4 + length).unwrap_or_default()))
+    })
+}
+
+/// All of them.
+pub(crate) fn attributes(bytes: &[u8]) -> Result<Vec<(u16, &[u8])>, String> {
+    each(bytes).collect()
 }
 
 /// The value of an attribute, of a message that is whole.
 pub(crate) fn find(bytes: &[u8], wanted: u16) -> Result<Option<&[u8]>, String> {
-    Ok(attributes(bytes)?.into_iter().find_map(|(kind, value)| (kind == wanted).then_some(value)))
+    let mut found = None;
+    for attribute in each(bytes) {
+        let (kind, value) = attribute?;
+        if kind == wanted && found.is_none() {
+            found = Some(value);
+        }
+    }
+    Ok(found)
 }
 
 /// A text, which the kernel ends with a zero.

@@ -1,9 +1,10 @@
 //! Links, addresses and routes by rtnetlink: one dump to read all of a kind, one request to change a link. Messages are
-//! built and read by the `rtnetlink` crate's types; the transport is ours, because its own hides interrupted dumps and the
+//! built and read by the `rtnetlink` crate's types, but for the many of links (`link`); the transport is ours, because its own hides interrupted dumps and the
 //! errno of DONE.
 
 mod bridge;
 mod filters;
+mod link;
 mod vf;
 
 use std::net::IpAddr;
@@ -13,14 +14,12 @@ use rtnetlink::LinkUnspec;
 use rtnetlink::packet_core::{Emitable, Parseable};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
-use rtnetlink::packet_route::link::{
-    InfoBridge, InfoData, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, LinkXdp, Prop,
-    XdpAttached,
-};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkExtentMask, LinkMessage};
 use rtnetlink::packet_route::route::{RouteAttribute, RouteHeader, RouteMessage, RouteType};
 
 pub use bridge::{PortVlan, PortVlans};
 pub use filters::Hook;
+pub use link::Link;
 
 use crate::conversation::{Conversation, Datagrams, Request};
 use crate::error::NetlinkError;
@@ -33,41 +32,6 @@ const RTM_GETLINK: u16 = 18;
 const RTM_GETADDR: u16 = 22;
 const RTM_GETROUTE: u16 = 26;
 const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// A network interface of this network namespace.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Link {
-    /// Interface index.
-    pub index: u32,
-    /// Its name.
-    pub name: String,
-    /// Alternative names.
-    pub altnames: Vec<String>,
-    /// MTU in bytes.
-    pub mtu: u32,
-    /// Administratively up (`IFF_UP`).
-    pub up: bool,
-    /// Carrier is on (`IFF_LOWER_UP`).
-    pub carrier: bool,
-    /// MAC address, where the link layer has 48-bit ones.
-    pub address: Option<[u8; 6]>,
-    /// The address that the device was made with (`IFLA_PERM_ADDRESS`), likewise.
-    pub permanent: Option<[u8; 6]>,
-    /// Interface index of the upper device that this one is enslaved to (bridge, bond, OVS, ...).
-    pub upper: Option<u32>,
-    /// Interface index of the device that this one is on (`IFLA_LINK`: VLAN, macvlan, ...), in this network namespace.
-    pub lower: Option<u32>,
-    /// What made it, in the words of `ip link add ... type`.
-    pub kind: Option<String>,
-    /// Of a Linux bridge: it looks at VLANs.
-    pub vlan_filtering: Option<bool>,
-    /// An XDP program is attached.
-    pub xdp: bool,
-    /// The device that it is a netdev of (since 5.14): its bus and its name.
-    pub device: Option<(String, String)>,
-    /// The VFs of a PF, as far as its driver tells what it set for them.
-    pub vfs: Vec<VfConfig>,
-}
 
 /// An address of a link, of wider than link scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,7 +91,7 @@ impl<D: Datagrams> Route<D> {
         let payload = emit(&message);
         let request = Request { name, kind: RTM_GETLINK, dump: true, payload, lookup: None };
         let reply = self.conversation.exchange(&request)?;
-        let links = reply.messages.iter().map(|message| decode(message)).collect::<Result<_, _>>();
+        let links = reply.messages.iter().map(|message| link::decode(message)).collect::<Result<_, _>>();
         let links = links.map_err(|why| NetlinkError::Malformed { request: name, why })?;
         Ok((links, reply.interrupted))
     }
@@ -258,64 +222,6 @@ fn links_of(route: &RouteMessage) -> Vec<u32> {
         _ => Vec::new(),
     };
     route.attributes.iter().flat_map(links).collect()
-}
-
-fn decode(payload: &[u8]) -> Result<Link, String> {
-    let message = LinkMessage::parse(payload).map_err(|error| error.to_string())?;
-    let flags = message.header.flags;
-    let mut link = Link {
-        index: message.header.index,
-        up: flags.contains(LinkFlags::Up),
-        carrier: flags.contains(LinkFlags::LowerUp),
-        ..Link::default()
-    };
-    let mut elsewhere = false;
-    let (mut bus, mut device) = (None, None);
-    for attribute in message.attributes {
-        match attribute {
-            LinkAttribute::IfName(name) => link.name = name,
-            LinkAttribute::Mtu(mtu) => link.mtu = mtu,
-            LinkAttribute::Address(bytes) => link.address = bytes.try_into().ok(),
-            LinkAttribute::PermAddress(bytes) => link.permanent = bytes.try_into().ok(),
-            LinkAttribute::Controller(index) => link.upper = Some(index),
-            LinkAttribute::Link(index) => link.lower = Some(index),
-            LinkAttribute::LinkNetNsId(_) => elsewhere = true,
-            LinkAttribute::ParentDevBusName(name) => bus = Some(name),
-            LinkAttribute::ParentDevName(name) => device = Some(name),
-            LinkAttribute::VfInfoList(infos) => link.vfs = vf::decode(&infos),
-            LinkAttribute::LinkInfo(infos) => {
-                for info in infos {
-                    match info {
-                        LinkInfo::Kind(kind) => link.kind = Some(kind.to_string()),
-                        LinkInfo::Data(InfoData::Bridge(data)) => {
-                            link.vlan_filtering = data.iter().find_map(|info| match info {
-                                InfoBridge::VlanFiltering(on) => Some(*on),
-                                _ => None,
-                            });
-                        }
-                        _ => {}
-                    }
-                }
-            }
-            LinkAttribute::Xdp(found) => {
-                link.xdp = found
-                    .iter()
-                    .any(|xdp| matches!(xdp, LinkXdp::Attached(attached) if *attached != XdpAttached::None));
-            }
-            LinkAttribute::PropList(properties) => {
-                link.altnames.extend(properties.into_iter().filter_map(|property| match property {
-                    Prop::AltIfName(name) => Some(name),
-                    _ => None,
-                }));
-            }
-            _ => {}
-        }
-    }
-    link.device = bus.zip(device);
-    if elsewhere {
-        link.lower = None;
-    }
-    if link.name.is_empty() { Err(format!("link {} has no name", link.index)) } else { Ok(link) }
 }
 
 #[cfg(test)]

@@ -159,7 +159,7 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
     /// Fills it with these instances and with dumps of the rest.
     fn fill(&mut self, instances: Vec<Instance>) -> Result<(), ObserveError> {
         let ports = self.dumped(Devlink::ports)?;
-        self.mirror.refill(instances, ports, self.sysfs.mdevs()?, &self.sysfs);
+        self.mirror.refill(instances, ports, &self.sysfs)?;
         self.stale = false;
         Ok(())
     }

@@ -4,6 +4,7 @@
 mod attribute;
 mod legacy;
 mod port;
+mod settings;
 mod switch;
 mod uplink;
 mod vdpa;
@@ -11,14 +12,16 @@ mod vdpa;
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
 use subdevcfg_compiler::model::Lifecycle;
 use subdevcfg_compiler::values::DevlinkHandle;
 use uuid::Uuid;
 
-pub use attribute::{Attribute, Capability, Setting, Settings, Side};
+pub use attribute::{Attribute, Capability, Setting, Side};
 pub use legacy::{Legacy, LegacySetting};
 pub use port::{VlanFlags, Vlans};
+pub use settings::Settings;
 pub use switch::{BridgeName, OvsVlans, PortVlans, VlanMode};
 pub use uplink::{UplinkAttribute, UplinkSetting};
 pub use vdpa::{VdpaAttribute, VdpaConfig, VdpaSetting};
@@ -149,7 +152,7 @@ impl fmt::Display for FunctionId {
 }
 
 /// What has attributes: a parent device, a function on it, a node of its tree of rates, or a vDPA device of it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 pub struct Subject {
     /// The parent's devlink instance.
     pub parent: DevlinkHandle,
@@ -159,7 +162,7 @@ pub struct Subject {
 }
 
 /// What can be on a parent.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Child {
     /// A function.
@@ -263,6 +266,35 @@ impl Subject {
     }
 }
 
+/// A subject as it is written, one field for each [`Child`]: read as a flattened enum, each would be kept whole as a value
+/// first, and a record has thousands.
+#[derive(Deserialize)]
+struct SubjectFields {
+    parent: DevlinkHandle,
+    function: Option<FunctionId>,
+    rate_node: Option<String>,
+    vdpa: Option<String>,
+    #[serde(default, deserialize_with = "is_there")]
+    bridge: bool,
+}
+
+/// That a field is there says it all.
+fn is_there<'de, D: Deserializer<'de>>(text: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(text).map(|_| true)
+}
+
+impl<'de> Deserialize<'de> for Subject {
+    fn deserialize<D: Deserializer<'de>>(text: D) -> Result<Self, D::Error> {
+        let SubjectFields { parent, function, rate_node, vdpa, bridge } = SubjectFields::deserialize(text)?;
+        let child = function
+            .map(Child::Function)
+            .or_else(|| rate_node.map(Child::RateNode))
+            .or_else(|| vdpa.map(Child::Vdpa))
+            .or_else(|| bridge.then_some(Child::Bridge));
+        Ok(Self { parent, child })
+    }
+}
+
 impl fmt::Display for Child {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -281,5 +313,33 @@ impl fmt::Display for Subject {
             Some(Child::Bridge) => write!(f, "bridge {}", self.parent.device()),
             Some(child) => write!(f, "{} {child}", self.parent),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_subject_is_read_as_it_was_written() {
+        let nic0 = DevlinkHandle::new("subdev", "nic0");
+        let functions = [
+            FunctionId::Sf { controller: 0, pf: 0, number: 7 },
+            FunctionId::Mdev { uuid: Uuid::from_u128(7) },
+            FunctionId::Vf { controller: 1, pf: 0, index: 3 },
+            FunctionId::Pf { controller: 1, pf: 0 },
+        ];
+        let subjects = functions.map(|id| Subject::function(nic0.clone(), id)).into_iter().chain([
+            Subject::parent(nic0.clone()),
+            Subject::rate_node(nic0.clone(), "gold".to_owned()),
+            Subject::vdpa(nic0.clone(), "vdpa0".to_owned()),
+            Subject::bridge("br0"),
+        ]);
+        for subject in subjects {
+            let text = serde_json::to_string(&subject).unwrap();
+            assert_eq!(serde_json::from_str::<Subject>(&text).unwrap(), subject, "{text}");
+        }
+        let damaged = r#"{"parent":"subdev/nic0","function":{"sf":{"number":7}}}"#;
+        assert!(serde_json::from_str::<Subject>(damaged).is_err());
     }
 }

@@ -46,7 +46,8 @@ pub(super) fn device(
     };
     let mut subdevices: Vec<_> =
         node.all("subdevice").filter_map(|node| subdevice(node, &subdevice_context, diagnostics)).collect();
-    subdevices.sort_by(|a, b| a.name.value.cmp(&b.name.value));
+    // They are large: each is moved once.
+    subdevices.sort_by_cached_key(|subdevice| subdevice.name.value.clone());
     let mut rate_nodes: Vec<_> =
         node.all("rate-node").filter_map(|node| parent::rate_node(node, diagnostics)).collect();
     rate_nodes.sort_by(|a, b| a.name.value.cmp(&b.name.value));

@@ -2,13 +2,15 @@
 //! requests and waits need no dump each.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use subdevcfg_compiler::values::DevlinkHandle;
 use subdevcfg_netlink::devlink::{Event, Flavour, Handle, Instance, ParamType, Port};
 use uuid::Uuid;
 
-use super::sysfs::{Auxiliary, Mdev, Parents, Sysfs};
+use super::sysfs::{Auxiliary, Mdev, Sysfs};
 use super::wire;
+use crate::kernel::ObserveError;
 use crate::resource::{Child, FunctionId, Side, Subject};
 
 /// The objects. Handles are netlink's here.
@@ -31,7 +33,7 @@ pub(super) struct Mirror {
 /// The ports of an instance by their indexes.
 #[derive(Debug, Default)]
 struct Ports {
-    all: BTreeMap<u32, Port>,
+    all: BTreeMap<u32, Arc<Port>>,
     /// The indexes of ports of functions by what they are called: a search for each function would be quadratic.
     numbered: BTreeMap<PortName, u32>,
 }
@@ -85,29 +87,41 @@ pub(super) fn type_key(subject: &Subject, instance: &Handle, name: &str) -> Type
 }
 
 impl Mirror {
-    /// Puts the results of dumps in place of what was known. Wire types stay: they do not change.
+    /// Puts the results of dumps in place of what was known. Wire types stay: they do not change. What ports tell of the
+    /// instances of their functions is not looked up in sysfs.
     pub fn refill(
         &mut self,
         instances: Vec<Instance>,
         ports: Vec<Port>,
-        mdevs: BTreeMap<Uuid, Mdev>,
         sysfs: &Sysfs,
-    ) {
+    ) -> Result<(), ObserveError> {
         *self = Self { types: std::mem::take(&mut self.types), ..Self::default() };
-        for (uuid, mdev) in mdevs {
+        let mut of_mdevs = BTreeMap::new();
+        for port in &ports {
+            let Some(instance) = instance_of(port) else { continue };
+            match (instance.bus.as_str(), port.sf) {
+                ("mdev", _) => of_mdevs.extend(mdev_uuid(instance).map(|uuid| (uuid, port.index))),
+                ("auxiliary", Some(_)) => {
+                    let parent = wire::devlink_handle(&port.handle);
+                    self.place(instance, Auxiliary { parent, sf_number: port.sf });
+                }
+                _ => {}
+            }
+        }
+        for (uuid, mdev) in sysfs.mdevs(&of_mdevs)? {
             self.insert_mdev(uuid, mdev);
         }
         for parent in sysfs.sriov_parents() {
             self.read_vfs(&wire::netlink_handle(&parent), sysfs);
         }
-        let mut parents = Parents::default();
         for instance in instances {
             self.reloads.insert(instance.handle.clone(), instance.reloads);
-            self.appeared(instance.handle, sysfs, &mut parents);
+            self.appeared(instance.handle, sysfs);
         }
         for port in ports {
             self.insert_port(port);
         }
+        Ok(())
     }
 
     fn read_vfs(&mut self, handle: &Handle, sysfs: &Sysfs) {
@@ -156,7 +170,7 @@ impl Mirror {
                 if let Some(uuid) = mdev_uuid(&instance.handle).filter(|uuid| !is_known(uuid)) {
                     self.reread_mdev(uuid, sysfs);
                 }
-                self.appeared(instance.handle, sysfs, &mut Parents::default());
+                self.appeared(instance.handle, sysfs);
             }
             Event::InstanceGone(handle) => {
                 if let Some(uuid) = mdev_uuid(&handle) {
@@ -183,31 +197,36 @@ impl Mirror {
         if let Some(name) = PortName::of(&port) {
             ports.numbered.insert(name, port.index);
         }
-        ports.all.insert(port.index, port);
+        ports.all.insert(port.index, Arc::new(port));
     }
 
     fn remove_port(&mut self, handle: &Handle, index: u32) {
         let Some(ports) = self.ports.get_mut(handle) else { return };
-        let Some(name) = ports.all.remove(&index).as_ref().and_then(PortName::of) else { return };
+        let Some(name) = ports.all.remove(&index).as_deref().and_then(PortName::of) else { return };
         // A new port of that name may have been told of before the old one's end.
         if ports.numbered.get(&name) == Some(&index) {
             ports.numbered.remove(&name);
         }
     }
 
-    fn appeared(&mut self, handle: Handle, sysfs: &Sysfs, parents: &mut Parents) {
+    fn appeared(&mut self, handle: Handle, sysfs: &Sysfs) {
         if handle.bus == "auxiliary"
             && !self.above.contains_key(&handle)
-            && let Some(place) = sysfs.auxiliary(&handle.device, parents)
+            && let Some(place) = sysfs.auxiliary(&handle.device)
         {
-            let below = self.below.entry(place.parent.clone()).or_default();
-            if let Some(number) = place.sf_number {
-                below.owners.insert(number, handle.clone());
-            }
-            below.auxiliary.insert(handle.clone());
-            self.above.insert(handle.clone(), place);
+            self.place(&handle, place);
         }
         self.instances.insert(handle);
+    }
+
+    /// Notes where an auxiliary device is.
+    fn place(&mut self, handle: &Handle, place: Auxiliary) {
+        let below = self.below.entry(place.parent.clone()).or_default();
+        if let Some(number) = place.sf_number {
+            below.owners.insert(number, handle.clone());
+        }
+        below.auxiliary.insert(handle.clone());
+        self.above.insert(handle.clone(), place);
     }
 
     fn vanished(&mut self, handle: &Handle) {
@@ -271,8 +290,7 @@ impl Mirror {
 
     /// Instances that are not a function's own, nor a driver's part of one.
     pub fn parents(&self) -> Vec<Handle> {
-        let named: BTreeSet<&Handle> =
-            self.all_ports().filter_map(|port| port.function.as_ref()?.instance.as_ref()).collect();
+        let named: BTreeSet<&Handle> = self.all_ports().filter_map(instance_of).collect();
         let vfs: BTreeSet<&Handle> = self.vfs.values().flatten().collect();
         let below = |handle: &Handle| {
             handle.bus == "mdev"
@@ -287,18 +305,17 @@ impl Mirror {
     }
 
     fn all_ports(&self) -> impl Iterator<Item = &Port> {
-        self.ports.values().flat_map(|ports| ports.all.values())
+        self.ports.values().flat_map(|ports| ports.all.values()).map(AsRef::as_ref)
     }
 
     /// The ports of an instance.
-    pub fn ports_of(&self, handle: &Handle) -> impl Iterator<Item = &Port> {
+    pub fn ports_of(&self, handle: &Handle) -> impl Iterator<Item = &Arc<Port>> {
         self.ports.get(handle).into_iter().flat_map(|ports| ports.all.values())
     }
 
     /// The mediated device that a parent's port belongs to.
     fn mdev_of(&self, port: &Port) -> Option<Uuid> {
-        let instance = port.function.as_ref().and_then(|function| function.instance.as_ref());
-        if let Some(uuid) = instance.and_then(mdev_uuid) {
+        if let Some(uuid) = instance_of(port).and_then(mdev_uuid) {
             return Some(uuid);
         }
         self.below.get(&wire::devlink_handle(&port.handle))?.mdevs.get(&port.index).copied()
@@ -323,7 +340,8 @@ impl Mirror {
         let (controller, pf, kind) = match *id {
             FunctionId::Mdev { uuid } => {
                 let mdev = self.mdevs.get(&uuid).filter(|mdev| mdev.parent == subject.parent)?;
-                return self.ports.get(&wire::netlink_handle(&subject.parent))?.all.get(&mdev.port_index?);
+                let ports = self.ports.get(&wire::netlink_handle(&subject.parent))?;
+                return ports.all.get(&mdev.port_index?).map(AsRef::as_ref);
             }
             FunctionId::Sf { controller, pf, number } => (controller, pf, PortKind::Sf(number)),
             FunctionId::Vf { controller, pf, index } => (controller, pf, PortKind::Vf(index)),
@@ -337,7 +355,7 @@ impl Mirror {
     /// The port that is called so, whatever function it belongs to.
     fn port_called(&self, parent: &DevlinkHandle, name: PortName) -> Option<&Port> {
         let ports = self.ports.get(&wire::netlink_handle(parent))?;
-        ports.all.get(ports.numbered.get(&name)?)
+        ports.all.get(ports.numbered.get(&name)?).map(AsRef::as_ref)
     }
 
     /// Whether the subject is there. Rate nodes are not in the mirror: nothing waits for one.
@@ -391,13 +409,18 @@ impl Mirror {
                 self.has(subject).then(|| mdev_handle(*uuid))?
             }
             Some(Child::Function(FunctionId::Sf { controller, number, .. })) => {
-                let named = self.port(subject).and_then(|port| port.function.as_ref()?.instance.clone());
+                let named = self.port(subject).and_then(instance_of).cloned();
                 // Functions of other controllers run on other hosts: a number seen here is not theirs.
                 let below = || self.below.get(&subject.parent).filter(|_| *controller == 0);
                 named.or_else(|| below()?.owners.get(number).cloned())?
             }
         };
-        self.instances.contains(&handle).then_some(handle)
+        self.is_registered(&handle).then_some(handle)
+    }
+
+    /// Whether there is this instance.
+    pub fn is_registered(&self, instance: &Handle) -> bool {
+        self.instances.contains(instance)
     }
 
     /// The interfaces that stand for functions.
@@ -410,11 +433,13 @@ impl Mirror {
     pub fn interface(&self, subject: &Subject, side: Side) -> Option<u32> {
         match side {
             Side::Representor => self.port(subject)?.netdev_ifindex,
-            Side::Netdev => {
-                let instance = self.instance(subject)?;
-                self.netdev_on(&instance, |_| true)
-            }
+            Side::Netdev => self.netdev(&self.instance(subject)?),
         }
+    }
+
+    /// The same of the netdev of the function whose instance this is.
+    pub fn netdev(&self, instance: &Handle) -> Option<u32> {
+        self.netdev_on(instance, |_| true)
     }
 
     /// Whether an uplink of this instance has an interface, and which.
@@ -422,16 +447,10 @@ impl Mirror {
         self.netdev_on(parent, |port| port.flavour == Some(Flavour::Physical))
     }
 
-    /// Whether one of a function's interfaces is there, but in another network namespace.
-    pub fn is_elsewhere(&self, subject: &Subject, side: Side) -> bool {
-        let is_hidden = |port: &Port| port.is_ethernet && port.netdev_ifindex.is_none();
-        match side {
-            Side::Representor => self.port(subject).is_some_and(is_hidden),
-            Side::Netdev => self.instance(subject).is_some_and(|instance| {
-                let mut handles = self.auxiliary_on(&instance).chain([&instance]);
-                handles.any(|handle| self.ports_of(handle).any(is_hidden))
-            }),
-        }
+    /// Whether the netdev of the function whose instance this is is there, but in another network namespace.
+    pub fn netdev_is_elsewhere(&self, instance: &Handle) -> bool {
+        let mut handles = self.auxiliary_on(instance).chain([instance]);
+        handles.any(|handle| self.ports_of(handle).any(|port| is_elsewhere(port)))
     }
 
     /// The netdev of a port on an instance or directly below it: since 6.3 mlx5 gives its Ethernet part an instance of
@@ -444,7 +463,7 @@ impl Mirror {
     }
 
     /// The auxiliary instances directly below an instance.
-    fn auxiliary_on(&self, instance: &Handle) -> impl Iterator<Item = &Handle> {
+    fn auxiliary_on<'m>(&'m self, instance: &Handle) -> impl Iterator<Item = &'m Handle> + use<'m> {
         self.below.get(&wire::devlink_handle(instance)).into_iter().flat_map(|below| &below.auxiliary)
     }
 
@@ -457,6 +476,16 @@ impl Mirror {
     pub fn learn(&mut self, key: TypeKey, kind: ParamType) {
         self.types.insert(key, kind);
     }
+}
+
+/// Whether a port has a netdev, and that is in another network namespace.
+pub(super) const fn is_elsewhere(port: &Port) -> bool {
+    port.is_ethernet && port.netdev_ifindex.is_none()
+}
+
+/// The instance of a port's function, as the port tells it (6.7 and newer).
+pub(super) fn instance_of(port: &Port) -> Option<&Handle> {
+    port.function.as_ref()?.instance.as_ref()
 }
 
 /// The instance of a mediated device: `devlink_alloc` on the mdev takes its bus and its name.

@@ -1,6 +1,7 @@
-//! The whole state: a constant number of dumps, one eswitch request a parent, and what only sysfs tells.
+//! The whole state: a constant number of dumps, a few requests a parent, and what only sysfs tells.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -14,9 +15,9 @@ use super::mirror::type_key;
 use super::rdma::RdmaUsers;
 use super::sysfs::OpenFiles;
 use super::vdpa::Managed;
-use super::{LiveKernel, bridge, ovs, usage, vfs, wire};
+use super::{LiveKernel, bridge, mirror, ovs, usage, vfs, wire};
 use crate::kernel::ObserveError;
-use crate::resource::{FunctionId, Side, Subject};
+use crate::resource::{FunctionId, Subject};
 use crate::state::{
     self, Eswitch, FORMAT_VERSION, Function, FunctionVolatile, Hardware, HostVolatile, Interface,
     InterfaceVolatile, Parent, ParentVolatile, Rates, Restarts, State, Unread, Unreadable, Uplink, User,
@@ -32,6 +33,7 @@ const QUIET: Duration = Duration::from_millis(20);
 
 /// What the dumps said.
 pub(super) struct Dumps {
+    /// Of parents.
     infos: BTreeMap<Handle, Info>,
     params: BTreeMap<Handle, Vec<Param>>,
     pub(super) links: BTreeMap<u32, Link>,
@@ -45,7 +47,7 @@ pub(super) struct Dumps {
     vlans: BTreeMap<u32, PortVlans>,
     /// The ports of Open vSwitch, by name.
     ports: BTreeMap<String, state::Port>,
-    leafs: BTreeMap<(Handle, u32), Rates>,
+    leafs: BTreeMap<Handle, BTreeMap<u32, Rates>>,
     rate_nodes: BTreeMap<Handle, BTreeMap<String, Rates>>,
     unread: Vec<Unread>,
     recoveries: BTreeMap<Handle, u64>,
@@ -94,7 +96,8 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
             ways.extend(way.map(|way| (way, format!("your session from {peer}"))));
         }
         let mut unread = self.withheld.clone();
-        let infos = self.infos().unwrap_or_else(|error| {
+        let of_parents = self.mirror.parents();
+        let infos = self.infos(&of_parents).unwrap_or_else(|error| {
             unread.push(Unread { what: Unreadable::Drivers, why: error.to_string() });
             Vec::new()
         });
@@ -108,12 +111,12 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
             // One driver's error ends the dump for all, and an absent param must not look like one without a value.
             Err(error) => unread.extend(self.unread_everywhere(&format!("its params: {error}"))),
         }
-        let mut leafs = BTreeMap::new();
+        let mut leafs: BTreeMap<Handle, BTreeMap<u32, Rates>> = BTreeMap::new();
         let mut rate_nodes: BTreeMap<Handle, BTreeMap<String, Rates>> = BTreeMap::new();
         for found in self.rate_objects(&mut unread) {
             let rates = wire::rates(&found);
             match (found.index, found.name) {
-                (Some(index), _) => drop(leafs.insert((found.handle, index), rates)),
+                (Some(index), _) => drop(leafs.entry(found.handle).or_default().insert(index, rates)),
                 (None, Some(name)) => drop(rate_nodes.entry(found.handle).or_default().insert(name, rates)),
                 (None, None) => {}
             }
@@ -161,7 +164,7 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
         };
         let mut parents = BTreeMap::new();
         let mut moved = interrupted || self.mirror.reread_portless(&self.sysfs);
-        for handle in self.mirror.parents() {
+        for handle in of_parents {
             match self.eswitch(&handle, &mut dumps.unread) {
                 Some(eswitch) => {
                     parents.insert(wire::devlink_handle(&handle), self.parent(&handle, eswitch, &mut dumps)?);
@@ -258,10 +261,10 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
     ) -> Result<Parent, ObserveError> {
         let name = wire::devlink_handle(handle);
         let subject = Subject::parent(name.clone());
-        let ports: Vec<(FunctionId, Port)> = self
+        let ports: Vec<(FunctionId, Arc<Port>)> = self
             .mirror
             .ports_of(handle)
-            .filter_map(|port| Some((self.mirror.function_of(port)?, port.clone())))
+            .filter_map(|port| Some((self.mirror.function_of(port)?, Arc::clone(port))))
             .collect();
         let params = self.params(&subject, handle, dumps);
         let mut functions = Vec::new();
@@ -278,7 +281,7 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
             functions.push(self.function(&Subject::function(name.clone(), id.clone()), &id, None, dumps)?);
         }
         self.vfs(handle, (&ports, eswitch), &mut functions, dumps)?;
-        functions.sort_by(|a, b| a.id.cmp(&b.id));
+        functions.sort_by_cached_key(|function| function.id.clone());
         let uplink = self.mirror.uplink(handle).and_then(|index| dumps.links.get(&index));
         let offload = uplink.and_then(|link| self.offload(link.index));
         let users = self.interface_users(uplink.map(|link| link.index), dumps)?;
@@ -318,7 +321,7 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
     fn vfs(
         &mut self,
         handle: &Handle,
-        (ports, eswitch): (&[(FunctionId, Port)], Eswitch),
+        (ports, eswitch): (&[(FunctionId, Arc<Port>)], Eswitch),
         functions: &mut Vec<Function>,
         dumps: &Dumps,
     ) -> Result<(), ObserveError> {
@@ -353,7 +356,13 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
         found.extend(vdpas.devices().cloned());
         found.sort();
         found.dedup();
-        found.retain(|handle| !self.mirror.has(&Subject::parent(handle.clone())));
+        // One that is busy has an instance, though it does not answer.
+        let is_busy = |handle: &DevlinkHandle| {
+            self.withheld
+                .iter()
+                .any(|unread| matches!(&unread.what, Unreadable::Parent(busy) if busy == handle))
+        };
+        found.retain(|handle| !self.mirror.has(&Subject::parent(handle.clone())) && !is_busy(handle));
         Ok(found)
     }
 
@@ -374,7 +383,7 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
         }
         let name = wire::netlink_handle(handle);
         self.vfs(&name, (&[], Eswitch::default()), &mut functions, dumps)?;
-        functions.sort_by(|a, b| a.id.cmp(&b.id));
+        functions.sort_by_cached_key(|function| function.id.clone());
         let is_on = |link: &&Link| vfs::is_on(link, &name);
         let uplink = dumps.links.values().find(is_on);
         let users = self.interface_users(uplink.map(|link| link.index), dumps)?;
@@ -409,9 +418,20 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
         port: Option<&Port>,
         dumps: &Dumps,
     ) -> Result<Function, ObserveError> {
-        let instance = self.mirror.instance(subject);
-        let interfaces = Side::ALL.map(|side| (side, self.interface_index(subject, side)));
-        let users = self.function_users(subject, instance.as_ref(), &interfaces, dumps)?;
+        // What its port tells is what a search would find.
+        let told = port.filter(|_| !id.is_pci()).and_then(mirror::instance_of);
+        let told = told.filter(|instance| self.mirror.is_registered(instance)).cloned();
+        let instance = told.or_else(|| self.mirror.instance(subject));
+        let netdev = instance.as_ref().and_then(|instance| self.mirror.netdev(instance));
+        let netdev = netdev.or_else(|| self.vf_netdev(subject));
+        let representor = port.and_then(|port| port.netdev_ifindex);
+        let elsewhere = [
+            instance.as_ref().is_some_and(|instance| self.mirror.netdev_is_elsewhere(instance)),
+            port.is_some_and(mirror::is_elsewhere),
+        ];
+        let handle = instance.as_ref().map(wire::devlink_handle);
+        let users =
+            self.function_users(subject, handle.as_ref(), ([netdev, representor], elsewhere), dumps)?;
         let params = instance.as_ref().map(|instance| self.params(subject, instance, dumps));
         let port_function = port.and_then(|port| port.function.as_ref());
         let mdev_type = match id {
@@ -426,11 +446,9 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
             FunctionId::Mdev { uuid } => self.device_attributes(*uuid),
             FunctionId::Sf { .. } | FunctionId::Vf { .. } | FunctionId::Pf { .. } => BTreeMap::new(),
         };
-        let [netdev, representor] = [Side::Netdev, Side::Representor].map(|side| {
-            let (_, index) = interfaces.iter().find(|(known, _)| *known == side)?;
-            Some(self.interface(dumps.links.get(&(*index)?)?, dumps))
-        });
-        let leaf = port.and_then(|port| dumps.leafs.get(&(port.handle.clone(), port.index)));
+        let [netdev, representor] =
+            [netdev, representor].map(|index| Some(self.interface(dumps.links.get(&index?)?, dumps)));
+        let leaf = port.and_then(|port| dumps.leafs.get(&port.handle)?.get(&port.index));
         let capabilities = port_function.map(|function| wire::capabilities(function.capabilities));
         Ok(Function {
             id: id.clone(),
@@ -451,7 +469,7 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
                 port_index: port.map(|port| port.index),
                 sf_number: port.and_then(|port| port.sf),
                 attached: port_function.and_then(|function| function.attached).unwrap_or(false),
-                instance: instance.as_ref().map(wire::devlink_handle),
+                instance: handle,
                 users,
                 mdev_types: BTreeMap::new(),
             }),

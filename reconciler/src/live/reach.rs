@@ -169,12 +169,10 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
         }
     }
 
-    /// What they say of their devices.
-    pub(super) fn infos(&mut self) -> Result<Vec<Info>, NetlinkError> {
-        match &self.reach {
-            Reach::All => self.devlink.infos(),
-            Reach::Of(handles) => told(handles.iter().map(|handle| self.devlink.info(handle))),
-        }
+    /// What these say of their devices. Each is asked: a dump would ask every function's instance as well, and of each its
+    /// firmware perhaps.
+    pub(super) fn infos(&mut self, parents: &[Handle]) -> Result<Vec<Info>, NetlinkError> {
+        told(parents.iter().map(|handle| self.devlink.info(handle)))
     }
 
     /// What a dump tells of them.

@@ -35,8 +35,14 @@ const PCI: &str = "pci";
 /// Buses of functions, which are no classes: a look for each function whether they are would be felt.
 const BUSES: [&str; 3] = [PCI, "auxiliary", "mdev"];
 
-/// The most that the kernel shows of an attribute: a page.
-const ATTRIBUTE: usize = 4096;
+/// The devices that mediated devices can be made on.
+const MDEV_PARENTS: &str = "sys/class/mdev_bus";
+
+/// The folder of such a device with a folder for each type that it takes.
+const MDEV_TYPES: &str = "mdev_supported_types";
+
+/// More than most attributes have. Of a longer one the rest is read after that; a page each time would have to be cleared.
+const ATTRIBUTE: usize = 64;
 
 /// A file system of the kernel's, or a copy of parts of one.
 #[derive(Debug, Clone)]
@@ -153,28 +159,42 @@ impl Sysfs {
         Ok(text.trim_end().to_owned())
     }
 
-    /// All mediated devices.
-    pub fn mdevs(&self) -> Result<BTreeMap<Uuid, Mdev>, ObserveError> {
-        let names = self.list("sys/bus/mdev/devices")?;
-        let uuids = names.iter().filter_map(|name| name.parse().ok());
-        let mut parents = Parents::default();
-        Ok(uuids.filter_map(|uuid| Some((uuid, self.mdev_on(uuid, &mut parents)?))).collect())
+    /// All mediated devices, from the folders of their types: one folder tells of hundreds what two links would of each
+    /// (`mdev_create_sysfs_files`, `drivers/vfio/mdev/mdev_sysfs.c`). Whose port `ports` has is not asked for it.
+    pub fn mdevs(&self, ports: &BTreeMap<Uuid, u32>) -> Result<BTreeMap<Uuid, Mdev>, ObserveError> {
+        let class = self.root.join(MDEV_PARENTS);
+        let mut found = BTreeMap::new();
+        for link in list(&class)?.into_iter().map(|name| class.join(name)) {
+            let (Some(device), Some(folder)) = (own_name(&link), resolved(&link)) else { continue };
+            let (parent, on_vf) = self.carried_by(device);
+            let types = folder.join(MDEV_TYPES);
+            for kind in list(&types)? {
+                let names = list(&types.join(&kind).join("devices"))?;
+                for uuid in names.iter().filter_map(|name| name.parse::<Uuid>().ok()) {
+                    let by_driver = || number(&folder.join(format!("{uuid}/port_index")));
+                    let port_index = ports.get(&uuid).copied().or_else(by_driver);
+                    let (parent, kind) = (parent.clone(), kind.clone());
+                    found.insert(uuid, Mdev { parent, on_vf, kind, port_index });
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// One mediated device; `None` when there is none of that UUID, or none any more.
     pub fn mdev(&self, uuid: Uuid) -> Option<Mdev> {
-        self.mdev_on(uuid, &mut Parents::default())
+        let device = resolved(&self.root.join(format!("sys/bus/mdev/devices/{uuid}")))?;
+        let (parent, on_vf) = self.carried_by(device_above(&device)?);
+        let kind = device.join("mdev_type").read_link_utf8().ok()?.file_name()?.to_owned();
+        Some(Mdev { parent, on_vf, kind, port_index: number(&device.join("port_index")) })
     }
 
-    fn mdev_on(&self, uuid: Uuid, parents: &mut Parents) -> Option<Mdev> {
-        let device = resolved(&self.root.join(format!("sys/bus/mdev/devices/{uuid}")))?;
-        let parent = parents.of(&device)?;
-        let kind = device.join("mdev_type").read_link_utf8().ok()?.file_name()?.to_owned();
-        let port_index = number(&device.join("port_index"));
-        Some(match self.place_of_vf(&parent) {
-            Some((parent, index)) => Mdev { parent, on_vf: Some(index), kind, port_index },
-            None => Mdev { parent, on_vf: None, kind, port_index },
-        })
+    /// The parent of the mediated devices on a device: itself, or the PF of which it is a VF, with its index.
+    fn carried_by(&self, device: DevlinkHandle) -> (DevlinkHandle, Option<u32>) {
+        match self.place_of_vf(&device) {
+            Some((parent, index)) => (parent, Some(index)),
+            None => (device, None),
+        }
     }
 
     /// The index of the port of a mediated device, where the driver tells.
@@ -186,7 +206,7 @@ impl Sysfs {
     /// (`mdev_register_parent` in `drivers/vfio/mdev/mdev_core.c` links each into this class). What VFs carry is told of
     /// their PF.
     pub fn mdev_parents(&self) -> Result<Vec<DevlinkHandle>, ObserveError> {
-        let class = self.root.join("sys/class/mdev_bus");
+        let class = self.root.join(MDEV_PARENTS);
         let devices = list(&class)?;
         let devices = devices.iter().filter_map(|name| own_name(&class.join(name)));
         Ok(devices.filter(|device| self.place_of_vf(device).is_none()).collect())
@@ -213,9 +233,9 @@ impl Sysfs {
     }
 
     /// An auxiliary device's place.
-    pub fn auxiliary(&self, device: &str, parents: &mut Parents) -> Option<Auxiliary> {
+    pub fn auxiliary(&self, device: &str) -> Option<Auxiliary> {
         let device = resolved(&self.device("auxiliary", device)?)?;
-        Some(Auxiliary { parent: parents.of(&device)?, sf_number: number(&device.join("sfnum")) })
+        Some(Auxiliary { parent: device_above(&device)?, sf_number: number(&device.join("sfnum")) })
     }
 
     /// The devices of every bus: what may have a devlink instance.
@@ -233,7 +253,7 @@ impl Sysfs {
     pub fn owner(&self, handle: &Handle) -> Handle {
         let above = match handle.bus.as_str() {
             "auxiliary" => {
-                let place = self.auxiliary(&handle.device, &mut Parents::default());
+                let place = self.auxiliary(&handle.device);
                 place.map(|place| place.parent)
             }
             "mdev" => handle.device.parse().ok().and_then(|uuid| self.mdev(uuid)).map(|mdev| mdev.parent),
@@ -264,7 +284,7 @@ impl Sysfs {
     /// The types of mediated devices that a parent takes.
     pub fn mdev_types(&self, handle: &DevlinkHandle) -> Result<BTreeMap<String, MdevType>, ObserveError> {
         let Some(device) = self.device(handle.bus(), handle.device()) else { return Ok(BTreeMap::new()) };
-        let folder = device.join("mdev_supported_types");
+        let folder = device.join(MDEV_TYPES);
         let available = |name: String| {
             let folder = folder.join(&name);
             let available = number(&folder.join("available_instances"))?;
@@ -275,7 +295,7 @@ impl Sysfs {
 
     /// Whether somebody chose the name of a network interface, rather than the kernel.
     pub fn name_was_chosen(&self, interface: &str) -> bool {
-        let file = self.root.join("sys/class/net").join(interface).join("name_assign_type");
+        let file = self.root.join(format!("sys/class/net/{interface}/name_assign_type"));
         text(&file).is_some_and(|kind| CHOSEN_NAME.contains(&kind.as_str()))
     }
 
@@ -387,22 +407,11 @@ fn device_folder(root: &Utf8Path, bus: &str, device: &str) -> Option<String> {
     Some(if !BUSES.contains(&bus) && named_by_class() { in_class } else { on_bus })
 }
 
-/// The devices that functions are on, by their folders: hundreds of functions are on one, and are asked in a row.
-#[derive(Debug, Default)]
-pub(super) struct Parents(BTreeMap<Utf8PathBuf, DevlinkHandle>);
-
-impl Parents {
-    /// The device that a device is on: the folder above it.
-    fn of(&mut self, device: &Utf8Path) -> Option<DevlinkHandle> {
-        let folder = device.parent()?;
-        if let Some(known) = self.0.get(folder) {
-            return Some(known.clone());
-        }
-        let bus = folder.join("subsystem").read_link_utf8().ok()?;
-        let parent = DevlinkHandle::new(bus.file_name()?, folder.file_name()?);
-        self.0.insert(folder.to_owned(), parent.clone());
-        Some(parent)
-    }
+/// The device that a device is on: the folder above it.
+fn device_above(device: &Utf8Path) -> Option<DevlinkHandle> {
+    let folder = device.parent()?;
+    let bus = folder.join("subsystem").read_link_utf8().ok()?;
+    Some(DevlinkHandle::new(bus.file_name()?, folder.file_name()?))
 }
 
 /// Where a link leads. The kernel takes twice as many steps through a link to what is behind it.
@@ -425,8 +434,8 @@ fn own_name(link: &Utf8Path) -> Option<DevlinkHandle> {
     Some(DevlinkHandle::new(bus.file_name()?, device.file_name()?))
 }
 
-/// An attribute. The kernel shows it whole at the first read (`seq_read` after one `show`, fs/kernfs/file.c); files of /proc may be
-/// longer.
+/// An attribute. What the kernel shows of it is whole at the first read (`seq_read` after one `show`, fs/kernfs/file.c), and
+/// ends there if there is room for more.
 fn text(file: &Utf8Path) -> Option<String> {
     let mut opened = fs::OpenOptions::new().read(true).open(file).ok()?;
     let mut buffer = [0; ATTRIBUTE];

@@ -1,6 +1,6 @@
 //! The live kernel over an invented sysfs and invented netlink answers. What a real kernel does is the lab's to show.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::os::unix::fs::symlink;
 
@@ -27,6 +27,9 @@ pub(super) fn host() -> Tree {
     let eth = "sys/devices/subdev/nic0/mdev_supported_types/subdev-eth";
     tree.file(&format!("{eth}/available_instances"), "14\n");
     tree.file(&format!("{eth}/create"), "");
+    tree.file(&format!("{eth}/devices/{UUID}/uevent"), "");
+    tree.file("sys/class/mdev_bus/uevent", "");
+    symlink(tree.root.join("sys/devices/subdev/nic0"), tree.root.join("sys/class/mdev_bus/nic0")).unwrap();
     tree.device("auxiliary", "subdev.sf.0", "sys/devices/subdev/nic0/subdev.sf.0");
     tree.file("sys/devices/subdev/nic0/subdev.sf.0/sfnum", "88\n");
     tree.device("auxiliary", "subdev.eth.3", "sys/devices/subdev/nic0/subdev.sf.0/subdev.eth.3");
@@ -54,16 +57,14 @@ fn add_sample(tree: &Tree) {
     tree.file(&format!("{folder}/mdev_supported_types/mtty-2/available_instances"), "11\n");
     tree.file(&format!("{folder}/mdev_supported_types/mtty-2/create"), "");
     tree.file("sys/class/mtty/uevent", "");
-    tree.file("sys/class/mdev_bus/uevent", "");
     symlink(tree.root.join("sys/class/mtty"), tree.root.join(format!("{folder}/subsystem"))).unwrap();
     for class in ["mtty", "mdev_bus"] {
         symlink(tree.root.join(folder), tree.root.join(format!("sys/class/{class}/mtty"))).unwrap();
     }
     let uuid = "9b3f4a52-6a0e-4b6a-9c1d-000000000002";
     tree.device("mdev", uuid, &format!("{folder}/{uuid}"));
+    tree.file(&format!("{folder}/mdev_supported_types/mtty-2/devices/{uuid}/uevent"), "");
     symlink("../mdev_supported_types/mtty-2", tree.root.join(format!("{folder}/{uuid}/mdev_type"))).unwrap();
-    // The module's parents are in the class, too.
-    symlink(tree.root.join("sys/devices/subdev/nic0"), tree.root.join("sys/class/mdev_bus/nic0")).unwrap();
 }
 
 fn handle(text: &str) -> Handle {
@@ -113,7 +114,7 @@ fn mirror(tree: &Tree) -> Mirror {
     let mut mirror = Mirror::default();
     let instances = ["subdev/nic0", "auxiliary/subdev.sf.0", &format!("mdev/{UUID}")].map(instance);
     let ports = vec![function_port(1, 88), function_port(2, 1000), virtual_port("auxiliary/subdev.sf.0", 7)];
-    mirror.refill(instances.into(), ports, tree.sysfs().mdevs().unwrap(), &tree.sysfs());
+    mirror.refill(instances.into(), ports, &tree.sysfs()).unwrap();
     mirror
 }
 
@@ -121,14 +122,14 @@ fn mirror(tree: &Tree) -> Mirror {
 fn sysfs_is_read() {
     let tree = host();
     let sysfs = tree.sysfs();
-    let found = sysfs.mdevs().unwrap();
-    let found = found.values().next().unwrap();
-    assert_eq!((found.parent.to_string().as_str(), found.kind.as_str()), ("subdev/nic0", "subdev-eth"));
-    assert_eq!(found.port_index, Some(2));
-    let mut parents = sysfs::Parents::default();
-    let place = sysfs.auxiliary("subdev.sf.0", &mut parents).unwrap();
+    let uuid = UUID.parse().unwrap();
+    let found = sysfs.mdevs(&BTreeMap::new()).unwrap();
+    assert_eq!(found[&uuid].parent.to_string(), "subdev/nic0");
+    assert_eq!((found[&uuid].kind.as_str(), found[&uuid].port_index), ("subdev-eth", Some(2)));
+    assert_eq!(sysfs.mdev(uuid).as_ref(), Some(&found[&uuid]));
+    let place = sysfs.auxiliary("subdev.sf.0").unwrap();
     assert_eq!((place.parent, place.sf_number), (nic0(), Some(88)));
-    let place = sysfs.auxiliary("subdev.eth.3", &mut parents).unwrap();
+    let place = sysfs.auxiliary("subdev.eth.3").unwrap();
     assert_eq!((place.parent.to_string().as_str(), place.sf_number), ("auxiliary/subdev.sf.0", None));
     let soft = SoftSpec { max_subdevices: Some(16), ..SoftSpec::default() };
     assert_eq!(sysfs.soft(&nic0()), Some(soft));
@@ -184,6 +185,31 @@ fn a_function_is_found_without_the_kernel_naming_its_instance() {
     assert_eq!(mirror.instance(&mdev()).unwrap().bus, "mdev");
     assert_eq!(mirror.interface(&mdev(), Side::Netdev), None);
     assert!(!mirror.has(&sf(1000)), "the number of a mediated device's port is no subfunction's");
+}
+
+#[test]
+fn what_ports_tell_of_their_functions_is_not_looked_up() {
+    let tree = host();
+    let nic0 = "sys/devices/subdev/nic0";
+    for file in [format!("{nic0}/subdev.sf.0/sfnum"), format!("{nic0}/{UUID}/port_index")] {
+        fs::remove_file(tree.root.join(file)).unwrap();
+    }
+    let named = |index, number, name: &str| {
+        let mut port = function_port(index, number);
+        port.function.as_mut().unwrap().instance = Some(handle(name));
+        port
+    };
+    let (of_sf, of_mdev) = ("auxiliary/subdev.sf.0", format!("mdev/{UUID}"));
+    let instances = ["subdev/nic0", of_sf, &of_mdev].map(instance);
+    let mut mirror = Mirror::default();
+    let ports = vec![named(1, 88, of_sf), named(2, 1000, &of_mdev), virtual_port(of_sf, 7)];
+    mirror.refill(instances.into(), ports, &tree.sysfs()).unwrap();
+    assert_eq!(mirror.interface(&sf(88), Side::Netdev), Some(7));
+    assert_eq!(mirror.interface(&mdev(), Side::Representor), Some(102));
+    // Without its port, the number is the auxiliary device's all the same.
+    mirror.apply(Event::PortGone(handle("subdev/nic0"), 1), &tree.sysfs());
+    mirror.apply(Event::Port(Box::new(function_port(3, 88))), &tree.sysfs());
+    assert_eq!(mirror.instance(&sf(88)), Some(handle(of_sf)));
 }
 
 #[test]
@@ -288,10 +314,15 @@ fn attribute(kind: u16, payload: &[u8]) -> Vec<u8> {
 pub(super) const GET: u8 = 1;
 const ESWITCH_GET: u8 = 29;
 const PARAM_GET: u8 = 38;
+const INFO_GET: u8 = 51;
 
 pub(super) fn one_parent(command: u8) -> Vec<Vec<u8>> {
     let handle = [attribute(1, b"subdev\0"), attribute(2, b"nic0\0")].concat();
-    if command == GET { vec![[vec![3, 1, 0, 0], handle].concat()] } else { Vec::new() }
+    if matches!(command, GET | INFO_GET) {
+        vec![[vec![command, 1, 0, 0], handle].concat()]
+    } else {
+        Vec::new()
+    }
 }
 
 fn live(
@@ -418,8 +449,7 @@ fn ports_of_another_host_are_its_functions() {
         port(6, Flavour::PciSf, 0, None, false),
     ];
     let mut mirror = Mirror::default();
-    let mdevs = std::collections::BTreeMap::new();
-    mirror.refill(vec![instance("subdev/nic0")], ports.clone(), mdevs, &tree.sysfs());
+    mirror.refill(vec![instance("subdev/nic0")], ports.clone(), &tree.sysfs()).unwrap();
     let pf = FunctionId::Pf { controller: 1, pf: 0 };
     let vf = |controller| FunctionId::Vf { controller, pf: 0, index: 3 };
     let found: Vec<_> = ports.iter().map(|port| mirror.function_of(port)).collect();

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use subdevcfg_compiler::values::DevlinkHandle;
 use subdevcfg_netlink::conversation::Datagrams;
-use subdevcfg_netlink::devlink::Handle;
 
 use super::observe::Dumps;
 use super::{LiveKernel, wire};
@@ -12,22 +12,22 @@ use crate::resource::{Side, Subject};
 use crate::state::{FunctionUser, User};
 
 impl<D: Datagrams + 'static> LiveKernel<D> {
-    /// Who uses a function: its interfaces, then itself.
+    /// Who uses a function: its interfaces, of each of which it is told where it is or that it is elsewhere; then itself.
     pub(super) fn function_users(
         &mut self,
         subject: &Subject,
-        instance: Option<&Handle>,
-        interfaces: &[(Side, Option<u32>)],
+        instance: Option<&DevlinkHandle>,
+        (interfaces, elsewhere): ([Option<u32>; 2], [bool; 2]),
         dumps: &Dumps,
     ) -> Result<Vec<FunctionUser>, ObserveError> {
         let mut users = Vec::new();
-        for &(side, index) in interfaces {
-            let is_elsewhere = index.is_none() && self.mirror.is_elsewhere(subject, side);
-            let elsewhere = is_elsewhere.then_some(User::Elsewhere);
+        for ((side, index), elsewhere) in Side::ALL.into_iter().zip(interfaces).zip(elsewhere) {
+            let elsewhere = (index.is_none() && elsewhere).then_some(User::Elsewhere);
             let all = self.interface_users(index, dumps)?.into_iter().chain(elsewhere);
             users.extend(all.map(|user| FunctionUser { side: Some(side), user }));
         }
-        let device = instance.or_else(|| self.mirror.vf_device(subject)).map(wire::devlink_handle);
+        let of_vf = || self.mirror.vf_device(subject).map(wire::devlink_handle);
+        let device = instance.cloned().or_else(of_vf);
         let rdma = device.as_ref().and_then(|device| dumps.rdma.devices.get(device));
         users.extend(rdma.into_iter().flatten().map(|user| FunctionUser { side: None, user: user.clone() }));
         users.extend(self.vfio_users(subject, dumps.open_files.as_ref()));

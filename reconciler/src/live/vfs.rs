@@ -39,11 +39,12 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
 
     /// Who has a function open through VFIO.
     pub(super) fn vfio_users(&self, subject: &Subject, open: Option<&OpenFiles>) -> Vec<FunctionUser> {
+        let Some(open) = open else { return Vec::new() };
         let device = match subject.function_id() {
             Some(FunctionId::Mdev { uuid }) => Some(mdev_device(*uuid)),
             _ => self.mirror.vf_device(subject).map(wire::devlink_handle),
         };
-        let users = device.zip(open).map(|(device, open)| self.sysfs.vfio_users(&device, open));
+        let users = device.map(|device| self.sysfs.vfio_users(&device, open));
         users.into_iter().flatten().map(|user| FunctionUser { side: None, user: User::Vfio(user) }).collect()
     }
 

@@ -22,8 +22,11 @@ pub(super) fn between(
         (Some(found), Some(wanted)) if wanted.iter().all(|setting| found.has(setting)) => vec![Action::NoOp],
         (Some(_), Some(_)) => vec![Action::Update],
     };
+    let stays = actions == [Action::NoOp];
     let changes = |from: &Settings, other: Option<&Settings>| -> BTreeMap<String, Scalar> {
-        from.iter()
+        let from = Some(from).filter(|_| !stays);
+        from.into_iter()
+            .flat_map(Settings::iter)
             .filter(|setting| match (found, wanted) {
                 // A resource that comes or goes is shown whole.
                 (Some(_), Some(wanted)) => {

@@ -126,6 +126,9 @@ pub(super) fn steps(context: &Context<'_>, found: Option<&Function>, target: &Ta
     if found.is_some() {
         now.settings.extend(context.granted.iter().cloned());
     }
+    if context.stands(&now, target) {
+        return Vec::new();
+    }
     let with_port = target;
     let mut target = target.clone();
     ovs::leave_out(&mut target.settings);
@@ -204,6 +207,16 @@ impl Context<'_> {
         let mut steps = steps(&context, left, &target);
         steps.sort_by_key(|step| step.stage);
         steps
+    }
+
+    /// Whether there is nothing to do, as for most functions of most plans: what follows would find that out bit by bit.
+    fn stands(&self, now: &Now, target: &Target) -> bool {
+        now.exists
+            && now.active == target.active
+            && !self.pending
+            && differing(target, now).next().is_none()
+            && self.own_port().is_none()
+            && self.ports.is_none_or(Ports::is_empty)
     }
 
     fn create(&self, now: &mut Now, target: &Target, steps: &mut Vec<Step>) {

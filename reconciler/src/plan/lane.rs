@@ -321,11 +321,7 @@ impl<'a> Draft<'a> {
         protection::settle(&mut self, &operations);
         self.operations = operations;
         let impact = self.operations.iter().map(|operation| operation.impact).max().unwrap_or_default();
-        // What is a device's own before its functions.
-        let place =
-            |change: &ResourceChange| (change.subject.parent.clone(), change.subject.function_id().is_some());
-        self.changes
-            .sort_by(|a, b| (place(a), &a.address, &a.subject).cmp(&(place(b), &b.address, &b.subject)));
+        self.changes.sort_by(|a, b| place(a).cmp(&place(b)));
         changes::attach(&mut self.changes, &self.operations);
         let mut in_use = in_use::disturbed(&self.operations, &self.changes, self.input);
         in_use.extend(in_use::wire(&self.operations, self.input.state));
@@ -348,4 +344,10 @@ impl<'a> Draft<'a> {
             bookkeeping: self.bookkeeping,
         }
     }
+}
+
+/// Where a change stands among the others: what is a device's own comes before its functions.
+fn place(change: &ResourceChange) -> (&DevlinkHandle, bool, &str, &Subject) {
+    let subject = &change.subject;
+    (&subject.parent, subject.function_id().is_some(), &change.address, subject)
 }

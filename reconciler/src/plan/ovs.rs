@@ -29,6 +29,11 @@ pub(super) struct Ports {
 }
 
 impl Ports {
+    /// Whether no port waits and none is taken out.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.removed.is_empty()
+    }
+
     pub fn of(state: &State) -> Self {
         let there: BTreeSet<&str> = state.volatile.0.interface_names.iter().map(String::as_str).collect();
         let ports = state.ovs().map(crate::state::Ovs::by_name).unwrap_or_default();
@@ -59,6 +64,9 @@ fn is_ovs(setting: &Setting) -> bool {
 
 /// Leaves out that something is a port of Open vSwitch: as one of no bridge, as far as Linux bridges are concerned.
 pub(super) fn leave_out(settings: &mut Settings) {
+    if !settings.iter().any(is_ovs) {
+        return;
+    }
     let is_port = settings.get(&Attribute::Bridge).is_some_and(is_ovs);
     let of_ovs: BTreeSet<Attribute> =
         settings.iter().filter(|setting| is_ovs(setting)).map(Setting::attribute).collect();
@@ -137,7 +145,7 @@ const fn is_for_the_daemon(request: &Request) -> bool {
 
 impl Context<'_> {
     /// The port that the representor is now, if no step before has taken it out.
-    fn own_port(&self) -> Option<(InterfaceName, Port)> {
+    pub(super) fn own_port(&self) -> Option<(InterfaceName, Port)> {
         let is_out = |name: &InterfaceName| self.ports.is_some_and(|ports| ports.removed.contains(name));
         self.origin.and_then(port_of).filter(|(name, _)| !is_out(name))
     }
@@ -328,7 +336,9 @@ impl Planner<'_, '_> {
             .into_iter()
             .filter(|attribute| waits(state, wanted, attribute))
             .collect();
-        wanted.retain(|attribute| !waiting.contains(attribute));
+        if !waiting.is_empty() {
+            wanted.retain(|attribute| !waiting.contains(attribute));
+        }
     }
 
     /// Takes the ports out whose representors go with their parent or their number, and do not come back.

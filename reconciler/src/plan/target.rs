@@ -45,9 +45,21 @@ impl Planner<'_, '_> {
             mdev::taken_for_granted(input.record, &desired.subject, found, wanted)
         });
         self.tell_of_granted(desired, &granted);
-        let mut target = self.target_of(desired, origin, found.as_ref(), &granted);
-        target.mdev_type.clone_from(&mdev_type);
-        target.on_vf = desired.on_vf;
+        let origin_settings = origin.map(|origin| {
+            let mut settings = origin.settings();
+            settings.extend(granted.iter().cloned());
+            settings
+        });
+        let is_of_type = found.as_ref().is_some_and(|found| found.mdev_type == mdev_type);
+        let stands = is_of_type
+            && granted.is_empty()
+            && self.stands(desired, found.as_ref())
+            && origin_settings.as_ref().is_some_and(|there| wanted.iter().all(|setting| there.has(setting)));
+        let mut target = (!stands).then(|| Target {
+            mdev_type: mdev_type.clone(),
+            on_vf: desired.on_vf,
+            ..self.target_of(desired, origin, found.as_ref(), &granted)
+        });
         self.check_names(desired, origin);
         self.check_kernel(desired);
         self.check_legacy(desired);
@@ -78,7 +90,8 @@ impl Planner<'_, '_> {
             let text = "its representor is not visible, most likely in another network namespace: what the file says \
                         of it is left alone";
             self.draft.note(NoteKind::Withheld, &desired.address, text);
-            target.settings.retain(|attribute| attribute.side() != Some(Side::Representor));
+            let others = |attribute: &Attribute| attribute.side() != Some(Side::Representor);
+            target.iter_mut().for_each(|target| target.settings.retain(others));
         }
         let reason = because.clone().unwrap_or_else(|| desired.wanted.reason.clone());
         let context = Context {
@@ -102,7 +115,13 @@ impl Planner<'_, '_> {
             },
             reason: &reason,
         };
-        let steps = function::steps(&context, found.as_ref(), &target);
+        let steps = |target: &Target| function::steps(&context, found.as_ref(), target);
+        debug_assert!(
+            !stands || steps(&self.target_of(desired, origin, found.as_ref(), &granted)).is_empty(),
+            "{} stands as it is, and there are steps",
+            desired.address
+        );
+        let steps = target.as_ref().map(steps).unwrap_or_default();
         self.draft.ports.note(&steps);
         let loses_driver = steps.iter().any(|step| step.stage == Stage::Stop);
         // Once its representor is gone, nothing tells whose a port was that an apply left behind that did not finish.
@@ -118,8 +137,6 @@ impl Planner<'_, '_> {
             );
         }
         self.tell_of_failing_port(&desired.address, wanted, origin);
-        let origin_settings =
-            origin.map(|origin| origin.settings().into_iter().chain(granted.clone()).collect());
         let mut change = changes::between(
             &desired.subject,
             &desired.address,
@@ -141,6 +158,24 @@ impl Planner<'_, '_> {
             }
         }
         self.draft.change(change);
+    }
+
+    /// Whether a function is as the apply found it, and runs or not as it is wanted to. If it has all that the file says of it
+    /// as well, there is nothing to be done about it, and no target has to be worked out: so it is with most functions of
+    /// most plans. One that is in a bridge or below a rate node may have to leave it, whatever the file says.
+    fn stands(&self, desired: &DesiredFunction, found: Option<&Function>) -> bool {
+        let origin = self.origin.and_then(|parent| parent.function(&desired.id));
+        let is_apart = |function: &Function| {
+            let is_port = function.representor.as_ref().is_some_and(|representor| representor.port.is_some());
+            let has_parent = function.rates.as_ref().is_some_and(|rates| rates.parent.is_some());
+            !is_port && !has_parent && !function.id.is_pci()
+        };
+        found.is_some_and(|found| {
+            is_apart(found) && found.active == desired.active && found.on_vf == desired.on_vf
+        }) && found == origin
+            && !self.gone.contains_key(&desired.id)
+            && self.draft.ports.is_empty()
+            && !self.draft.input.record.pending.contains(&desired.subject)
     }
 
     /// What the file says of a function, as far as it can be done now.

@@ -1,6 +1,7 @@
 //! Attributes of subjects, and settings: attributes with a value. Observed and desired ones are the same type, so that a
 //! difference is a comparison.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -356,6 +357,37 @@ impl Setting {
         }
     }
 
+    /// Where its attribute is among others: [`Setting::attribute`] would have to copy the name of each that has one.
+    pub(super) fn cmp_attribute(&self, other: &Attribute) -> Ordering {
+        match (self, other) {
+            (Self::Device { name, nth, .. }, Attribute::Device(other, at)) => (name, nth).cmp(&(other, at)),
+            (Self::Param { name, cmode, .. }, Attribute::Param(other, of)) => (name, cmode).cmp(&(other, of)),
+            _ => self.nameless().cmp(other),
+        }
+    }
+
+    /// The order of the attributes of two.
+    pub(super) fn cmp_by_attribute(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Device { name, nth, .. }, Self::Device { name: other, nth: at, .. }) => {
+                (name, nth).cmp(&(other, at))
+            }
+            (Self::Param { name, cmode, .. }, Self::Param { name: other, cmode: of, .. }) => {
+                (name, cmode).cmp(&(other, of))
+            }
+            _ => self.nameless().cmp(&other.nameless()),
+        }
+    }
+
+    /// Its attribute, for a comparison with those of other kinds.
+    fn nameless(&self) -> Attribute {
+        match self {
+            Self::Device { nth, .. } => Attribute::Device(String::new(), *nth),
+            Self::Param { cmode, .. } => Attribute::Param(String::new(), *cmode),
+            other => other.attribute(),
+        }
+    }
+
     /// Whether it comes into force at a reload of its instance only.
     #[must_use]
     pub const fn waits_for_reload(&self) -> bool {
@@ -388,84 +420,6 @@ impl Setting {
             | Self::TxPriority(number)
             | Self::TxWeight(number) => Scalar::from(*number),
             Self::Up(_, on) | Self::Capability(_, on) | Self::VlanFiltering(on) => Scalar::Bool(*on),
-        }
-    }
-}
-
-/// The attributes of one subject, each once, in the order of [`Attribute`]. They are few and come in order mostly, so they lie
-/// in one piece of memory: a plan makes thousands of these.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settings(Vec<(Attribute, Setting)>);
-
-impl Settings {
-    /// No attributes.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self(Vec::new())
-    }
-
-    /// Sets an attribute, replacing its earlier value.
-    pub fn set(&mut self, setting: Setting) {
-        let attribute = setting.attribute();
-        if self.0.last().is_none_or(|(last, _)| *last < attribute) {
-            return self.0.push((attribute, setting));
-        }
-        match self.place(&attribute) {
-            Ok(place) => self.0[place].1 = setting,
-            Err(place) => self.0.insert(place, (attribute, setting)),
-        }
-    }
-
-    /// The value of an attribute.
-    #[must_use]
-    pub fn get(&self, attribute: &Attribute) -> Option<&Setting> {
-        self.place(attribute).ok().map(|place| &self.0[place].1)
-    }
-
-    /// Whether this attribute has exactly this value here.
-    #[must_use]
-    pub fn has(&self, setting: &Setting) -> bool {
-        self.get(&setting.attribute()) == Some(setting)
-    }
-
-    /// All of them, in the order of [`Attribute`].
-    pub fn iter(&self) -> impl Iterator<Item = &Setting> {
-        self.0.iter().map(|(_, setting)| setting)
-    }
-
-    /// Keeps only what `keep` says.
-    pub fn retain(&mut self, keep: impl Fn(&Attribute) -> bool) {
-        self.0.retain(|(attribute, _)| keep(attribute));
-    }
-
-    /// Where an attribute is, or where it would be.
-    fn place(&self, attribute: &Attribute) -> Result<usize, usize> {
-        self.0.binary_search_by(|(known, _)| known.cmp(attribute))
-    }
-}
-
-impl IntoIterator for Settings {
-    type Item = Setting;
-    type IntoIter =
-        std::iter::Map<std::vec::IntoIter<(Attribute, Setting)>, fn((Attribute, Setting)) -> Setting>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter().map(|(_, setting)| setting)
-    }
-}
-
-impl FromIterator<Setting> for Settings {
-    fn from_iter<I: IntoIterator<Item = Setting>>(settings: I) -> Self {
-        let mut all = Self::new();
-        all.extend(settings);
-        all
-    }
-}
-
-impl Extend<Setting> for Settings {
-    fn extend<I: IntoIterator<Item = Setting>>(&mut self, settings: I) {
-        for setting in settings {
-            self.set(setting);
         }
     }
 }

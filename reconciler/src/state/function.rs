@@ -139,13 +139,17 @@ impl Rates {
     /// The attributes of the leaf or node.
     #[must_use]
     pub fn settings(&self) -> Settings {
+        self.each_setting().collect()
+    }
+
+    fn each_setting(&self) -> impl Iterator<Item = Setting> + use<> {
         let always = [
             Setting::RateParent(self.parent.clone()),
             Setting::TxShare(self.tx_share),
             Setting::TxMax(self.tx_max),
         ];
         let priority = self.tx_priority.map(Setting::TxPriority);
-        always.into_iter().chain(priority).chain(self.tx_weight.map(Setting::TxWeight)).collect()
+        always.into_iter().chain(priority).chain(self.tx_weight.map(Setting::TxWeight))
     }
 }
 
@@ -169,7 +173,8 @@ impl Function {
     /// The function's attributes.
     #[must_use]
     pub fn settings(&self) -> Settings {
-        let mut settings: Settings = self.mac.map(Setting::Mac).into_iter().collect();
+        let mut settings = Settings::with_capacity(16);
+        settings.extend(self.mac.map(Setting::Mac));
         settings.extend(self.vf.iter().flat_map(Vf::settings));
         settings.extend(self.attrs.iter().map(|(name, value)| Setting::Device {
             name: name.clone(),
@@ -179,7 +184,7 @@ impl Function {
         settings
             .extend(self.capabilities.iter().map(|(&capability, &can)| Setting::Capability(capability, can)));
         settings.extend(self.max_io_eqs.map(Setting::MaxIoEqs));
-        settings.extend(self.rates.iter().flat_map(Rates::settings));
+        settings.extend(self.rates.iter().flat_map(Rates::each_setting));
         settings.extend(param_settings(&self.params));
         for side in Side::ALL {
             if let Some(interface) = self.interface(side) {
