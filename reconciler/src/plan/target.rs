@@ -91,7 +91,9 @@ impl Planner<'_, '_> {
                         of it is left alone";
             self.draft.note(NoteKind::Withheld, &desired.address, text);
             let others = |attribute: &Attribute| attribute.side() != Some(Side::Representor);
-            target.iter_mut().for_each(|target| target.settings.retain(others));
+            if let Some(target) = &mut target {
+                target.settings.retain(others);
+            }
         }
         let reason = because.clone().unwrap_or_else(|| desired.wanted.reason.clone());
         let context = Context {
