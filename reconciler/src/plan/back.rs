@@ -155,6 +155,10 @@ impl Way<'_> {
         let settings_after = same.map(|after| with_the_unseen(self.input.record, &subject, after));
         // A name that the kernel had chosen is not among them: by now it may give it to what is made again.
         let mut wanted = changed(&settings, settings_after.as_ref());
+        // On another bridge a port begins with other VLANs, unless they are said.
+        if wanted.get(&Attribute::Bridge).is_some() {
+            wanted.extend(settings.get(&Attribute::Vlans).cloned());
+        }
         // Nor the place that the driver had chosen in the tree of rates.
         tree::leave_drivers_leaf(&mut wanted, &function.id, catalogue(&self.input, handle).as_deref());
         DesiredFunction {

@@ -25,6 +25,7 @@ device \"subdev/p1\" {{
     }}
 }}
 bridge br-int kind=ovs
+bridge br-ex kind=ovs
 "
     ))
 }
@@ -47,4 +48,21 @@ fn a_port_does_not_stay_behind_where_a_killed_run_had_taken_its_representor_away
             assert_eq!(ports(&host), Vec::<String>::new(), "killed at {at}, after it: {after}");
         }
     }
+}
+
+#[test]
+fn a_port_that_an_undo_takes_back_to_its_bridge_has_its_vlans() {
+    let port_of = |bridge: &str| {
+        let port = format!("representor rx4 {{ bridge {bridge} tag=10 trunks=\"20..29\" }}");
+        file(8, "switchdev", &port)
+    };
+    let mut before = Host::with_kernel("6.12.0");
+    before.kernel.start_ovs(&["br-int", "br-ex"]);
+    assert!(matches!(before.apply(&port_of("br-int")), Outcome::Converged(_)));
+    let mut host = before.clone();
+    let wanted = port_of("br-ex");
+    let Outcome::Converged(after) = host.apply(&wanted) else { panic!("it does not move") };
+    assert_eq!(ports(&host), ["rx4 of br-ex"]);
+    assert!(matches!(host.undo(&before, &wanted, Some(*after)), Outcome::Converged(_)));
+    assert_eq!(host.state().volatile.0.ovs, before.state().volatile.0.ovs);
 }
