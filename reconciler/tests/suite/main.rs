@@ -8,6 +8,7 @@ mod drivers_of_vfs;
 mod for_the_other_host;
 mod handed_over;
 mod import;
+mod least;
 mod order;
 mod other_side;
 mod overlap;
