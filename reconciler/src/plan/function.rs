@@ -1,20 +1,26 @@
 //! The steps that bring one function from what it is to what it is to be.
 
+mod defaults;
+mod interface;
+
 use subdevcfg_compiler::catalogue::{Catalogue, FunctionManners, Impact, ParamOwner, ParamsBefore};
-use subdevcfg_compiler::values::{Cmode, DevlinkHandle, Scalar};
+use subdevcfg_compiler::values::DevlinkHandle;
 
 use super::Reversible;
-use super::bridges;
 use super::lane::Step;
 use super::ovs::{self, Ports};
-use super::places::{self, Place};
+use super::places;
 use super::tree;
 use super::vfs;
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
-use crate::resource::{Attribute, Capability, FunctionId, Setting, Settings, Side, Subject};
-use crate::rules::{self, NEW_INTERFACE_MTU, Needs, Stage};
+use crate::resource::{Attribute, FunctionId, Setting, Settings, Side, Subject};
+use crate::rules::{self, Needs, Stage};
 use crate::state::{Function, Rates};
+
+pub(crate) use defaults::{default_attributes, default_params, netdev_is_off};
+use interface::lose_netdev;
+pub(super) use interface::new_interface;
 
 /// A function that is to be.
 #[derive(Debug, Clone)]
@@ -420,95 +426,6 @@ impl Context<'_> {
         now.active = true;
     }
 
-    fn interface(
-        &self,
-        found: Option<&Function>,
-        now: &Now,
-        target: &Target,
-        side: Side,
-        steps: &mut Vec<Step>,
-    ) {
-        let changed: Vec<&Setting> =
-            differing(target, now).filter(|setting| setting.attribute().side() == Some(side)).collect();
-        // An interface that this plan brings about is down, and nobody uses it.
-        let lives = self.origin.is_some()
-            && found.is_some_and(|found| found.interface(side).is_some())
-            && !steps.iter().any(|step| takes_interface(step, side));
-        let up = Setting::Up(side, true);
-        let rename = changed.iter().any(|setting| matches!(setting, Setting::Name(..)));
-        let moves = changed.iter().any(|setting| matches!(setting, Setting::Bridge(_)));
-        let vlans =
-            (side == Side::Representor).then(|| bridges::vlans_to_write(target, now, moves)).flatten();
-        let changed: Vec<&Setting> = changed
-            .into_iter()
-            .filter(|setting| setting.attribute() != Attribute::Vlans)
-            .chain(vlans)
-            .collect();
-        let must_be_down = lives && rename && now.settings.has(&up) && self.rename_needs_down(side);
-        // Set down for the rename, an interface that is to be down stays so.
-        let changed: Vec<&Setting> = changed
-            .into_iter()
-            .filter(|setting| !(must_be_down && matches!(setting, Setting::Up(..))))
-            .collect();
-        let because = rules::for_attribute(&self.subject(), &Attribute::Name(side), self.catalogue).because;
-        let mut interface_steps = Vec::new();
-        if must_be_down {
-            let mut step = self.set(Stage::InterfaceDown, now, Setting::Up(side, false));
-            step.reason = Reason::forced(because);
-            interface_steps.push(step);
-        }
-        for setting in &changed {
-            let rule = rules::for_attribute(&self.subject(), &setting.attribute(), self.catalogue);
-            let mut step = self.set(rule.stage, now, (*setting).clone());
-            if matches!(setting, Setting::Name(..)) {
-                step.frees = self.place_of(side).into_iter().collect();
-                if step.undo.is_empty() {
-                    step.undo.extend(self.kernel_name(side).map(|request| (request, None)));
-                }
-            }
-            if moves && matches!(setting, Setting::Bridge(_) | Setting::Vlans(_)) {
-                self.undo_of_move(&mut step);
-            }
-            interface_steps.push(step);
-        }
-        if must_be_down && target.settings.has(&up) {
-            let mut step = self.set(Stage::InterfaceUp, now, up);
-            step.reason = Reason::forced(because);
-            // Undone, it makes way for the undo of the new name.
-            step.undo =
-                vec![(Request::Set { subject: self.subject(), setting: Setting::Up(side, false) }, None)];
-            interface_steps.push(step);
-        }
-        for mut step in interface_steps {
-            if !lives {
-                step.impact = Impact::None;
-                step.undo.clear();
-            }
-            steps.push(step);
-        }
-    }
-
-    /// The name that one of the interfaces has as the apply begins.
-    fn place_of(&self, side: Side) -> Option<Place> {
-        self.origin.and_then(|origin| places::of_interface(origin, side))
-    }
-
-    /// The request that gives an interface the name back that the kernel had chosen.
-    fn kernel_name(&self, side: Side) -> Option<Request> {
-        let found = self.origin?.interface(side)?;
-        let setting = Setting::Name(side, found.volatile.0.name.parse().ok()?);
-        Some(Request::Set { subject: self.subject(), setting })
-    }
-
-    fn rename_needs_down(&self, side: Side) -> bool {
-        match rules::for_attribute(&self.subject(), &Attribute::Name(side), self.catalogue).needs {
-            Needs::InterfaceDownBefore(major, minor) => {
-                rules::kernel_is_before(self.kernel_release, major, minor)
-            }
-            _ => false,
-        }
-    }
-
     /// A step that writes one attribute; undone by writing what was found, if there was something.
     pub(super) fn set(&self, stage: Stage, now: &Now, setting: Setting) -> Step {
         let subject = self.subject();
@@ -540,55 +457,6 @@ impl Context<'_> {
     }
 }
 
-/// The parameters that a new instance has, as far as the driver fixes them.
-pub(crate) fn default_params(
-    catalogue: Option<&Catalogue>,
-    owner: ParamOwner,
-    mdev_type: Option<&str>,
-) -> impl Iterator<Item = Setting> {
-    let specs = catalogue.map(|catalogue| catalogue.params.as_slice()).unwrap_or_default();
-    specs.iter().filter(move |spec| spec.owner == owner).flat_map(move |spec| {
-        let of_type = mdev_type.and_then(|name| spec.type_defaults.get(name));
-        of_type.or(spec.default.as_ref()).into_iter().flat_map(|value| {
-            let name = spec.name.clone();
-            // A permanent value is kept beyond the instance.
-            let cmodes = spec.cmodes.iter().filter(|cmode| **cmode != Cmode::Permanent);
-            cmodes.map(move |&cmode| Setting::Param { name: name.clone(), cmode, value: value.clone() })
-        })
-    })
-}
-
-/// The attributes that a new port function has, as far as the driver fixes them.
-pub(crate) fn default_attributes(catalogue: Option<&Catalogue>) -> impl Iterator<Item = Setting> {
-    let known = catalogue.into_iter().flat_map(|catalogue| &catalogue.function_attributes);
-    known.filter_map(|(word, default)| match default.as_ref()? {
-        Scalar::Bool(on) => {
-            let capability = Capability::ALL.into_iter().find(|capability| capability.as_str() == word)?;
-            Some(Setting::Capability(capability, *on))
-        }
-        Scalar::Number(number) if word == "max-io-eqs" => u32::try_from(*number).ok().map(Setting::MaxIoEqs),
-        _ => None,
-    })
-}
-
-fn lose_netdev(now: &mut Now) {
-    now.settings.retain(|attribute| *attribute != Attribute::Name(Side::Netdev));
-    now.settings.extend(new_interface(Side::Netdev));
-}
-
-pub(super) fn new_interface(side: Side) -> impl Iterator<Item = Setting> {
-    let bridge = (side == Side::Representor).then_some(Setting::Bridge(None));
-    [Setting::Mtu(side, NEW_INTERFACE_MTU), Setting::Up(side, false)].into_iter().chain(bridge)
-}
-
-fn takes_interface(step: &Step, side: Side) -> bool {
-    match step.stage {
-        Stage::Create => true,
-        Stage::Stop | Stage::Activate | Stage::LateReload | Stage::EarlyReload => side == Side::Netdev,
-        _ => false,
-    }
-}
-
 /// Attributes of the port and of its rate leaf, which are there as long as the port is.
 const fn is_of_the_port(attribute: &Attribute) -> bool {
     attribute.is_rate()
@@ -603,13 +471,4 @@ fn wants(target: &Target, side: Side) -> bool {
 
 pub(super) fn differing<'t>(target: &'t Target, now: &Now) -> impl Iterator<Item = &'t Setting> {
     target.settings.iter().filter(|setting| !now.settings.has(setting))
-}
-
-/// Whether a parameter that the function's netdev needs is false in these settings.
-pub(crate) fn netdev_is_off(settings: &Settings, catalogue: Option<&Catalogue>) -> bool {
-    let needs = catalogue.map(|catalogue| catalogue.netdev_needs.as_slice()).unwrap_or_default();
-    needs.iter().any(|name| {
-        let attribute = Attribute::Param(name.clone(), Cmode::Driverinit);
-        settings.get(&attribute).is_some_and(|setting| setting.value() == Scalar::Bool(false))
-    })
 }
