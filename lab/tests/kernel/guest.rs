@@ -48,6 +48,15 @@ pub fn json(line: &str) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{line}: {error}: {text}"))
 }
 
+/// Deletes a network namespace, and waits until its interfaces are back: the kernel brings them later (`cleanup_net`).
+#[track_caller]
+pub fn delete_netns(name: &str) {
+    let elsewhere = r#"[.port[] | select(.type == "eth" and .netdev == null)] | length > 0"#;
+    sh(&format!(
+        "ip netns del {name}; while devlink -j port show | jq -e '{elsewhere}' >/dev/null; do usleep 20000; done"
+    ));
+}
+
 pub fn subdevcfg(arguments: &[&str]) -> Run {
     Run::of(&Command::new("subdevcfg").args(arguments).output().unwrap())
 }

@@ -1,7 +1,8 @@
 //! A host is not subdevcfg's alone: what others made, moved or may not see.
 
 use crate::guest::{
-    QUICKSTART, apply, config, destroy, fresh, host_file, json, sh, subdevcfg, subdevcfg_as_nobody,
+    QUICKSTART, apply, config, delete_netns, destroy, fresh, host_file, json, sh, subdevcfg,
+    subdevcfg_as_nobody,
 };
 
 fn nic0(body: &str) -> String {
@@ -100,7 +101,7 @@ fn a_netdev_in_another_namespace_is_left_alone() {
     sh("ip netns add elsewhere && ip link set a0 netns elsewhere");
     let plan = subdevcfg(&["plan", file]).expect(4);
     assert!(plan.stdout.contains("WITHHELD   subdev/nic0#a"), "{}", plan.all());
-    sh("ip netns del elsewhere");
+    delete_netns("elsewhere");
     sh("sleep 1");
     destroy();
 }

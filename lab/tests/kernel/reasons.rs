@@ -2,7 +2,7 @@
 
 use subdevcfg_reconciler::rules::kernel_is_before;
 
-use crate::guest::{apply, config, destroy, fresh, host_file, sh, subdevcfg};
+use crate::guest::{apply, config, delete_netns, destroy, fresh, host_file, sh, subdevcfg};
 
 fn nic0(body: &str) -> String {
     format!(
@@ -57,7 +57,7 @@ fn it_takes_down_the_management_interface_or_a_container_without_naming_it_first
     refused(file, &["IN USE    netdev: in another network namespace"]);
     subdevcfg(&["apply", file, "--yes", "--allow", "subdevice-restart", "--allow-in-use", "subdev/nic0#a"])
         .expect(0);
-    sh("ip netns del pod");
+    delete_netns("pod");
     destroy();
 }
 
@@ -79,7 +79,7 @@ fn repetition_fights_another_owner() {
     }
     apply(file);
     assert_eq!(sh("ip -n pod -br link show eth0 | wc -l"), "1");
-    sh("ip netns del pod");
+    delete_netns("pod");
     destroy();
 }
 
