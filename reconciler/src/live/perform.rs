@@ -30,9 +30,7 @@ struct Place<'a> {
 
 impl<D: Datagrams + 'static> LiveKernel<D> {
     pub(super) fn send(&mut self, request: &Request) -> Answer {
-        for device in self.carriers_ended_by(request) {
-            self.check_closed(&device)?;
-        }
+        self.check_closed(&self.carriers_ended_by(request))?;
         match request {
             Request::NewParent { handle, spec } => self.sysfs.new_parent(handle, spec),
             Request::DelParent { handle } => self.sysfs.del_parent(handle),

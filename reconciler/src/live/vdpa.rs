@@ -107,7 +107,7 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
     /// Not while somebody has it open: the kernel would wait for that one, and with it every request to this family and
     /// to most others (`genl_lock`).
     pub(super) fn delete_vdpa(&mut self, name: &str) -> Answer {
-        self.check_closed(&on_bus(name))?;
+        self.check_closed(&[on_bus(name)])?;
         let family = self.vdpa_family().map_err(wire::request_error)?.ok_or_else(without_vdpa)?;
         family.delete(name).map_err(wire::request_error)
     }
@@ -119,7 +119,7 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
         let found = self.sysfs.vf_device(&address).ok_or_else(vanished)?.driver;
         let stays = driver.is_some() && found.as_deref() == driver;
         if !stays {
-            self.check_closed(&on_bus(name))?;
+            self.check_closed(&[on_bus(name)])?;
         }
         self.sysfs.set_driver_override(&address, driver)?;
         if stays {
@@ -150,9 +150,9 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
         users.map(|user| FunctionUser { side: None, user }).collect()
     }
 
-    /// Refuses what takes a vDPA device away, or what it is on, while somebody has it open.
-    pub(super) fn check_closed(&self, device: &DevlinkHandle) -> Answer {
-        let Some((file, users)) = self.sysfs.vhost_users_now(device).into_iter().next() else {
+    /// Refuses what takes vDPA devices away, or what they are on, while somebody has one open.
+    pub(super) fn check_closed(&self, devices: &[DevlinkHandle]) -> Answer {
+        let Some((file, users)) = self.sysfs.vhost_users_now(devices).into_iter().next() else {
             return Ok(());
         };
         let users: BTreeSet<String> = users.iter().map(ToString::to_string).collect();

@@ -113,13 +113,17 @@ impl Sysfs {
         files.map(|file| (file.clone(), users(file))).filter(|(_, users)| !users.is_empty()).collect()
     }
 
-    /// The same, as it is now.
-    pub fn vhost_users_now(&self, address: &DevlinkHandle) -> Vec<(String, Vec<VfioUser>)> {
+    /// The same of several, as it is now.
+    pub fn vhost_users_now(&self, devices: &[DevlinkHandle]) -> Vec<(String, Vec<VfioUser>)> {
+        if devices.is_empty() {
+            return Vec::new();
+        }
         let vhosts = self.vhosts();
         if vhosts.is_empty() {
             return Vec::new();
         }
-        self.vhost_users(address, &self.open_files_of(BTreeSet::new(), vhosts))
+        let open = self.open_files_of(BTreeSet::new(), vhosts);
+        devices.iter().flat_map(|device| self.vhost_users(device, &open)).collect()
     }
 }
 
