@@ -443,8 +443,7 @@ fn ports_of_another_host_are_its_functions() {
         port(3, Flavour::PciVf, 0, Some(3), false),
         // What the instance is itself.
         port(4, Flavour::PciPf, 0, None, false),
-        // Two of one number.
-        // The kernel says `external` of no subfunction.
+        // Two of one number; the kernel says `external` of no subfunction.
         port(5, Flavour::PciSf, 1, None, false),
         port(6, Flavour::PciSf, 0, None, false),
     ];

@@ -15,7 +15,7 @@ use subdevcfg_reconciler::state::Function;
 use uuid::Uuid;
 
 use crate::support::properties::{
-    is_imported, is_killed_at, is_undone_as_a_plan, is_undone_at, is_undone_though_killed, moments,
+    is_gone_on_with, is_imported, is_undone_as_a_plan, is_undone_at, is_undone_though_killed, moments,
     needs_each_operation,
 };
 use crate::support::{Host, desired};
@@ -189,11 +189,7 @@ proptest! {
         apply_all(&mut host, &[text(&first, start_at.0)]);
         let second = text(&second, start_at.0);
         prop_assume!(!is_refused(&host, &second));
-        let wanted = desired(&second);
-        is_killed_at(&mut host, &wanted, moment)?;
-        let outcome = host.apply(&wanted);
-        prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
-        prop_assert!(host.plan(&wanted).is_empty());
+        is_gone_on_with(&mut host, &desired(&second), moment)?;
     }
 
     #[test]
@@ -204,8 +200,7 @@ proptest! {
         apply_all(&mut before, &[text(&first, start_at.0)]);
         let second = text(&second, start_at.0);
         prop_assume!(!is_refused(&before, &second));
-        let wanted = desired(&second);
-        let host = is_undone_though_killed(&before, &wanted, moment)?;
+        let host = is_undone_though_killed(&before, &desired(&second), moment)?;
         prop_assert_eq!(before.state(), host.state());
     }
 

@@ -12,7 +12,7 @@ use subdevcfg_reconciler::plan::NoteKind;
 use subdevcfg_reconciler::resource::{FunctionId, Setting, Subject};
 
 use crate::support::properties::{
-    is_imported, is_killed_at, is_undone_as_a_plan, is_undone_at, is_undone_though_killed, moments,
+    is_gone_on_with, is_imported, is_undone_as_a_plan, is_undone_at, is_undone_though_killed, moments,
     needs_each_operation,
 };
 use crate::support::{Host, desired};
@@ -121,10 +121,7 @@ proptest! {
     ) {
         let mut host = start(by_hand);
         apply_all(&mut host, &[first]);
-        let wanted = desired(&second);
-        is_killed_at(&mut host, &wanted, moment)?;
-        let outcome = host.apply(&wanted);
-        prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
+        is_gone_on_with(&mut host, &desired(&second), moment)?;
     }
 
     #[test]
@@ -156,8 +153,7 @@ proptest! {
     ) {
         let mut before = start(by_hand);
         apply_all(&mut before, &[first]);
-        let wanted = desired(&second);
-        let host = is_undone_though_killed(&before, &wanted, moment)?;
+        let host = is_undone_though_killed(&before, &desired(&second), moment)?;
         prop_assert_eq!(before.state(), host.state());
     }
 

@@ -13,7 +13,7 @@ use subdevcfg_reconciler::resource::{Setting, Subject, VdpaConfig};
 use subdevcfg_reconciler::state::{State, Unread, Unreadable};
 
 use crate::support::properties::{
-    is_imported, is_killed_at, is_undone_as_a_plan, is_undone_at, is_undone_though_killed, moments,
+    is_gone_on_with, is_imported, is_undone_as_a_plan, is_undone_at, is_undone_though_killed, moments,
     needs_each_operation,
 };
 use crate::support::{Host, desired};
@@ -114,10 +114,7 @@ proptest! {
         let mut host = start(first);
         apply_if_possible(&mut host, &one);
         prop_assume!(!is_refused(&host, &other));
-        is_killed_at(&mut host, &desired(&other), moment)?;
-        let outcome = host.apply(&desired(&other));
-        prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
-        prop_assert!(host.plan(&desired(&other)).is_empty());
+        is_gone_on_with(&mut host, &desired(&other), moment)?;
     }
 
     #[test]

@@ -47,6 +47,15 @@ pub fn is_killed_at(host: &mut Host, wanted: &Desired, moment: Moment) -> Result
     Ok(())
 }
 
+/// A run that is killed is gone on with by the next, after which there is nothing left to do.
+pub fn is_gone_on_with(host: &mut Host, wanted: &Desired, moment: Moment) -> Result<(), TestCaseError> {
+    is_killed_at(host, wanted, moment)?;
+    let outcome = host.apply(wanted);
+    prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
+    prop_assert!(host.plan(wanted).is_empty());
+    Ok(())
+}
+
 /// A run that is killed can be undone as a plan, which brings the record back; the host afterwards.
 pub fn is_undone_though_killed(
     before: &Host,
