@@ -103,14 +103,15 @@ fn an_apply_that_is_not_done_in_time_is_told_to_end() {
 }
 
 #[test]
-fn a_time_that_is_over_before_the_first_operation_ends_the_apply_in_order() {
+fn a_time_that_is_over_at_once_ends_the_apply_in_order() {
     fresh();
     apply(north(""));
     let before = config();
     for _ in 0..6 {
         let run = subdevcfg(&["apply", north("subdevice b { sf 90; }"), "--yes", "--confirm-within", "1ms"]);
-        // It is told to end, or is done before that and undone by the other process.
-        let told = run.code == Some(1) && run.stderr.contains("was told to end before operation 1");
+        // How far it comes in that time nobody can say: it is told to end before one of its operations, or is done
+        // before that and undone by the other process.
+        let told = run.code == Some(1) && run.stderr.contains("was told to end before operation");
         assert!(told || run.code == Some(0), "{:?}: {}", run.code, run.all());
         wait_for(&before);
     }
