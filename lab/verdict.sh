@@ -14,7 +14,7 @@ verdict() {
 
 	if ! awk -f "$lab_dir/console.awk" console >report; then
 		problem='the kernel reported a problem'
-	elif sed -n 's/^kmemleak //p' control >report && [[ -s report ]]; then
+	elif sed -n 's/^kmemleak //p' control | awk -f "$lab_dir/kmemleak.awk" >report && [[ -s report ]]; then
 		problem='kmemleak reported leaked memory'
 	elif [[ $((${taint:-0} & LAB_BAD_TAINT)) -ne 0 ]]; then
 		problem="the kernel is tainted ($taint) by a warning that did not reach the console"
