@@ -397,8 +397,8 @@ pub struct Change {
     /// Show every operation, also those of alike and of new resources.
     #[arg(long)]
     pub all: bool,
-    /// What to do when an operation fails, or when the run is told to end (SIGINT, SIGTERM; a second one ends it at
-    /// once, and the next run goes on from there).
+    /// What to do when an operation fails, or when the run is told to end (SIGINT, SIGTERM, or its terminal is gone; a
+    /// second SIGINT or SIGTERM ends it at once, and the next run goes on from there).
     #[arg(long, value_name = "WHAT", default_value = "undo")]
     pub on_error: OnError,
     /// The form of the progress on standard error.

@@ -13,7 +13,7 @@ mod past;
 mod report;
 mod watch;
 
-pub use apply::undo_past;
+pub use apply::undo_unconfirmed;
 
 use crate::args::{Cli, Command};
 use crate::error::CliError;

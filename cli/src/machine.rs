@@ -21,6 +21,7 @@ use subdevcfg_reconciler::store::{FileHistory, FileKeeper, FileMarks, Lock, Lock
 
 use crate::args;
 use crate::error::CliError;
+use crate::timer;
 
 /// Where lock and record are: what they tell dies with the kernel, and so does this folder.
 const RUN: &str = "/run/subdevcfg";
@@ -115,7 +116,7 @@ fn refuse_while_unconfirmed(machine: &Machine) -> Result<(), CliError> {
     // A history that cannot be read says of nothing that it waits.
     let Ok(Some(past)) = machine.history.last() else { return Ok(()) };
     match &past.confirmation {
-        Some(confirmation) if past.awaits_confirmation() && past.boot_id() == machine.boot_id => {
+        Some(confirmation) if timer::awaits_confirmation(&past) => {
             Err(CliError::Unconfirmed { until: confirmation.until.clone() })
         }
         _ => Ok(()),

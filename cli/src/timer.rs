@@ -8,18 +8,21 @@ use std::time::Duration;
 use jiff::Timestamp;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getppid, setsid};
-use subdevcfg_reconciler::guard::Permissions;
 use subdevcfg_reconciler::history::{Ending, Past};
 
 use crate::args;
 use crate::clock;
-use crate::commands::undo_past;
+use crate::commands::undo_unconfirmed;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::machine::{self, Access};
 
 /// What the process says when nothing of the terminal can end it any more.
 const READY: &str = "ready";
+
+/// When what did not work is tried again, and how often.
+const TRY_AGAIN: Duration = Duration::from_secs(2);
+const TROUBLES: usize = 100;
 
 /// How long an apply that is told to end may take for its own undo.
 const LAST_PATIENCE: Duration = Duration::from_mins(10);
@@ -48,18 +51,25 @@ pub fn start(number: u64, until: &str, machine: &args::Machine) -> Result<u32, C
     }
 }
 
-/// Ends the process of an apply that needs it no more. One that has ended by itself, or never ran, is none.
+/// Whether an apply will be undone unless somebody confirms it. Where the process that does it is gone, nobody will.
+pub fn awaits_confirmation(past: &Past) -> bool {
+    past.awaits_confirmation() && process(past).is_some()
+}
+
+/// Ends the process of an apply that needs it no more.
 pub fn end(past: &Past) {
-    let Some(process) = past.confirmation.as_ref().and_then(|confirmation| confirmation.timer) else {
-        return;
-    };
-    let Ok(line) = std::fs::read_to_string(format!("/proc/{process}/cmdline")) else { return };
-    // The number may be another process's by now.
-    if line.split('\0').any(|word| word == COMMAND)
-        && let Ok(process) = i32::try_from(process)
-    {
-        let _ = kill(Pid::from_raw(process), Signal::SIGTERM);
+    if let Some(process) = process(past) {
+        let _ = kill(process, Signal::SIGTERM);
     }
+}
+
+/// The process of an apply; one that has ended by itself, or never ran, is none.
+fn process(past: &Past) -> Option<Pid> {
+    let process = past.confirmation.as_ref()?.timer?;
+    let line = std::fs::read_to_string(format!("/proc/{process}/cmdline")).ok()?;
+    // The number may be another process's by now.
+    let is_it = line.split('\0').any(|word| word == COMMAND);
+    i32::try_from(process).ok().filter(|_| is_it).map(Pid::from_raw)
 }
 
 /// The process: waits until then, and undoes the apply unless it was confirmed.
@@ -70,12 +80,24 @@ pub fn run(number: u64, until: Timestamp, options: &args::Machine) -> Result<Exi
     writeln!(out, "{READY}")?;
     out.flush()?;
     std::thread::sleep(clock::until(until));
+    let mut troubles = 0;
+    loop {
+        match undo(number, apply, options) {
+            Err(error) if !matches!(error, CliError::Lock(_)) && troubles == TROUBLES => return Err(error),
+            // Whoever has the lock will let go of it; and another trouble may pass.
+            Err(error) => troubles += usize::from(!matches!(error, CliError::Lock(_))),
+            done => return done,
+        }
+        std::thread::sleep(TRY_AGAIN);
+    }
+}
+
+/// Undoes the apply, unless it was confirmed or undone before.
+fn undo(number: u64, apply: Pid, options: &args::Machine) -> Result<Exit, CliError> {
     let machine = match machine::open(options, Access::UndoAfter(Duration::ZERO)) {
-        Err(CliError::Lock(error)) => {
-            if error.is_held_by(apply.as_raw()) {
-                // It ends after the running operation, and undoes what it did by itself.
-                let _ = kill(apply, Signal::SIGTERM);
-            }
+        Err(CliError::Lock(error)) if error.is_held_by(apply.as_raw()) => {
+            // It ends after the running operation, and undoes what it did by itself.
+            let _ = kill(apply, Signal::SIGTERM);
             machine::open(options, Access::UndoAfter(LAST_PATIENCE))?
         }
         machine => machine?,
@@ -88,7 +110,6 @@ pub fn run(number: u64, until: Timestamp, options: &args::Machine) -> Result<Exi
     if !past.awaits_confirmation() || history.iter().any(undone) {
         return Ok(Exit::Done);
     }
-    let change = args::Change { yes: true, ..args::Change::default() };
-    let permissions = Permissions { unguarded: true, ..Permissions::default() };
-    undo_past(machine, past, options, &change, permissions, args::Output { format: args::Format::Json })
+    let change = args::Change { yes: true, on_error: args::OnError::Continue, ..args::Change::default() };
+    undo_unconfirmed(machine, past, options, &change)
 }

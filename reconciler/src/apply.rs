@@ -178,10 +178,13 @@ impl Failure {
     }
 }
 
+/// What is left where everything was done and only the last word of the record is missing: its journal has the rest.
+const ONLY_RECORD: &str = "nothing on the host: the record, which the next run takes from the journal";
+
 /// Carries a plan out.
 ///
 /// # Errors
-/// [`KeepError`] when the record cannot be written although nothing was to be done; all other failures are outcomes.
+/// [`KeepError`] when the record cannot be written before the first operation; all later failures are outcomes.
 pub fn apply(mut job: Apply<'_>, plan: &Plan) -> Result<Outcome, KeepError> {
     let mut record = job.record.clone();
     note_bookkeeping(&mut record, plan);
@@ -194,8 +197,13 @@ pub fn apply(mut job: Apply<'_>, plan: &Plan) -> Result<Outcome, KeepError> {
             Ok(after) => {
                 note_release(&mut record, plan);
                 record.note_restarts(&after);
-                job.keeper.keep(&record)?;
-                return Ok(Outcome::Converged(Box::new(after)));
+                return Ok(match job.keeper.keep(&record) {
+                    Ok(()) => Outcome::Converged(Box::new(after)),
+                    // The host is as desired: to undo it would be no better for the record.
+                    Err(error) => {
+                        Outcome::Partial { failures: vec![error.into()], left: vec![ONLY_RECORD.to_owned()] }
+                    }
+                });
             }
             Err(failure) => failures.push(failure),
         }
@@ -206,7 +214,7 @@ pub fn apply(mut job: Apply<'_>, plan: &Plan) -> Result<Outcome, KeepError> {
         last => {
             failures.extend(last);
             let left = job.left(plan, &mut record);
-            job.keeper.keep(&record)?;
+            failures.extend(job.keeper.keep(&record).err().map(Failure::from));
             Ok(Outcome::Partial { failures, left })
         }
     }
@@ -327,7 +335,13 @@ impl Apply<'_> {
             change: self.change_before(operation),
         };
         self.keeper.note(&entry)?;
-        self.kernel.perform(&operation.request).map_err(|source| failed(operation, source))?;
+        if let Err(source) = self.kernel.perform(&operation.request) {
+            if operation.request.may_be_done(&source) {
+                done.push(operation);
+                entry.change.iter().for_each(|change| record.note(change));
+            }
+            return Err(failed(operation, source));
+        }
         done.push(operation);
         let after = journal::change_after(operation);
         for change in entry.change.iter().chain(&after) {

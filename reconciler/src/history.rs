@@ -148,6 +148,12 @@ impl Ending {
 }
 
 impl End {
+    /// Found at that time: nothing of it was left.
+    #[must_use]
+    pub const fn found_undone(at: String) -> Self {
+        Self { at, ending: Ending::Undone, failures: Vec::new(), after: None }
+    }
+
     /// The end of an apply with this outcome.
     #[must_use]
     pub fn of(outcome: &Outcome, at: String) -> Self {
@@ -197,7 +203,7 @@ impl Past {
         self.end.as_ref().is_some_and(|end| matches!(end.ending, Ending::Undone | Ending::Refused))
     }
 
-    /// Whether somebody still has to confirm it.
+    /// Whether it has a confirmation to wait for, and nobody has given it.
     #[must_use]
     pub fn awaits_confirmation(&self) -> bool {
         self.confirmation.as_ref().is_some_and(|confirmation| !confirmation.confirmed) && !self.left_nothing()
@@ -260,6 +266,12 @@ pub trait HistoryKeeper {
     /// # Errors
     /// [`KeepError`].
     fn remember(&mut self, past: &Past) -> Result<(), KeepError>;
+
+    /// Forgets one of which nothing was done.
+    ///
+    /// # Errors
+    /// [`KeepError`] when it is still there.
+    fn take_back(&mut self, number: u64) -> Result<(), KeepError>;
 }
 
 /// After so many boots in a row that did not finish an apply, nothing is changed by itself any more.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::resource::{FunctionId, OvsVlans, Setting, Subject, VdpaConfig};
 use crate::state::{SoftSpec, State};
 
-/// One request to the kernel: one message, or one write to a file.
+/// One request to the kernel: one message or one write to a file, where the kernel has one for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Request {
@@ -166,6 +166,28 @@ impl Request {
             Self::MakeBridge { name } | Self::DeleteBridge { name } => Subject::bridge(name),
             Self::Set { subject, .. } | Self::Reload { subject } => subject.clone(),
         }
+    }
+
+    /// Whether it may have been carried out, wholly or in part, although this is how it ended.
+    #[must_use]
+    pub const fn may_be_done(&self, error: &RequestError) -> bool {
+        match error {
+            RequestError::NoEffect { .. } | RequestError::Blocked { .. } | RequestError::Conversation(_) => {
+                true
+            }
+            RequestError::Refused { .. } | RequestError::Vanished(_) | RequestError::Switch(_) => {
+                self.has_steps()
+            }
+        }
+    }
+
+    /// Whether it is several messages or writes, of which a later one can be refused: the kernel has none that does it all.
+    const fn has_steps(&self) -> bool {
+        matches!(
+            self,
+            Self::SetVfs { .. }
+                | Self::Set { setting: Setting::Vfs(_) | Setting::Vlans(_) | Setting::Bind(_), .. }
+        )
     }
 }
 

@@ -148,6 +148,24 @@ impl Record {
         self.pending.extend(other.pending.iter().cloned());
     }
 
+    /// This record, but for some subjects: of these it has what another record has.
+    #[must_use]
+    pub fn joined(&self, other: &Self, is_others: impl Fn(&Subject) -> bool) -> Self {
+        let mut joined = self.clone();
+        let Self { made, adopted, settings, pending, protected, .. } = other.clone();
+        joined.made.retain(|subject, _| !is_others(subject));
+        joined.made.extend(made.into_iter().filter(|(subject, _)| is_others(subject)));
+        joined.adopted.retain(|subject, _| !is_others(subject));
+        joined.adopted.extend(adopted.into_iter().filter(|(subject, _)| is_others(subject)));
+        joined.settings.retain(|(subject, _), _| !is_others(subject));
+        joined.settings.extend(settings.into_iter().filter(|((subject, _), _)| is_others(subject)));
+        joined.pending.retain(|subject| !is_others(subject));
+        joined.pending.extend(pending.into_iter().filter(&is_others));
+        joined.protected.retain(|subject, _| !is_others(subject));
+        joined.protected.extend(protected.into_iter().filter(|(subject, _)| is_others(subject)));
+        joined
+    }
+
     /// Forgets a subject and all that hangs on it.
     pub fn forget(&mut self, subject: &Subject) {
         let within =

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use camino::Utf8Path;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use subdevcfg_reconciler::apply::{self, Apply, Outcome};
 use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::guard::Permissions;
-use subdevcfg_reconciler::history::{Confirmation, End, Past, Planned};
+use subdevcfg_reconciler::history::{Confirmation, End, Ending, Past, Planned};
 use subdevcfg_reconciler::plan::{self, Input, Plan, Scope, Selection};
 use subdevcfg_reconciler::record::Record;
 use subdevcfg_reconciler::state::State;
@@ -66,9 +66,11 @@ pub fn apply(
         },
         selection,
         saved: saved.as_ref(),
+        undoes: None,
         change,
         permissions: change.guard.permissions(),
         output,
+        refused: Vec::new(),
     };
     job.carry_out()
 }
@@ -108,9 +110,11 @@ pub fn destroy(
         },
         selection: part.selection(),
         saved: None,
+        undoes: None,
         change,
         permissions: change.guard.permissions(),
         output,
+        refused: Vec::new(),
     };
     job.carry_out()
 }
@@ -129,8 +133,19 @@ pub fn undo(options: &args::Machine, change: &Change, output: Output) -> Result<
     Ok(exit)
 }
 
+/// Undoes an apply that nobody has confirmed. Nobody is asked: who applied it has agreed to that.
+pub fn undo_unconfirmed(
+    machine: Machine,
+    past: &Past,
+    options: &args::Machine,
+    change: &Change,
+) -> Result<Exit, CliError> {
+    let permissions = Permissions { unguarded: true, ..Permissions::default() };
+    undo_past(machine, past, options, change, permissions, Output { format: Format::Json })
+}
+
 /// Undoes what a past apply did.
-pub fn undo_past(
+fn undo_past(
     mut machine: Machine,
     past: &Past,
     options: &args::Machine,
@@ -158,9 +173,11 @@ pub fn undo_past(
         },
         selection: Selection::default(),
         saved: None,
+        undoes: Some(past),
         change,
         permissions,
         output,
+        refused: Vec::new(),
     };
     job.carry_out()
 }
@@ -175,15 +192,25 @@ struct Job<'a> {
     selection: Selection,
     /// The plan that was shown before, if this is one.
     saved: Option<&'a Saved>,
+    /// What it undoes, of an undo.
+    undoes: Option<&'a Past>,
     change: &'a Change,
     permissions: Permissions<'a>,
     output: Output,
+    /// What is left out because it is refused, one sentence each.
+    refused: Vec<String>,
 }
 
 impl Job<'_> {
     fn carry_out(mut self) -> Result<Exit, CliError> {
         let before = self.machine.kernel.observe()?;
         let whole = (self.planner)(&before, &self.machine.record);
+        if self.permissions.unguarded {
+            // Nobody is there who could do anything about it: what can be done is done.
+            let refusals = whole.refusals.iter();
+            self.refused = refusals.map(|refusal| format!("{}: {}", refusal.address, refusal.text)).collect();
+            self.selection = whole.selection_without_refusals();
+        }
         self.selection.check(&whole)?;
         let plan = whole.narrowed(&self.selection);
         if let Some(saved) = self.saved {
@@ -197,7 +224,9 @@ impl Job<'_> {
             return Ok(Report::refused(&plan, self.permissions).show(self.output));
         }
         if plan.is_empty() {
+            self.hand_over(&before)?;
             let outcome = self.apply(&plan, &before, told_to_end()?)?;
+            self.nothing_was_left(&plan);
             return Ok(Report::of(&plan, &outcome, None).show(self.output));
         }
         let unseen = || if self.output.format == Format::Human { String::new() } else { text() };
@@ -220,21 +249,60 @@ impl Job<'_> {
     fn remembered(mut self, plan: &Plan, before: State) -> Result<Exit, CliError> {
         // Before the time of a confirmation begins: it may be over before the first operation.
         let told = told_to_end()?;
+        self.hand_over(&before)?;
         let mut past = self.past(plan, before)?;
         self.machine.history.remember(&past)?;
-        if let Some(confirmation) = &mut past.confirmation {
-            confirmation.timer = Some(timer::start(past.number, &confirmation.until, self.heading.flags)?);
-            self.machine.history.remember(&past)?;
-        }
-        let outcome = self.apply(plan, &past.before, told)?;
+        let outcome = match self.confirmed_or_undone(plan, &mut past, told) {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                // Nothing was done.
+                timer::end(&past);
+                self.machine.history.take_back(past.number)?;
+                return Err(error);
+            }
+        };
         let until = past.confirmation.as_ref().map(|confirmation| confirmation.until.clone());
         let report = Report::of(plan, &outcome, until);
-        past.end = Some(End::of(&outcome, clock::now().to_string()));
+        let mut end = End::of(&outcome, clock::now().to_string());
+        if !self.refused.is_empty() {
+            end.ending = Ending::Partial;
+            end.failures.append(&mut self.refused);
+        }
+        past.end = Some(end);
         if let Err(error) = self.machine.history.remember(&past) {
             // What was done is done; only an undo knows less of it.
             show::error(&error.into());
         }
         Ok(report.show(self.output))
+    }
+
+    /// Applies, after the process was started that undoes it unless it is confirmed, where one is wanted.
+    fn confirmed_or_undone(
+        &mut self,
+        plan: &Plan,
+        past: &mut Past,
+        told: Arc<AtomicBool>,
+    ) -> Result<Outcome, CliError> {
+        if let Some(confirmation) = &mut past.confirmation {
+            confirmation.timer = Some(timer::start(past.number, &confirmation.until, self.heading.flags)?);
+            self.machine.history.remember(past)?;
+        }
+        self.apply(plan, &past.before, told)
+    }
+
+    /// An undo that finds nothing to do says of what it undoes that nothing of it was left.
+    fn nothing_was_left(&mut self, plan: &Plan) {
+        let Some(past) = self.undoes.filter(|_| !plan.is_incomplete() && self.refused.is_empty()) else {
+            return;
+        };
+        let end = Some(End::found_undone(clock::now().to_string()));
+        if let Err(error) = self.machine.history.remember(&Past { end, ..past.clone() }) {
+            show::error(&error.into());
+        }
+    }
+
+    fn hand_over(&self, before: &State) -> Result<(), CliError> {
+        self.handed_over.map_or(Ok(()), |desired| self.machine.hand_over(desired, before))
     }
 
     fn past(&self, plan: &Plan, before: State) -> Result<Past, CliError> {
@@ -251,9 +319,6 @@ impl Job<'_> {
     }
 
     fn apply(&mut self, plan: &Plan, before: &State, told: Arc<AtomicBool>) -> Result<Outcome, CliError> {
-        if let Some(desired) = self.handed_over {
-            self.machine.hand_over(desired, before)?;
-        }
         let mut lines = Lines::new(self.change.log_format, self.output.format);
         let planner =
             |state: &State, record: &Record| (self.planner)(state, record).narrowed(&self.selection);
@@ -278,10 +343,21 @@ impl Job<'_> {
 /// Is set when the run is told to end. The second time it ends at once: the journal says what was done.
 fn told_to_end() -> std::io::Result<Arc<AtomicBool>> {
     let told = Arc::new(AtomicBool::new(false));
+    // A terminal that goes says so more than once: by the kernel, and by the shell. Under nohup it is to be ignored.
+    if !ignores_hangup() {
+        flag::register(SIGHUP, Arc::clone(&told))?;
+    }
     for signal in [SIGINT, SIGTERM] {
         // In this order: what the first one sets is there for the second.
         flag::register_conditional_default(signal, Arc::clone(&told))?;
         flag::register(signal, Arc::clone(&told))?;
     }
     Ok(told)
+}
+
+/// Whether whoever started this process wants it to outlive its terminal: SIGHUP is the first bit of `SigIgn` (proc(5)).
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 != 0)
 }

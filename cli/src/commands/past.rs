@@ -53,7 +53,7 @@ fn without_states(past: &Past) -> Result<Value, CliError> {
 /// Keeps what the last apply did.
 pub fn confirm(options: &args::Machine) -> Result<Exit, CliError> {
     let mut machine = machine::open(options, Access::Undo)?;
-    let mut last = machine.history.last()?.filter(Past::awaits_confirmation);
+    let mut last = machine.history.last()?.filter(timer::awaits_confirmation);
     let awaited = last.as_mut().and_then(|past| past.confirmation.as_mut());
     let Some(confirmation) = awaited else { return Err(CliError::NothingToConfirm { since: String::new() }) };
     let until = confirmation.until.parse::<Timestamp>();

@@ -35,6 +35,10 @@ const MOST: usize = 20;
 const BOOTS: &str = "the last three boots ended in the middle of an apply, so nothing is repaired; an apply by hand that \
                      ends takes that back: subdevcfg apply";
 
+/// Why nothing is repaired although it might be.
+const UNDONE: &str = "the last change was undone, so nothing is repaired until somebody applies, or has the host file read \
+                      again: systemctl reload subdevcfg-watch";
+
 /// Watches until it is told to end, or looks once.
 pub fn watch(options: &WatchOptions) -> Result<Exit, CliError> {
     let desired = read(options)?;
@@ -47,7 +51,8 @@ pub fn watch(options: &WatchOptions) -> Result<Exit, CliError> {
         last: None,
         took: Duration::ZERO,
         hindrance: Hindrance::None,
-        told_of_boots: false,
+        told: None,
+        overruled: None,
         started: Instant::now(),
     };
     if options.once { watch.once() } else { watch.always() }
@@ -72,8 +77,10 @@ struct Watch<'a> {
     /// What looking has cost the last time, repairs apart.
     took: Duration,
     hindrance: Hindrance,
-    /// Whether it was told that nothing is repaired because boots did not finish.
-    told_of_boots: bool,
+    /// Why nothing is repaired, as it was told the last time.
+    told: Option<&'static str>,
+    /// The number of the last change when the file was read again: that it was an undo counts no more.
+    overruled: Option<u64>,
     started: Instant,
 }
 
@@ -180,6 +187,9 @@ impl Watch<'_> {
             Ok(desired) => {
                 self.desired = desired;
                 self.watcher.start_over();
+                let history = machine::history(&self.options.machine);
+                let last = history.and_then(|history| Ok(history.last()?));
+                self.overruled = last.ok().flatten().map(|past| past.number);
                 self.tell(&Event::Reread { file: self.options.file.as_str() });
             }
             Err(error) => {
@@ -205,13 +215,13 @@ impl Watch<'_> {
         let whole = whole.narrowed(&self.options.part.selection());
         let mut seen = Seen { exit: exit(&whole), lacks: lacks_devices(&whole), repaired: false };
         if let Some(part) = look.part {
-            if self.boots_finish(&machine)? {
+            if self.is_held_back(&machine)? {
+                seen.exit = Exit::Refused;
+            } else {
                 seen.repaired = true;
                 if !self.repair(&mut machine, &part, state)? {
                     seen.exit = Exit::Incomplete;
                 }
-            } else {
-                seen.exit = Exit::Refused;
             }
         }
         if self.options.metrics.is_some() {
@@ -233,13 +243,22 @@ impl Watch<'_> {
         Ok((machine::open(options, Access::Glance(patience))?, false))
     }
 
-    /// Whether the boots before this one did not all end in the middle of an apply; that they did is told once.
-    fn boots_finish(&mut self, machine: &Machine) -> Result<bool, CliError> {
-        let finish = !boots_did_not_finish(&machine.history.history()?, &machine.boot_id);
-        if !finish && !std::mem::replace(&mut self.told_of_boots, true) {
-            self.tell(&Event::Trouble { text: BOOTS });
+    /// Whether what was done before speaks against a repair. Why is told once.
+    fn is_held_back(&mut self, machine: &Machine) -> Result<bool, CliError> {
+        let history = machine.history.history()?;
+        let is_undone = history.last().is_some_and(|past| {
+            past.command == "undo" && past.boot_id() == machine.boot_id && self.overruled != Some(past.number)
+        });
+        let why = if boots_did_not_finish(&history, &machine.boot_id) {
+            Some(BOOTS)
+        } else {
+            is_undone.then_some(UNDONE)
+        };
+        if let Some(text) = why.filter(|_| self.told != why) {
+            self.tell(&Event::Trouble { text });
         }
-        Ok(finish)
+        self.told = why;
+        Ok(why.is_some())
     }
 
     /// Repairs a part; whether all of it was.

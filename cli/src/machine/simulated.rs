@@ -120,6 +120,11 @@ impl HistoryKeeper for SimulatedFile {
         drop(host);
         self.write()
     }
+
+    fn take_back(&mut self, number: u64) -> Result<(), KeepError> {
+        self.host.borrow_mut().history.retain(|known| known.number != number);
+        self.write()
+    }
 }
 
 impl SimulatedFile {

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use subdevcfg_reconciler::history::Past;
 
+use crate::timer;
+
 /// The applies, the oldest first; of one that is shown alone, what failed as well.
 pub fn text(all: &[Past], failures: bool) -> String {
     let mut text = String::new();
@@ -41,9 +43,10 @@ pub fn text(all: &[Past], failures: bool) -> String {
 fn confirmation(past: &Past) -> String {
     match &past.confirmation {
         Some(confirmation) if confirmation.confirmed => "   confirmed".to_owned(),
-        Some(confirmation) if past.awaits_confirmation() => {
+        Some(confirmation) if timer::awaits_confirmation(past) => {
             format!("   to be confirmed until {}", confirmation.until)
         }
+        Some(_) if past.awaits_confirmation() => "   not confirmed".to_owned(),
         _ => String::new(),
     }
 }

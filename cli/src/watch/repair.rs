@@ -41,6 +41,7 @@ pub struct Job<'a> {
 impl Job<'_> {
     /// Carries it out on a host in this state. What fails does not keep the rest from being done.
     pub fn carry_out(mut self, before: State) -> Result<Repair, CliError> {
+        self.machine.hand_over(self.desired, &before)?;
         if self.part.plan.is_empty() {
             return Ok(Repair { outcome: self.apply(&before)?, number: None });
         }
@@ -50,7 +51,14 @@ impl Job<'_> {
             Past::begun("watch", number, clock::now().to_string(), Planned::of(&self.part.plan), host);
         let mut past = Past { file: Some(self.file.to_owned()), ..begun };
         self.machine.history.remember(&past)?;
-        let outcome = self.apply(&past.before)?;
+        let outcome = match self.apply(&past.before) {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                // Nothing was done.
+                self.machine.history.take_back(number)?;
+                return Err(error);
+            }
+        };
         past.end = Some(End::of(&outcome, clock::now().to_string()));
         if let Err(error) = self.machine.history.remember(&past) {
             // What was done is done; only an undo knows less of it.
@@ -61,7 +69,6 @@ impl Job<'_> {
 
     fn apply(&mut self, before: &State) -> Result<Outcome, CliError> {
         let (desired, selection) = (self.desired, &self.part.selection);
-        self.machine.hand_over(desired, before)?;
         let replan =
             |state: &State, record: &Record| plan::plan(Input { desired, state, record }).narrowed(selection);
         let job = Apply {

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use crate::run::{Host, Run, example, host_with, snapshot};
 
 /// The time of day does not belong into a snapshot.
@@ -109,6 +112,85 @@ fn an_apply_with_nothing_to_do_is_not_remembered() {
     assert_eq!(host.run(&["history"]).stdout.lines().count(), 2);
 }
 
+/// Waits until the host is so again; however slow the machine is.
+fn wait_for(host: &Host, before: &serde_json::Value) {
+    let start = Instant::now();
+    while host.config() != *before {
+        assert!(start.elapsed() < Duration::from_mins(2), "nobody confirmed it, and it stays");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// The process that undoes the last apply unless it is confirmed.
+fn timer(host: &Host) -> Pid {
+    let last = host.simulated()["history"].as_array().unwrap().last().unwrap().clone();
+    Pid::from_raw(i32::try_from(last["confirmation"]["timer"].as_i64().unwrap()).unwrap())
+}
+
+#[test]
+fn what_nobody_confirms_is_undone_even_where_it_was_protected() {
+    let host = Host::new();
+    host.apply(&host_with("subdevice a { sf 1; }"));
+    let (before, record) = (host.config(), host.simulated()["record"].clone());
+    host.write("host.kdl", &host_with("subdevice a { sf 1; }; subdevice b protect=#true { sf 2; }"));
+    let applied = host.run(&["apply", "host.kdl", "--yes", "--confirm-within", "1s"]);
+    assert_eq!(applied.code, 0, "{}", applied.all());
+    wait_for(&host, &before);
+    assert_eq!(host.simulated()["record"], record);
+}
+
+#[test]
+fn what_cannot_be_undone_keeps_nothing_else_from_it() {
+    let host = Host::new();
+    host.apply(&host_with("subdevice a { sf 1; representor a_r; }"));
+    host.write("host.kdl", &host_with("subdevice a { sf 1; representor a_x; }; subdevice b { sf 2; }"));
+    host.run(&["apply", "host.kdl", "--yes", "--confirm-within", "1h"]);
+    // Somebody else's interface has the former name by now.
+    host.edit(|host| host["parents"]["nic0"]["uplink"]["name"] = "a_r".into());
+    kill(timer(&host), Signal::SIGKILL).unwrap();
+    let run = host.run(&["undo-unless-confirmed", "2", "2026-01-01T00:00:00Z"]);
+    assert_eq!(run.code, 0, "{}", run.all());
+    let functions = host.config()["parents"]["subdev/nic0"]["functions"].clone();
+    assert_eq!(functions.as_array().unwrap().len(), 1);
+    assert_eq!(functions[0]["representor"]["name"], "a_x");
+    snapshot("cli", "history-undone-in-part", &without_times(&host.run(&["history", "3"])));
+}
+
+#[test]
+fn where_nobody_is_left_to_undo_it_the_next_apply_is_free() {
+    let host = Host::new();
+    host.apply(&host_with("subdevice a { sf 1; }"));
+    host.write("host.kdl", &host_with("subdevice a { sf 1; }; subdevice b { sf 2; }"));
+    host.run(&["apply", "host.kdl", "--yes", "--confirm-within", "1h"]);
+    assert_eq!(host.run(&["apply", "host.kdl", "--yes"]).code, 3);
+    let process = timer(&host);
+    kill(process, Signal::SIGKILL).unwrap();
+    while std::fs::read_to_string(format!("/proc/{process}/cmdline")).is_ok_and(|line| !line.is_empty()) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let late = host.run(&["confirm"]);
+    assert_eq!(late.code, 1, "{}", late.all());
+    snapshot("cli", "history-not-confirmed", &without_times(&host.run(&["history"])));
+    assert_eq!(host.run(&["apply", "host.kdl", "--yes"]).code, 0);
+}
+
+#[test]
+fn an_undo_that_finds_nothing_to_do_is_done_with_its_apply() {
+    let host = host_with_a_past();
+    host.edit(|host| {
+        let functions = host["parents"]["nic0"]["functions"].as_array_mut().unwrap();
+        functions.truncate(1);
+        functions[0]["representor"]["mtu"] = 1400.into();
+    });
+    let undone = host.run(&["undo", "--yes"]);
+    assert_eq!(undone.code, 0, "{}", undone.all());
+    snapshot("cli", "undo-of-nothing", &without_times(&undone));
+    snapshot("cli", "history-found-undone", &without_times(&host.run(&["history"])));
+    let before = host.run(&["undo", "--yes", "--allow", "parent-wide"]);
+    assert!(before.stdout.starts_with("subdevcfg undo   apply 1 of "), "{}", before.all());
+    assert_eq!(before.code, 0, "{}", before.all());
+}
+
 #[test]
 fn what_nobody_confirms_is_undone_and_what_is_confirmed_stays() {
     let host = Host::new();
@@ -117,11 +199,7 @@ fn what_nobody_confirms_is_undone_and_what_is_confirmed_stays() {
     host.write("host.kdl", &host_with("subdevice a { sf 1; }; subdevice b { sf 2; }"));
     let applied = host.run(&["apply", "host.kdl", "--yes", "--confirm-within", "1s"]);
     assert_eq!(applied.code, 0, "{}", applied.all());
-    let start = Instant::now();
-    while host.config() != before {
-        assert!(start.elapsed() < Duration::from_mins(2), "nobody confirmed it, and it stays");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    wait_for(&host, &before);
     assert!(host.run(&["history"]).stdout.contains("undo "));
     let late = host.run(&["confirm"]);
     assert_eq!(late.code, 1, "{}", late.all());

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::run::{Host, example, host_with, snapshot};
+use crate::run::{Host, Run, example, host_with, snapshot};
 
 /// The addresses that change, with their actions.
 fn changes(plan: &Value) -> Vec<(String, String)> {
@@ -467,4 +467,23 @@ fn a_type_that_starts_otherwise_is_told_what_the_file_says() {
         assert_eq!(host.plan(&text).code, 0);
         assert_eq!(host.run(&["destroy", "--yes", "--allow", "parent-wide"]).code, 0);
     }
+}
+
+#[test]
+fn what_the_kernel_has_in_switchdev_mode_only_is_refused_before_it_is_asked() {
+    let host = Host::new();
+    let text = |eswitch: &str| {
+        format!(
+            "subdevcfg version=1\nhost \"*\"\ndevice \"subdev/nic0\" {{ create; {eswitch} rate-node gold; subdevice a {{ \
+             sf 1; }}; subdevice m {{ mdev type=eth; }} }}\n"
+        )
+    };
+    let plan = host.plan(&text(""));
+    snapshot("cli", "needs-switchdev", &plan.all());
+    // The same of a device that is there.
+    host.apply(&text("").replace("rate-node gold; subdevice a { sf 1; };", ""));
+    let refusals = |run: &Run| run.stdout.split_once("REFUSED").map(|(_, words)| words.to_owned());
+    let there = host.plan(&text(""));
+    assert_eq!(refusals(&there), refusals(&plan), "{}", there.all());
+    host.apply(&text("eswitch mode=switchdev;"));
 }

@@ -222,6 +222,26 @@ fn after_three_boots_that_ended_in_an_apply_it_only_reports() {
 }
 
 #[test]
+fn what_was_undone_is_not_repaired_until_somebody_says_so() {
+    let host = applied();
+    host.write("host.kdl", &host_with(&TWO.replace("a_r up=#true", "a_r up=#false")));
+    host.run(&["apply", "host.kdl", "--yes"]);
+    let undone = host.run(&["undo", "--yes"]);
+    assert_eq!(undone.code, 0, "{}", undone.all());
+    snapshot("cli", "watch-undone", &host.look_once(&["--allow", "traffic"]).all());
+    assert!(host.is_up(0));
+    let mut watching = host.watch(&["--allow", "traffic"]);
+    watching.next();
+    assert!(watching.next().starts_with("DIFFERS    subdev/nic0#a"));
+    assert!(watching.next().starts_with("TROUBLE    the last change was undone, so nothing is repaired"));
+    watching.tell(Signal::SIGHUP);
+    assert_eq!(watching.next(), "REREAD     host.kdl");
+    assert!(watching.next().starts_with("REPAIRED   subdev/nic0#a"));
+    assert_eq!(watching.end(), [""; 0]);
+    assert!(!host.is_up(0));
+}
+
+#[test]
 fn it_tells_what_changes_while_it_runs_and_each_thing_once() {
     let host = applied();
     let mut watching = host.watch(&[]);

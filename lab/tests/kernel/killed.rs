@@ -27,10 +27,18 @@ fn tell(child: &Child, signal: Signal) {
 
 #[test]
 fn told_to_end_it_undoes_what_it_did() {
+    // The second is what a terminal says when it goes: the kernel and the shell, one after the other.
+    told_to_end(&[Signal::SIGTERM]);
+    told_to_end(&[Signal::SIGHUP, Signal::SIGHUP]);
+}
+
+fn told_to_end(signals: &[Signal]) {
     fresh();
     let before = config();
     let child = running();
-    tell(&child, Signal::SIGTERM);
+    for signal in signals {
+        tell(&child, *signal);
+    }
     let output = child.wait_with_output().unwrap();
     sh("echo clear > /sys/kernel/debug/subdev/delay");
     let text = String::from_utf8_lossy(&output.stderr);

@@ -17,7 +17,7 @@ use crate::history::Past;
 use crate::reason::Reason;
 use crate::record::Record;
 use crate::resource::{Attribute, Setting, Settings, Subject};
-use crate::state::{Bridge, Function, Parent, State, Vdpa};
+use crate::state::{Bridge, Function, Parent, State, Unreadable, Vdpa};
 
 /// Works out the plan that undoes a past apply. Of `input.desired`, only what is known of drivers counts.
 ///
@@ -25,6 +25,8 @@ use crate::state::{Bridge, Function, Parent, State, Vdpa};
 /// differs from before goes back.
 #[must_use]
 pub fn undo(past: &Past, input: Input<'_>) -> Plan {
+    let record = without_its_protection(past, input.record);
+    let input = Input { record: &record, ..input };
     let after = past.end.as_ref().and_then(|end| end.after.as_ref()).unwrap_or(input.state);
     let way = Way { past, after, input };
     let mut desired = Desired { catalogues: input.desired.catalogues.clone(), ..Desired::default() };
@@ -46,8 +48,23 @@ pub fn undo(past: &Past, input: Input<'_>) -> Plan {
     plan.notes.retain(|note| !matches!(note.kind, NoteKind::Adopted | NoteKind::Released));
     plan.drift.clear();
     plan.resets.clear();
-    plan.bookkeeping = super::Bookkeeping { becomes: Some(past.record.clone()), ..Default::default() };
+    let becomes = past.record.joined(input.record, |subject| is_withheld(input.state, subject));
+    plan.bookkeeping = super::Bookkeeping { becomes: Some(becomes), ..Default::default() };
     plan
+}
+
+/// What the apply protected is protected from everything but its own undo.
+fn without_its_protection(past: &Past, record: &Record) -> Record {
+    let mut record = record.clone();
+    record.protected.retain(|subject, _| past.record.protected.contains_key(subject));
+    record
+}
+
+/// Whether nothing is planned for it, as it cannot be read: what the apply did to it stays, and is recorded.
+fn is_withheld(state: &State, subject: &Subject) -> bool {
+    let of = if subject.vdpa_name().is_some() { Some(Unreadable::Vdpa) } else { None };
+    let whole = Unreadable::Parent(subject.parent.clone());
+    of.iter().chain([&whole]).any(|what| state.unread(what).is_some())
 }
 
 /// The way from now to before.

@@ -6,7 +6,7 @@ use super::parent::Planner;
 use super::target::is_of_switchdev;
 use super::vfs;
 use crate::desired::DesiredFunction;
-use crate::resource::{Attribute, Setting, Settings};
+use crate::resource::{Attribute, FunctionId, Setting, Settings};
 use crate::rules;
 use crate::state::Function;
 
@@ -73,6 +73,18 @@ impl Planner<'_, '_> {
         if asks && self.mode() == Some(EswitchMode::Legacy) && self.undoing.is_none() {
             let text = "`function`, `rate` and `representor` of VFs are of switchdev mode, and the eswitch is in legacy \
                         mode: write `eswitch mode=switchdev` as well, or `legacy` in their place";
+            self.draft.refuse(&desired.address, text);
+        }
+    }
+
+    /// Subfunctions that are to be made are made in switchdev mode, by most drivers.
+    pub(super) fn check_subfunction(&mut self, desired: &DesiredFunction) {
+        let needs_it = matches!(desired.id, FunctionId::Sf { .. })
+            && !desired.external
+            && self.catalogue.and_then(|known| known.sf.as_ref()).is_some_and(|sf| sf.needs_switchdev);
+        if needs_it && self.mode_found() == Some(EswitchMode::Legacy) && self.undoing.is_none() {
+            let text = "the driver makes subfunctions in switchdev mode only, and the eswitch is in legacy mode: write \
+                        `eswitch mode=switchdev` as well";
             self.draft.refuse(&desired.address, text);
         }
     }

@@ -17,6 +17,13 @@ impl Planner<'_, '_> {
         self.now.as_ref().and_then(|parent| parent.eswitch.mode)
     }
 
+    /// The mode that functions and rate nodes find: a parent that is made begins in legacy mode (`devlink_alloc` knows none,
+    /// and so do `subdev` and `nsim_drv_probe`, drivers/net/netdevsim/dev.c).
+    pub(super) fn mode_found(&self) -> Option<EswitchMode> {
+        let made = self.origin.is_none().then(|| self.mode_at_the_end().unwrap_or(EswitchMode::Legacy));
+        self.mode().or(made)
+    }
+
     /// The mode that there is to be at the end: the file's, else the one that was found.
     fn mode_at_the_end(&self) -> Option<EswitchMode> {
         match self.wanted().get(&Attribute::EswitchMode) {

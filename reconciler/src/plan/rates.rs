@@ -172,8 +172,7 @@ impl Planner<'_, '_> {
     }
 
     fn rate_node(&mut self, desired: &DesiredRateNode, target: &Settings) {
-        let mode = self.now.as_ref().and_then(|parent| parent.eswitch.mode);
-        if mode == Some(EswitchMode::Legacy) {
+        if self.mode_found() == Some(EswitchMode::Legacy) {
             let text =
                 "the kernel has rate nodes in switchdev mode only: write `eswitch mode=switchdev` as well";
             self.draft.refuse(&desired.address, text);

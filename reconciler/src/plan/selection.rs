@@ -63,6 +63,25 @@ impl Selection {
 }
 
 impl Plan {
+    /// The selection of what nothing refuses: without what is refused, and what needs it. Where that cannot be told apart,
+    /// something is refused still.
+    #[must_use]
+    pub fn selection_without_refusals(&self) -> Selection {
+        let mut selection = Selection::default();
+        loop {
+            let refusals = self.clone().narrowed(&selection).refusals;
+            let before = selection.except.len();
+            for refusal in refusals {
+                if !selection.except.contains(&refusal.address) {
+                    selection.except.push(refusal.address);
+                }
+            }
+            if selection.except.len() == before {
+                return selection;
+            }
+        }
+    }
+
     /// The part of the plan that a selection means.
     #[must_use]
     pub fn narrowed(mut self, selection: &Selection) -> Self {

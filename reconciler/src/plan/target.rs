@@ -64,6 +64,9 @@ impl Planner<'_, '_> {
         self.check_kernel(desired);
         self.check_legacy(desired);
         self.check_port(desired);
+        if found.is_none() {
+            self.check_subfunction(desired);
+        }
         self.check_devlink(&desired.address, &by_devlink(desired, wanted));
         self.check_device_attributes(desired);
         let retyped = found.as_ref().is_some_and(|found| found.mdev_type != mdev_type);

@@ -1,9 +1,11 @@
 //! The history on disk: a file for each apply, in a folder that outlives the boot.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use serde::Deserialize;
 
 use super::files::{check_folder, is_newer, make_folder, read, write_whole};
 use crate::apply::KeepError;
@@ -24,8 +26,9 @@ impl FileHistory {
     }
 
     /// The files by their numbers, the oldest first.
-    fn files(&self) -> Result<Vec<(u64, Utf8PathBuf)>, HistoryError> {
-        let mut all = Vec::new();
+    fn files(&self) -> Result<BTreeMap<u64, Utf8PathBuf>, HistoryError> {
+        let mut all = BTreeMap::new();
+        // What lies elsewhere was written last: it is brought home as soon as that can be.
         for folder in [&self.folder, &self.meanwhile] {
             let failed = |source| HistoryError::File { path: folder.clone(), source };
             match list(folder) {
@@ -34,7 +37,6 @@ impl FileHistory {
                 Err(error) => return Err(failed(error)),
             }
         }
-        all.sort();
         Ok(all)
     }
 
@@ -64,7 +66,7 @@ impl FileHistory {
 
     fn forget_the_oldest(&self) {
         let files = self.files().unwrap_or_default();
-        for (_, path) in files.iter().rev().skip(REMEMBERED) {
+        for path in files.values().rev().skip(REMEMBERED) {
             // One more that is remembered does no harm.
             let _ = fs::remove_file(path);
         }
@@ -73,21 +75,33 @@ impl FileHistory {
 
 impl HistoryKeeper for FileHistory {
     fn history(&self) -> Result<Vec<Past>, HistoryError> {
-        self.files()?.into_iter().map(|(_, path)| load(&path)).collect()
+        self.files()?.values().map(|path| load(path)).collect()
     }
 
     fn last(&self) -> Result<Option<Past>, HistoryError> {
-        self.files()?.last().map(|(_, path)| load(path)).transpose()
+        self.files()?.last_key_value().map(|(_, path)| load(path)).transpose()
     }
 
     fn next_number(&self) -> Result<u64, HistoryError> {
-        Ok(self.files()?.last().map_or(1, |(number, _)| number + 1))
+        Ok(self.files()?.last_key_value().map_or(1, |(number, _)| number + 1))
     }
 
     fn remember(&mut self, past: &Past) -> Result<(), KeepError> {
         self.write(past).map_err(|source| KeepError { path: file(&self.folder, past.number), source })?;
         self.bring_home();
         self.forget_the_oldest();
+        Ok(())
+    }
+
+    fn take_back(&mut self, number: u64) -> Result<(), KeepError> {
+        for path in [&self.folder, &self.meanwhile].map(|folder| file(folder, number)) {
+            match fs::remove_file(&path) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(KeepError { path, source });
+                }
+                _ => {}
+            }
+        }
         Ok(())
     }
 }
@@ -118,15 +132,21 @@ fn write_into(folder: &Utf8Path, number: u64, text: &[u8]) -> io::Result<Utf8Pat
     Ok(path)
 }
 
+/// What is read before the rest, which a later version may have in another form.
+#[derive(Deserialize)]
+struct Version {
+    #[serde(default)]
+    format_version: String,
+}
+
 fn load(path: &Utf8Path) -> Result<Past, HistoryError> {
     let folder = path.parent().unwrap_or(Utf8Path::new("."));
     let text = read(folder, path).map_err(|source| HistoryError::File { path: path.to_owned(), source })?;
     let malformed =
         |error: serde_json::Error| HistoryError::Malformed { path: path.to_owned(), why: error.to_string() };
-    let value: serde_json::Value = serde_json::from_str(&text).map_err(malformed)?;
-    let version = value.get("format_version").and_then(serde_json::Value::as_str).unwrap_or_default();
-    if is_newer(version, FORMAT_VERSION) {
-        return Err(HistoryError::Newer { path: path.to_owned(), found: version.to_owned() });
+    let Version { format_version } = serde_json::from_str(&text).map_err(malformed)?;
+    if is_newer(&format_version, FORMAT_VERSION) {
+        return Err(HistoryError::Newer { path: path.to_owned(), found: format_version });
     }
-    serde_json::from_value(value).map_err(malformed)
+    serde_json::from_str(&text).map_err(malformed)
 }

@@ -215,6 +215,23 @@ fn what_could_not_be_written_at_boot_is_brought_home_later() {
 }
 
 #[test]
+fn what_was_written_last_counts_wherever_it_lies() {
+    let (_guard, folder) = folder();
+    fs::create_dir(&folder).unwrap();
+    let (home, meanwhile) = (folder.join("lib/history"), folder.join("run/history"));
+    FileHistory::new(&home, &meanwhile).remember(&past(1)).unwrap();
+    // The disk is full by now.
+    let confirmed = Past { command: "undo".to_owned(), ..past(1) };
+    FileHistory::new(home.join("000001.json/no"), &meanwhile).remember(&confirmed).unwrap();
+    let mut history = FileHistory::new(&home, &meanwhile);
+    assert_eq!(history.last().unwrap().as_ref(), Some(&confirmed));
+    assert_eq!(history.history().unwrap(), [confirmed]);
+    // Taken back it is nowhere.
+    history.take_back(1).unwrap();
+    assert_eq!(history.history().unwrap(), []);
+}
+
+#[test]
 fn a_damaged_history_says_which_file() {
     let (_guard, folder) = folder();
     fs::create_dir(&folder).unwrap();

@@ -5,6 +5,7 @@ mod card_manners;
 mod cards;
 mod carried;
 mod drivers_of_vfs;
+mod failures;
 mod for_the_other_host;
 mod handed_over;
 mod import;

@@ -90,10 +90,33 @@ impl Host {
         let planner = |state: &State, record: &Record| plan(Input { desired, state, record });
         let mut kernel = Faulty::new(self.told(desired), None, self.late);
         let plan = planner(&kernel.inner.state(), &self.record);
-        let mut kept = Kept(self.record.clone());
+        let mut kept = Kept::new(&self.record);
         let outcome = self.run(&mut kernel, &mut kept, &plan, &planner, OnError::Undo);
-        (self.kernel, self.record) = (kernel.inner, kept.0);
+        (self.kernel, self.record) = (kernel.inner, kept.record);
         (outcome, kernel.heard)
+    }
+
+    /// Applies with the k-th request failing in this manner.
+    pub fn apply_with_a(&mut self, manner: Manner, fault: usize, desired: &Desired) -> Outcome {
+        let planner = |state: &State, record: &Record| plan(Input { desired, state, record });
+        let mut kernel = Faulty::new(self.told(desired), Some(fault), self.late);
+        kernel.manner = manner;
+        let plan = planner(&kernel.inner.state(), &self.record);
+        let mut kept = Kept::new(&self.record);
+        let outcome = self.run(&mut kernel, &mut kept, &plan, &planner, OnError::Undo);
+        (self.kernel, self.record) = (kernel.inner, kept.record);
+        outcome
+    }
+
+    /// Applies while the whole of the record can be written so often only.
+    pub fn apply_with_room(&mut self, room: usize, desired: &Desired) -> Outcome {
+        let planner = |state: &State, record: &Record| plan(Input { desired, state, record });
+        let mut kernel = Faulty::new(self.told(desired), None, self.late);
+        let plan = planner(&kernel.inner.state(), &self.record);
+        let mut kept = Kept { room: Some(room), ..Kept::new(&self.record) };
+        let outcome = self.run(&mut kernel, &mut kept, &plan, &planner, OnError::Undo);
+        (self.kernel, self.record) = (kernel.inner, kept.record);
+        outcome
     }
 
     pub fn apply(&mut self, desired: &Desired) -> Outcome {
@@ -133,12 +156,12 @@ impl Host {
         let mut kernel = Faulty::new(self.told(desired), fault, self.late);
         let plan = planner(&kernel.inner.state(), &self.record);
         kernel.kill = Some(kill);
-        let mut kept = Kept(self.record.clone());
+        let mut kept = Kept::new(&self.record);
         let run = || self.run(&mut kernel, &mut kept, &plan, &planner, OnError::Undo);
         // The outcome of one that ended before is of no interest.
         drop(catch_unwind(AssertUnwindSafe(run)));
         self.kernel = kernel.inner;
-        self.record = kept.0;
+        self.record = kept.record;
     }
 
     /// Undoes an apply of this that found that host.
@@ -178,10 +201,10 @@ impl Host {
         let mut kernel = Faulty::new(kernel.clone(), fault, self.late);
         let plan = planner(&kernel.inner.state(), &self.record);
         assert!(plan.refusals.is_empty(), "{:#?}", plan.refusals);
-        let mut kept = Kept(self.record.clone());
+        let mut kept = Kept::new(&self.record);
         let outcome = self.run(&mut kernel, &mut kept, &plan, planner, on_error);
         self.kernel = kernel.inner;
-        self.record = kept.0;
+        self.record = kept.record;
         outcome
     }
 
@@ -217,10 +240,25 @@ pub struct Kill {
     pub after: bool,
 }
 
+/// How a request fails.
+#[derive(Debug, Clone, Copy)]
+pub enum Manner {
+    /// It is refused.
+    Refused,
+    /// So are all after it.
+    AllFromThere,
+    /// It is carried out, and only the answer is lost.
+    Unanswered,
+    /// The kernel is at it still.
+    Blocked,
+}
+
 /// Sends everything to the simulated kernel, but for one request.
 pub struct Faulty {
     inner: SimulatedHost,
     left: Option<usize>,
+    /// How what fails does so.
+    manner: Manner,
     refused: Vec<String>,
     sent: usize,
     kill: Option<Kill>,
@@ -231,7 +269,16 @@ pub struct Faulty {
 
 impl Faulty {
     pub const fn new(inner: SimulatedHost, fault: Option<usize>, late: u64) -> Self {
-        Self { inner, left: fault, refused: Vec::new(), sent: 0, kill: None, late, heard: Vec::new() }
+        Self {
+            inner,
+            left: fault,
+            manner: Manner::Refused,
+            refused: Vec::new(),
+            sent: 0,
+            kill: None,
+            late,
+            heard: Vec::new(),
+        }
     }
 
     /// Nothing of the run goes on after this.
@@ -259,6 +306,18 @@ impl Kernel for Faulty {
             *left -= 1;
             if *left == 0 {
                 self.left = None;
+                let waited = Duration::ZERO;
+                match self.manner {
+                    Manner::Refused => {}
+                    Manner::Unanswered => {
+                        self.inner.perform(request)?;
+                        return Err(RequestError::NoEffect { effect: Effect::Vfs, waited });
+                    }
+                    Manner::Blocked => {
+                        return Err(RequestError::Blocked { file: "/sys/bus/pci/unbind".to_owned(), waited });
+                    }
+                    Manner::AllFromThere => self.left = Some(1),
+                }
                 let message = Some("made to fail".to_owned());
                 return Err(RequestError::Refused { errno: Errno::EIO, message, file: None });
             }
@@ -282,18 +341,35 @@ impl Kernel for Faulty {
     }
 }
 
-struct Kept(Record);
+struct Kept {
+    record: Record,
+    /// So often the whole of it can be written; always, if nothing is said.
+    room: Option<usize>,
+}
+
+impl Kept {
+    fn new(record: &Record) -> Self {
+        Self { record: record.clone(), room: None }
+    }
+}
 
 impl RecordKeeper for Kept {
     fn note(&mut self, entry: &Entry) -> Result<(), KeepError> {
-        entry.change.iter().for_each(|change| self.0.note(change));
+        entry.change.iter().for_each(|change| self.record.note(change));
         let Entry { operation, total, request, .. } = entry.clone();
-        self.0.interrupted = Some(Interrupted { operation, total, request });
+        self.record.interrupted = Some(Interrupted { operation, total, request });
         Ok(())
     }
 
     fn keep(&mut self, record: &Record) -> Result<(), KeepError> {
-        self.0 = record.clone();
+        if self.room == Some(0) {
+            return Err(KeepError {
+                path: "/run/record.json".into(),
+                source: std::io::ErrorKind::StorageFull.into(),
+            });
+        }
+        self.room = self.room.map(|room| room - 1);
+        self.record = record.clone();
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use subdevcfg_reconciler::kernel::Kernel as _;
 use subdevcfg_reconciler::plan::{Input, Operation, plan};
 use subdevcfg_reconciler::record::Record;
 
-use super::{Host, Kill, desired};
+use super::{Host, Kill, Manner, desired};
 
 /// A failure at an operation leaves the host as it was before; that host.
 pub fn is_undone_at(host: &mut Host, wanted: &Desired, at: Index) -> Result<Host, TestCaseError> {
@@ -22,6 +22,11 @@ pub fn is_undone_at(host: &mut Host, wanted: &Desired, at: Index) -> Result<Host
     let fault = at.index(operations) + 1;
     let outcome = host.apply_with_fault(wanted, Some(fault));
     prop_assert!(matches!(outcome, Outcome::Undone(_)), "at {fault}: {outcome:?}");
+    prop_assert_eq!(differences(&before.state(), &host.state()), Vec::<String>::new());
+    prop_assert_eq!(&host.record, &before.record);
+    // Nor does it matter whether the kernel had done it when it failed.
+    let outcome = host.apply_with_a(Manner::Unanswered, fault, wanted);
+    prop_assert!(matches!(outcome, Outcome::Undone(_)), "unanswered at {fault}: {outcome:?}");
     prop_assert_eq!(differences(&before.state(), &host.state()), Vec::<String>::new());
     prop_assert_eq!(&host.record, &before.record);
     Ok(before)
