@@ -398,6 +398,7 @@ err_root_unregister:
 void sd_bus_exit(void)
 {
 	struct sd_device *sdev, *tmp;
+	LIST_HEAD(gone);
 
 	/* L8: nothing can come any more, and nothing is half way */
 	mutex_lock(&sd_bus_lock);
@@ -405,7 +406,12 @@ void sd_bus_exit(void)
 	mutex_unlock(&sd_bus_lock);
 	wait_event(sd_bus_wait, !READ_ONCE(sd_bus_nr_busy));
 
-	list_for_each_entry_safe(sdev, tmp, &sd_bus_list, list) {
+	/* Who writes to the bus now finds nothing, and no entry that goes */
+	mutex_lock(&sd_bus_lock);
+	list_splice_init(&sd_bus_list, &gone);
+	mutex_unlock(&sd_bus_lock);
+
+	list_for_each_entry_safe(sdev, tmp, &gone, list) {
 		list_del(&sdev->list);
 		device_unregister(&sdev->dev);
 	}

@@ -53,10 +53,13 @@ static struct net_device *sd_veb_find(struct sd_parent *parent, const u8 *dest)
 	return NULL;
 }
 
+/* What it does not take, __dev_forward_skb() counts. */
 static void sd_veb_clone(struct net_device *to, struct sk_buff *skb)
 {
 	skb = skb_clone(skb, GFP_ATOMIC);
-	if (!skb || !sd_netdev_receive(to, skb))
+	if (skb)
+		sd_netdev_receive(to, skb);
+	else
 		dev_core_stats_rx_dropped_inc(to);
 }
 

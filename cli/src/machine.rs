@@ -3,6 +3,7 @@
 mod simulated;
 
 use std::net::IpAddr;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use camino::Utf8Path;
@@ -12,7 +13,7 @@ use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::handed_over;
 use subdevcfg_reconciler::history::HistoryKeeper;
 use subdevcfg_reconciler::kernel::{Kernel, ObserveError};
-use subdevcfg_reconciler::live::{self, LiveKernel};
+use subdevcfg_reconciler::live::{self, LiveKernel, Unanswered};
 use subdevcfg_reconciler::plan::attributes_to_tell;
 use subdevcfg_reconciler::record::Record;
 use subdevcfg_reconciler::simulated::SimulatedHost;
@@ -31,6 +32,9 @@ const LASTING: &str = "/var/lib/subdevcfg";
 
 /// How long a second run waits for the first.
 pub const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The devices that were asked and have not answered yet: `watch` opens the machine for each look anew.
+static UNANSWERED: LazyLock<Unanswered> = LazyLock::new(Unanswered::default);
 
 /// An opened machine.
 pub struct Machine {
@@ -143,7 +147,7 @@ fn open_live(access: Access) -> Result<Machine, CliError> {
         (Err(LockError::File { .. }), Access::Glance(_)) => None,
         (lock, _) => lock?,
     };
-    let mut kernel = LiveKernel::open().map_err(ObserveError::from)?;
+    let mut kernel = LiveKernel::open_knowing(UNANSWERED.clone()).map_err(ObserveError::from)?;
     if let Some(peer) = session_peer() {
         kernel.keep_reachable(peer);
     }

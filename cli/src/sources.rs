@@ -2,7 +2,7 @@
 
 use std::fs::Permissions;
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
 use std::sync::{Arc, OnceLock};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -29,26 +29,35 @@ impl SourceLoader for Files {
     }
 }
 
-/// The catalogues that the command line names: set once, before anything is compiled.
-static CATALOGUES: OnceLock<Vec<Arc<Catalogue>>> = OnceLock::new();
+/// The catalogues that the command line names: read once, before anything is compiled.
+static NAMED: OnceLock<Named> = OnceLock::new();
 
-/// Their texts, for those who save a plan.
-static CATALOGUE_TEXTS: OnceLock<Vec<(Utf8PathBuf, String)>> = OnceLock::new();
+#[derive(Default)]
+struct Named {
+    directories: Vec<Utf8PathBuf>,
+    catalogues: Vec<Arc<Catalogue>>,
+    /// Their texts, for those who save a plan.
+    texts: Vec<(Utf8PathBuf, String)>,
+}
+
+/// The directories of catalogues that the command line names: whoever goes on with a command has to name them as well.
+pub fn catalogue_directories() -> &'static [Utf8PathBuf] {
+    NAMED.get().map_or(&[], |named| &named.directories)
+}
 
 /// The texts of the catalogues that the command line names.
 pub fn catalogue_texts() -> &'static [(Utf8PathBuf, String)] {
-    CATALOGUE_TEXTS.get().map_or(&[], Vec::as_slice)
+    NAMED.get().map_or(&[], |named| &named.texts)
 }
 
 /// The catalogues that the command line names.
 pub fn catalogues() -> &'static [Arc<Catalogue>] {
-    CATALOGUES.get().map_or(&[], Vec::as_slice)
+    NAMED.get().map_or(&[], |named| &named.catalogues)
 }
 
 /// Reads the catalogues in these directories, in the order of their names.
 pub fn read_catalogues(directories: &[Utf8PathBuf]) -> Result<(), CliError> {
-    let mut all = Vec::new();
-    let mut texts = Vec::new();
+    let mut named = Named { directories: directories.to_vec(), ..Named::default() };
     for directory in directories {
         let unreadable = |source| CliError::Unreadable {
             path: directory.clone(),
@@ -65,13 +74,12 @@ pub fn read_catalogues(directories: &[Utf8PathBuf]) -> Result<(), CliError> {
             let help = "is the file UTF-8 text?";
             let unreadable = |source| CliError::Unreadable { path: file.clone(), help, source };
             let text = Files.load(&file).map_err(unreadable)?;
-            all.push(Arc::new(parse_catalogue(&file, &text)?));
-            texts.push((file, text));
+            named.catalogues.push(Arc::new(parse_catalogue(&file, &text)?));
+            named.texts.push((file, text));
         }
     }
     // The command line is read once.
-    let _ = CATALOGUES.set(all);
-    let _ = CATALOGUE_TEXTS.set(texts);
+    let _ = NAMED.set(named);
     Ok(())
 }
 
@@ -88,14 +96,19 @@ pub fn parse_catalogue(path: &Utf8Path, text: &str) -> Result<Catalogue, CliErro
     }
 }
 
-/// Puts a text in the place of a file at once, so that nobody ever reads half of it; who may read it stays the same.
+/// Puts a text in the place of a file at once, so that nobody ever reads half of it; whose it is and who may read it stays
+/// the same.
 pub fn replace(path: &Utf8Path, text: &str) -> io::Result<()> {
     // A link keeps leading to the file.
     let path = path.canonicalize_utf8()?;
     let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Utf8Path::new("/")))?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
-    std::fs::set_permissions(file.path(), std::fs::metadata(&path)?.permissions())?;
+    let known = std::fs::metadata(&path)?;
+    if file.as_file().metadata()?.uid() != known.uid() {
+        fchown(file.as_file(), Some(known.uid()), Some(known.gid()))?;
+    }
+    file.as_file().set_permissions(known.permissions())?;
     file.persist(&path).map_err(|error| error.error).map(drop)
 }
 

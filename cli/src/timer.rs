@@ -16,6 +16,7 @@ use crate::commands::undo_unconfirmed;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::machine::{self, Access};
+use crate::sources;
 
 /// What the process says when nothing of the terminal can end it any more.
 const READY: &str = "ready";
@@ -37,6 +38,9 @@ pub fn start(number: u64, until: &str, machine: &args::Machine) -> Result<u32, C
     command.args([COMMAND, &number.to_string(), until]);
     if let Some(path) = &machine.simulate {
         command.args(["--simulate", path.as_str()]);
+    }
+    for directory in sources::catalogue_directories() {
+        command.args(["--catalog", directory.as_str()]);
     }
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(failed)?;

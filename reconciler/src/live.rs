@@ -46,6 +46,8 @@ use mirror::Mirror;
 use ovs::Switch;
 use rdma::OpenRdma;
 use reach::{Reach, Scouts};
+
+pub use reach::Unanswered;
 use sysfs::Sysfs;
 use vdpa::OpenVdpa;
 
@@ -95,9 +97,17 @@ impl LiveKernel<Socket> {
     /// # Errors
     /// [`NetlinkError::NoFamily`] when the kernel has no devlink; [`NetlinkError::Socket`].
     pub fn open() -> Result<Self, NetlinkError> {
+        Self::open_knowing(Unanswered::default())
+    }
+
+    /// Opens it with those known whom others wait for that were opened before.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_knowing(unanswered: Unanswered) -> Result<Self, NetlinkError> {
         let devlink = Devlink::open()?;
         let events = devlink.subscribe()?;
-        let scouts = Scouts::new(devlink.opener());
+        let scouts = Scouts::new(devlink.opener(), unanswered);
         let live = Self::new(devlink, Route::open()?, events, Ethtool::open()?, "/");
         Ok(Self { scouts: Some(scouts), open_rdma: Some(Rdma::open), open_vdpa: Some(Vdpa::open), ..live })
     }

@@ -16,6 +16,7 @@ use super::alike::{Alike, Shown, fold};
 use super::drift;
 use crate::args;
 use crate::error::counted;
+use crate::sources;
 
 /// The longest line.
 const WIDTH: usize = 120;
@@ -374,6 +375,8 @@ fn command(heading: &Heading<'_>, flags: &[String]) -> String {
     let mut words = vec!["subdevcfg".to_owned(), verb.to_owned()];
     words.extend(file.map(quoted));
     words.extend(heading.flags.simulate.as_ref().map(|path| format!("--simulate {}", quoted(path))));
+    let directories = sources::catalogue_directories().iter();
+    words.extend(directories.map(|directory| format!("--catalog {}", quoted(directory))));
     let part = |flag: &str, addresses: &[String]| -> Vec<String> {
         addresses.iter().map(|address| format!("{flag} {}", guard::quoted(address))).collect()
     };

@@ -175,6 +175,21 @@ fn where_nobody_is_left_to_undo_it_the_next_apply_is_free() {
 }
 
 #[test]
+fn whoever_goes_on_knows_the_same_catalogues() {
+    let host = Host::new();
+    std::fs::create_dir(host.path("own drivers")).unwrap();
+    host.write("host.kdl", &host_with("subdevice a { sf 1; }"));
+    let named = ["--catalog", "own drivers"];
+    let plan = host.run(&[&["plan", "host.kdl"], named.as_slice()].concat());
+    let command = "To do it:  subdevcfg apply host.kdl --simulate host.json --catalog 'own drivers'\n";
+    assert!(plan.stdout.ends_with(command), "{}", plan.all());
+    host.run(&[&["apply", "host.kdl", "--yes", "--confirm-within", "1h"], named.as_slice()].concat());
+    let line = std::fs::read_to_string(format!("/proc/{}/cmdline", timer(&host))).unwrap();
+    assert!(line.contains("--catalog\0own drivers\0"), "{line}");
+    assert_eq!(host.run(&["confirm"]).code, 0);
+}
+
+#[test]
 fn an_undo_that_finds_nothing_to_do_is_done_with_its_apply() {
     let host = host_with_a_past();
     host.edit(|host| {

@@ -50,7 +50,7 @@ pub(super) struct Dumps {
     leafs: BTreeMap<Handle, BTreeMap<u32, Rates>>,
     rate_nodes: BTreeMap<Handle, BTreeMap<String, Rates>>,
     unread: Vec<Unread>,
-    recoveries: BTreeMap<Handle, u64>,
+    recoveries: Option<BTreeMap<Handle, u64>>,
 }
 
 type Params = BTreeMap<String, BTreeMap<Cmode, Scalar>>;
@@ -222,13 +222,17 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
     }
 
     /// How often the health reporters of each instance have recovered it. A driver without any is as one whose never did,
-    /// and so is a kernel that does not tell.
-    fn recoveries(&mut self) -> BTreeMap<Handle, u64> {
+    /// and so is a kernel that does not tell. `None` where that could not be read this time: no count is another than none.
+    fn recoveries(&mut self) -> Option<BTreeMap<Handle, u64>> {
+        let told = match self.dumped(Devlink::recoveries) {
+            Err(error) if error.refusal().is_none() => return None,
+            told => told.unwrap_or_default(),
+        };
         let mut all = BTreeMap::new();
-        for (handle, count) in self.dumped(Devlink::recoveries).unwrap_or_default() {
+        for (handle, count) in told {
             *all.entry(handle).or_default() += count;
         }
-        all
+        Some(all)
     }
 
     /// Four facts apart: not supported is no attributes, not permitted and busy are unread, and gone is `None`.
@@ -309,9 +313,9 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
                 users,
                 profile: None,
                 hardware: self.hardware(handle, dumps.infos.get(handle), uplink),
-                restarts: Some(Restarts {
+                restarts: dumps.recoveries.as_ref().map(|recoveries| Restarts {
                     reloads: self.mirror.reloads(handle),
-                    recoveries: dumps.recoveries.get(handle).copied().unwrap_or_default(),
+                    recoveries: recoveries.get(handle).copied().unwrap_or_default(),
                 }),
             }),
         })

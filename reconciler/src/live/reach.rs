@@ -4,10 +4,10 @@
 //!
 //! A thread that waits keeps the process from ending, as it keeps everybody who asks that instance, until the kernel lets it go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -37,9 +37,32 @@ pub(super) enum Reach {
     Of(Vec<Handle>),
 }
 
+/// Who was asked and has not answered yet: a device, or all of them in one dump. It outlives the kernel that was opened for a
+/// look, as the threads do that wait: who looks again and again shares it, and a device that hangs holds no more than two.
+#[derive(Debug, Clone, Default)]
+pub struct Unanswered(Arc<Mutex<BTreeSet<Option<Handle>>>>);
+
+impl Unanswered {
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<Option<Handle>>> {
+        // Nobody fails while they hold it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks, unless somebody has been asking the same already.
+    fn unless_asked<T>(&self, whom: Option<&Handle>, ask: impl FnOnce() -> T) -> Option<T> {
+        if !self.lock().insert(whom.cloned()) {
+            return None;
+        }
+        let answer = ask();
+        self.lock().remove(&whom.cloned());
+        Some(answer)
+    }
+}
+
 /// What asks on threads of its own.
 pub(super) struct Scouts<D> {
     open: Arc<Open<D>>,
+    unanswered: Unanswered,
     /// How long all together may take, and each when it is asked alone.
     patience: (Duration, Duration),
 }
@@ -63,8 +86,11 @@ impl<D> fmt::Debug for Scouts<D> {
 }
 
 impl<D: Datagrams + 'static> Scouts<D> {
-    pub fn new(open: impl Fn() -> Result<Devlink<D>, NetlinkError> + Send + Sync + 'static) -> Self {
-        Self { open: Arc::new(open), patience: (PATIENCE, PATIENCE_EACH) }
+    pub fn new(
+        open: impl Fn() -> Result<Devlink<D>, NetlinkError> + Send + Sync + 'static,
+        unanswered: Unanswered,
+    ) -> Self {
+        Self { open: Arc::new(open), unanswered, patience: (PATIENCE, PATIENCE_EACH) }
     }
 
     /// With less patience, where nothing real is waited for.
@@ -73,18 +99,28 @@ impl<D: Datagrams + 'static> Scouts<D> {
         Self { patience: (Duration::from_millis(200), Duration::from_millis(100)), ..self }
     }
 
-    /// All instances; `None` when one of them keeps the answer back.
+    /// All instances; `None` when one of them keeps the answer back, or did so before and does still.
     fn all(&self) -> Option<Result<Vec<Instance>, NetlinkError>> {
+        if !self.unanswered.lock().is_empty() {
+            return None;
+        }
         let (tell, told) = mpsc::channel();
-        let open = Arc::clone(&self.open);
-        thread::spawn(move || tell.send(open().and_then(|mut devlink| devlink.instances())));
+        let (open, unanswered) = (Arc::clone(&self.open), self.unanswered.clone());
+        thread::spawn(move || {
+            let ask = || open().and_then(|mut devlink| devlink.instances());
+            unanswered.unless_asked(None, ask).map(|answer| tell.send(answer))
+        });
         told.recv_timeout(self.patience.0).ok()
     }
 
     /// Asks each device whether it has an instance.
     fn each(&self, devices: &[Handle]) -> Result<RollCall, NetlinkError> {
-        let mut call = RollCall::default();
-        let mut left = devices;
+        let (held, asked): (Vec<_>, Vec<_>) = {
+            let unanswered = self.unanswered.lock();
+            devices.iter().cloned().partition(|device| unanswered.contains(&Some(device.clone())))
+        };
+        let mut call = RollCall { busy: held, ..RollCall::default() };
+        let mut left = asked.as_slice();
         while !left.is_empty() {
             let answers = self.ask(left.to_vec());
             let mut answered = 0;
@@ -109,7 +145,7 @@ impl<D: Datagrams + 'static> Scouts<D> {
     /// The answers of devices, in order.
     fn ask(&self, devices: Vec<Handle>) -> mpsc::Receiver<Result<Instance, NetlinkError>> {
         let (tell, told) = mpsc::channel();
-        let open = Arc::clone(&self.open);
+        let (open, unanswered) = (Arc::clone(&self.open), self.unanswered.clone());
         thread::spawn(move || {
             let opened = open();
             let mut devlink = match opened {
@@ -117,8 +153,9 @@ impl<D: Datagrams + 'static> Scouts<D> {
                 Err(error) => return drop(tell.send(Err(error))),
             };
             for device in &devices {
+                let answer = unanswered.unless_asked(Some(device), || devlink.instance(device));
                 // Nobody listens any more when this thread has waited.
-                if tell.send(devlink.instance(device)).is_err() {
+                if answer.is_none_or(|answer| tell.send(answer).is_err()) {
                     return;
                 }
             }

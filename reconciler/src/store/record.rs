@@ -193,8 +193,11 @@ impl FileKeeper {
         };
         let mut line = serde_json::to_vec(&Line { generation: self.generation, entry: entry.clone() })?;
         line.push(b'\n');
-        log.write_all(&line)?;
-        log.sync_data()
+        let whole = log.metadata()?.len();
+        log.write_all(&line).and_then(|()| log.sync_data()).inspect_err(|_| {
+            // What is left of a line that did not fit would be the beginning of the next one.
+            let _ = log.set_len(whole);
+        })
     }
 
     fn write(&mut self, record: &Record) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! Instances that do not answer, invented.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -63,7 +64,7 @@ fn observed(tree: &Tree, held: &'static [&'static str]) -> State {
         Ethtool::new(talk()),
         tree.root.clone(),
     );
-    live.scouts = Some(Scouts::new(move || Devlink::new(talk())).hasty());
+    live.scouts = Some(Scouts::new(move || Devlink::new(talk()), Unanswered::default()).hasty());
     live.observe().unwrap()
 }
 
@@ -120,8 +121,33 @@ fn before_linux_6_6_nothing_is_read_beside_it() {
 #[test]
 fn when_all_answer_after_all_everything_is_read() {
     let tree = tree_of("6.12.1\n");
-    let scouts = Scouts::new(|| Devlink::new(Held::new(&[]))).hasty();
+    let scouts = Scouts::new(|| Devlink::new(Held::new(&[])), Unanswered::default()).hasty();
     assert!(scouts.all().is_none());
     let call = scouts.each(&tree.sysfs().devices().unwrap()).unwrap();
     assert_eq!((call.instances.len(), call.busy.len()), (1, 0));
+}
+
+/// Whoever looks again and again at a device that hangs leaves no thread behind each time.
+#[test]
+fn who_has_not_answered_is_not_asked_again() {
+    let tree = tree_of("6.12.1\n");
+    let devices = tree.sysfs().devices().unwrap();
+    let (opened, unanswered) = (Arc::new(AtomicUsize::new(0)), Unanswered::default());
+    let look = || {
+        let counted = Arc::clone(&opened);
+        let open = move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Devlink::new(Held::new(&["nic1"]))
+        };
+        let scouts = Scouts::new(open, unanswered.clone()).hasty();
+        assert!(scouts.all().is_none());
+        let call = scouts.each(&devices).unwrap();
+        assert_eq!((call.instances.len(), call.busy.len()), (1, 1));
+        opened.load(Ordering::Relaxed)
+    };
+    let first = look();
+    let second = look();
+    // One thread more, which asks those that do answer, and ends.
+    assert_eq!(look() - second, 1);
+    assert!(second - first <= 1, "{first} {second}");
 }
