@@ -1,5 +1,6 @@
 //! The guard: which impact an apply may have without somebody saying so.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
@@ -222,24 +223,41 @@ pub fn greatest<'p>(operations: impl IntoIterator<Item = &'p Operation>) -> Opti
     operations.into_iter().reduce(|known, other| if other.impact > known.impact { other } else { known })
 }
 
+/// So many functions of a device are named one by one; for more the device stands.
+const NAMED: usize = 8;
+
 /// The flags that would allow these operations, the fewest that name what they are about.
 #[must_use]
 pub fn flags_for(operations: &[&Operation]) -> Vec<String> {
     let mut by_address: Vec<(&str, Vec<&Operation>)> = Vec::new();
+    let mut place: BTreeMap<&str, usize> = BTreeMap::new();
     for operation in operations {
-        match by_address.iter_mut().find(|(address, _)| *address == operation.address) {
-            Some((_, known)) => known.push(operation),
-            None => by_address.push((&operation.address, vec![operation])),
+        let place = *place.entry(&operation.address).or_insert(by_address.len());
+        if place == by_address.len() {
+            by_address.push((&operation.address, Vec::new()));
+        }
+        by_address[place].1.push(operation);
+    }
+    let mut by_word: Vec<((&str, &str), Vec<&str>)> = Vec::new();
+    for (address, operations) in by_address {
+        for word in words(&operations) {
+            let key = (word, device_of(address));
+            match by_word.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, addresses)) => addresses.push(address),
+                None => by_word.push((key, vec![address])),
+            }
         }
     }
-    by_address
-        .into_iter()
-        .flat_map(|(address, operations)| {
-            words(&operations)
-                .into_iter()
-                .map(move |word| format!("--allow {}", quoted(&format!("{word}@{address}"))))
-        })
-        .collect()
+    let flags = by_word.into_iter().flat_map(|((word, device), addresses)| {
+        let named = if addresses.len() > NAMED { vec![device] } else { addresses };
+        named.into_iter().map(move |address| format!("--allow {}", quoted(&format!("{word}@{address}"))))
+    });
+    flags.collect()
+}
+
+/// The address of the device that a function's address begins with.
+fn device_of(address: &str) -> &str {
+    address.split_once('#').map_or(address, |(device, _)| device)
 }
 
 /// The levels and causes that together allow these operations on one resource.

@@ -1,23 +1,29 @@
-//! Folding: new subdevices that differ only in a number are shown as one.
+//! Folding: subdevices that the same happens to, and that differ only in a number, are shown as one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use subdevcfg_compiler::values::{MacAddr, Scalar};
-use subdevcfg_reconciler::plan::{Action, ResourceChange};
+use subdevcfg_reconciler::kernel::Request;
+use subdevcfg_reconciler::plan::{Action, Operation, Plan, ResourceChange};
+
+use super::plan::verb;
 
 /// From how many on they are folded.
 const LEAST: usize = 4;
+
+/// What stands for values that have nothing in common.
+const OWN: &str = "(each its own)";
 
 /// What stands in one place of a plan.
 #[derive(Debug)]
 pub enum Shown<'p> {
     /// One resource.
     One(&'p ResourceChange),
-    /// New subdevices of one kind, by the number in their names.
+    /// Subdevices of one kind, by the number in their names.
     Alike(Alike<'p>),
 }
 
-/// New subdevices that differ only in a number.
+/// Subdevices that differ only in a number.
 #[derive(Debug)]
 pub struct Alike<'p> {
     /// The resources, by their numbers.
@@ -28,24 +34,34 @@ pub struct Alike<'p> {
 }
 
 /// What a resource has in common with those that are folded with it.
-type Form<'p> = (&'p str, bool, Vec<&'p str>);
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Form<'p> {
+    stem: &'p str,
+    is_mdev: bool,
+    actions: Vec<&'static str>,
+    attributes: Vec<&'p str>,
+    replaced: &'p [String],
+    /// What is done to one that is there; of a new one the attributes tell all.
+    steps: Vec<String>,
+}
 
 /// The resources of a plan in order; those that are alike stand where the first of them does.
-pub fn fold<'p>(changes: impl Iterator<Item = &'p ResourceChange>) -> Vec<Shown<'p>> {
-    let changes: Vec<&ResourceChange> = changes.collect();
-    let mut groups: BTreeMap<Form<'_>, Vec<(u64, &ResourceChange)>> = BTreeMap::new();
-    for change in &changes {
-        if let Some((form, number)) = form(change) {
-            groups.entry(form).or_default().push((number, change));
+pub fn fold<'p>(plan: &'p Plan, changes: impl Iterator<Item = &'p ResourceChange>) -> Vec<Shown<'p>> {
+    let used: BTreeSet<&str> = plan.in_use.iter().map(|found| found.address.as_str()).collect();
+    let formed: Vec<_> = changes.map(|change| (change, form(plan, change, &used))).collect();
+    let mut groups: BTreeMap<&Form<'_>, Vec<(u64, &ResourceChange)>> = BTreeMap::new();
+    for (change, form) in &formed {
+        if let Some((form, number)) = form {
+            groups.entry(form).or_default().push((*number, change));
         }
     }
     let mut shown = Vec::new();
-    for change in changes {
-        let Some((form, _)) = form(change) else {
+    for (change, form) in &formed {
+        let Some((form, _)) = form else {
             shown.push(Shown::One(change));
             continue;
         };
-        match groups.get_mut(&form) {
+        match groups.get_mut(form) {
             // Shown with the first of them already.
             None => {}
             Some(group) if group.len() < LEAST => shown.push(Shown::One(change)),
@@ -53,18 +69,18 @@ pub fn fold<'p>(changes: impl Iterator<Item = &'p ResourceChange>) -> Vec<Shown<
                 group.sort_by_key(|(number, _)| *number);
                 let changes = group.iter().map(|(_, change)| *change).collect();
                 let numbers = group.iter().map(|(number, _)| number.to_string()).collect();
-                shown.push(Shown::Alike(Alike { changes, numbers, stem: form.0 }));
-                groups.remove(&form);
+                shown.push(Shown::Alike(Alike { changes, numbers, stem: form.stem }));
+                groups.remove(form);
             }
         }
     }
     shown
 }
 
-/// The form of a new subdevice whose name ends in a number, and the number.
-fn form(change: &ResourceChange) -> Option<(Form<'_>, u64)> {
+/// The form of a subdevice whose name ends in a number, and the number. Each that somebody uses stands alone.
+fn form<'p>(plan: &Plan, change: &'p ResourceChange, used: &BTreeSet<&str>) -> Option<(Form<'p>, u64)> {
     let is_mdev = change.subject.function_id()?.is_mdev();
-    if change.actions != [Action::Create] {
+    if used.contains(change.address.as_str()) {
         return None;
     }
     let stem = change.address.trim_end_matches(|c: char| c.is_ascii_digit());
@@ -72,7 +88,28 @@ fn form(change: &ResourceChange) -> Option<(Form<'_>, u64)> {
     // `07` is not the seventh of anything.
     let number: u64 = digits.parse().ok().filter(|number: &u64| number.to_string() == digits)?;
     let attributes = change.after.iter().flatten().map(|(name, _)| name.as_str()).collect();
-    Some(((stem, is_mdev, attributes), number))
+    let actions = change.actions.iter().map(|action| word(*action)).collect();
+    let is_new = change.actions == [Action::Create];
+    let steps = if is_new { Vec::new() } else { plan.of(change).into_iter().map(step).collect() };
+    Some((Form { stem, is_mdev, actions, attributes, replaced: &change.replace_paths, steps }, number))
+}
+
+const fn word(action: Action) -> &'static str {
+    match action {
+        Action::NoOp => "no-op",
+        Action::Create => "create",
+        Action::Update => "update",
+        Action::Delete => "delete",
+        Action::Restore => "restore",
+    }
+}
+
+/// What a step is, whatever the value.
+fn step(operation: &Operation) -> String {
+    match &operation.request {
+        Request::Set { setting, .. } => setting.attribute().part().to_string(),
+        request => verb(request).to_owned(),
+    }
 }
 
 impl Alike<'_> {
@@ -95,27 +132,45 @@ impl Alike<'_> {
 
     /// The attributes, each as one value for all.
     pub fn attributes(&self) -> BTreeMap<String, Scalar> {
-        let first = self.changes[0].after.iter().flatten();
+        self.values(|change| change.after.as_ref())
+    }
+
+    /// What the attributes were that change, each as one value for all.
+    pub fn attributes_before(&self) -> BTreeMap<String, Scalar> {
+        self.values(|change| change.before.as_ref())
+    }
+
+    fn values(
+        &self,
+        of: fn(&ResourceChange) -> Option<&BTreeMap<String, Scalar>>,
+    ) -> BTreeMap<String, Scalar> {
+        let first = of(self.changes[0]).into_iter().flatten();
         first
             .map(|(name, value)| {
-                let values: Vec<String> = self
-                    .changes
-                    .iter()
-                    .filter_map(|change| change.after.as_ref()?.get(name))
-                    .map(ToString::to_string)
-                    .collect();
+                let values = self.changes.iter().filter_map(|change| of(change)?.get(name));
+                let values: Vec<String> = values.map(ToString::to_string).collect();
                 let same = values.iter().all(|other| *other == values[0]);
                 (name.clone(), if same { value.clone() } else { Scalar::Text(self.one(&values)) })
             })
             .collect()
     }
 
+    /// A step of each, as one for all; `words` tells one in full.
+    pub fn step(&self, operations: &[&Operation], words: impl Fn(&Operation) -> String) -> String {
+        let all: Vec<String> = operations.iter().map(|operation| words(operation)).collect();
+        self.alike(&all).unwrap_or_else(|| format!("{} {OWN}", step(operations[0])))
+    }
+
     /// One text for values: the same, with the name's number in them, counting up, or each its own.
     fn one(&self, values: &[String]) -> String {
+        self.alike(values).unwrap_or_else(|| OWN.to_owned())
+    }
+
+    fn alike(&self, values: &[String]) -> Option<String> {
         if values.iter().all(|value| *value == values[0]) {
-            return values[0].clone();
+            return Some(values[0].clone());
         }
-        self.patterned(values).or_else(|| counting(values)).unwrap_or_else(|| "(each its own)".to_owned())
+        self.patterned(values).or_else(|| counting(values))
     }
 
     /// `pod{n}_r` for `pod0_r`, `pod1_r`, ...

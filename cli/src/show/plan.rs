@@ -47,7 +47,7 @@ pub fn text(plan: &Plan, heading: &Heading<'_>, permissions: Permissions<'_>, al
     if all {
         changes.for_each(|change| resource(&mut text, plan, change, true));
     } else {
-        for shown in fold(changes) {
+        for shown in fold(plan, changes) {
             match shown {
                 Shown::One(change) => resource(&mut text, plan, change, false),
                 Shown::Alike(alike) => folded(&mut text, plan, &alike),
@@ -75,18 +75,10 @@ fn first_lines(text: &mut String, plan: &Plan, heading: &Heading<'_>) {
 
 fn resource(text: &mut String, plan: &Plan, change: &ResourceChange, all: bool) {
     let operations = plan.of(change);
-    let mark = match change.actions.as_slice() {
-        [Action::Create] => "+",
-        [Action::Delete] => "-",
-        [Action::Delete, Action::Create] => "-/+",
-        _ => "~",
-    };
     let kind = change.subject.function_id().map(|id| format!("   {id}")).unwrap_or_default();
     line(text, "");
-    let impact = guard::greatest(operations.iter().copied());
-    let impact = impact.filter(|operation| operation.impact >= change.impact);
-    let impact = impact.map_or(change.impact.as_str(), guard::impact_word);
-    columns(text, &format!("{mark} {}{kind}", change.address), impact, &why(&change.action_reason));
+    let title = format!("{} {}{kind}", mark(change), change.address);
+    columns(text, &title, impact_of(change, &operations), &why(&change.action_reason));
     in_use(text, plan, &change.address);
     match change.actions.as_slice() {
         [Action::Create] => created(text, change, &operations, all),
@@ -94,6 +86,22 @@ fn resource(text: &mut String, plan: &Plan, change: &ResourceChange, all: bool) 
         [Action::Delete] if !all => line(text, &format!("     {}", numbers(&operations))),
         _ => changed(text, change, &operations),
     }
+}
+
+const fn mark(change: &ResourceChange) -> &'static str {
+    match change.actions.as_slice() {
+        [Action::Create] => "+",
+        [Action::Delete] => "-",
+        [Action::Delete, Action::Create] => "-/+",
+        _ => "~",
+    }
+}
+
+/// The greatest impact that is felt of a change.
+fn impact_of(change: &ResourceChange, operations: &[&Operation]) -> &'static str {
+    let impact = guard::greatest(operations.iter().copied());
+    let impact = impact.filter(|operation| operation.impact >= change.impact);
+    impact.map_or(change.impact.as_str(), guard::impact_word)
 }
 
 /// Who uses a resource that the plan disturbs.
@@ -108,7 +116,7 @@ fn in_use(text: &mut String, plan: &Plan, address: &str) {
     }
 }
 
-/// New resources that are alike, as one.
+/// Resources that are alike, as one.
 fn folded(text: &mut String, plan: &Plan, alike: &Alike<'_>) {
     let mut operations: Vec<&Operation> = alike.changes.iter().flat_map(|change| plan.of(change)).collect();
     operations.sort_by_key(|operation| operation.id);
@@ -117,10 +125,29 @@ fn folded(text: &mut String, plan: &Plan, alike: &Alike<'_>) {
         0 | 1 => reasons.into_iter().next().unwrap_or_default(),
         more => format!("{}, ... ({more} lines)", reasons.into_iter().next().unwrap_or_default()),
     };
+    let first = alike.changes[0];
     line(text, "");
-    columns(text, &format!("+ {}", alike.title()), Impact::None.as_str(), &places);
-    paragraph(text, &phrases(Some(&alike.attributes()), &implied(&operations)));
+    let title = format!("{} {}", mark(first), alike.title());
+    columns(text, &title, impact_of(first, &plan.of(first)), &places);
+    match first.actions.as_slice() {
+        [Action::Create] => paragraph(text, &phrases(Some(&alike.attributes()), &implied(&operations))),
+        [Action::Delete] => {}
+        _ => {
+            what_changes(text, &alike.attributes_before(), &alike.attributes(), &first.replace_paths);
+            steps_of_each(text, plan, alike);
+        }
+    }
     line(text, &format!("     {}", numbers(&operations)));
+}
+
+/// The steps of resources that are alike, as those of one.
+fn steps_of_each(text: &mut String, plan: &Plan, alike: &Alike<'_>) {
+    let all: Vec<Vec<&Operation>> = alike.changes.iter().map(|change| plan.of(change)).collect();
+    for (at, operation) in all[0].iter().enumerate() {
+        let same: Vec<&Operation> = all.iter().map(|operations| operations[at]).collect();
+        let left = format!("     each  {}", alike.step(&same, words));
+        columns(text, &left, guard::impact_word(operation), &why(&operation.reason));
+    }
 }
 
 /// A new resource: its attributes in a paragraph, its operations by number.
@@ -181,52 +208,65 @@ fn phrases(attributes: Option<&BTreeMap<String, Scalar>>, implied: &BTreeMap<Str
 
 /// A resource that was there: what changes, then the steps in order with the rule that forces each.
 fn changed(text: &mut String, change: &ResourceChange, operations: &[&Operation]) {
+    let nothing = BTreeMap::new();
+    let (before, after) = (change.before.as_ref(), change.after.as_ref());
+    what_changes(text, before.unwrap_or(&nothing), after.unwrap_or(&nothing), &change.replace_paths);
+    steps(text, operations);
+}
+
+fn what_changes(
+    text: &mut String,
+    before: &BTreeMap<String, Scalar>,
+    after: &BTreeMap<String, Scalar>,
+    replaced: &[String],
+) {
     let none = Scalar::Text("(not set)".to_owned());
-    for (name, after) in change.after.iter().flatten() {
-        let before = change.before.as_ref().and_then(|before| before.get(name)).unwrap_or(&none);
-        line(text, &format!("     {name}   {before} -> {after}"));
+    for (name, after) in after {
+        line(text, &format!("     {name}   {} -> {after}", before.get(name).unwrap_or(&none)));
     }
-    for path in &change.replace_paths {
+    for path in replaced {
         line(text, &format!("     {path} cannot change: it is made again"));
     }
-    steps(text, operations);
 }
 
 fn steps(text: &mut String, operations: &[&Operation]) {
     for operation in operations {
-        let words = match (&operation.request, &operation.before) {
-            (Request::Set { setting, .. }, Some(before)) if *before != setting.value() => {
-                format!("{} {before} -> {}", setting.attribute(), setting.value())
-            }
-            (Request::Set { setting, .. }, _) => format!("{} {}", setting.attribute(), setting.value()),
-            (Request::AddPort { bridge, vlans, .. }, Some(before))
-                if before.to_string() != bridge.as_str() =>
-            {
-                format!("port {before} -> {bridge}, {vlans}")
-            }
-            (Request::AddPort { bridge, vlans, .. }, _) => format!("port of {bridge}, {vlans}"),
-            (Request::RemovePort { name, .. }, before) => {
-                let of = before.as_ref().map(|bridge| format!(" of {bridge}")).unwrap_or_default();
-                format!("take the port {name}{of} out")
-            }
-            (Request::SetVfs { count, .. }, Some(before)) => format!("vfs {before} -> {count}"),
-            (Request::SetVfs { count, .. }, None) => format!("vfs {count}"),
-            (Request::MakeVdpa { config, .. }, _) => {
-                let words: Vec<String> = config
-                    .settings()
-                    .map(|setting| format!(" {} {}", setting.attribute().as_str(), setting.value()))
-                    .collect();
-                format!("{}{}", verb(&operation.request), words.join(","))
-            }
-            (request, _) => verb(request).to_owned(),
-        };
-        let waits = operation.effect.map(|effect| format!(", wait for {effect}")).unwrap_or_default();
-        let left = format!("  {:>3}  {words}{waits}", operation.id);
+        let left = format!("  {:>3}  {}", operation.id, words(operation));
         columns(text, &left, guard::impact_word(operation), &why(&operation.reason));
     }
 }
 
-const fn verb(request: &Request) -> &'static str {
+/// What a step does.
+fn words(operation: &Operation) -> String {
+    let words = match (&operation.request, &operation.before) {
+        (Request::Set { setting, .. }, Some(before)) if *before != setting.value() => {
+            format!("{} {before} -> {}", setting.attribute(), setting.value())
+        }
+        (Request::Set { setting, .. }, _) => format!("{} {}", setting.attribute(), setting.value()),
+        (Request::AddPort { bridge, vlans, .. }, Some(before)) if before.to_string() != bridge.as_str() => {
+            format!("port {before} -> {bridge}, {vlans}")
+        }
+        (Request::AddPort { bridge, vlans, .. }, _) => format!("port of {bridge}, {vlans}"),
+        (Request::RemovePort { name, .. }, before) => {
+            let of = before.as_ref().map(|bridge| format!(" of {bridge}")).unwrap_or_default();
+            format!("take the port {name}{of} out")
+        }
+        (Request::SetVfs { count, .. }, Some(before)) => format!("vfs {before} -> {count}"),
+        (Request::SetVfs { count, .. }, None) => format!("vfs {count}"),
+        (Request::MakeVdpa { config, .. }, _) => {
+            let words: Vec<String> = config
+                .settings()
+                .map(|setting| format!(" {} {}", setting.attribute().as_str(), setting.value()))
+                .collect();
+            format!("{}{}", verb(&operation.request), words.join(","))
+        }
+        (request, _) => verb(request).to_owned(),
+    };
+    let waits = operation.effect.map(|effect| format!(", wait for {effect}")).unwrap_or_default();
+    words + &waits
+}
+
+pub(super) const fn verb(request: &Request) -> &'static str {
     match request {
         Request::NewParent { .. } => "make the parent",
         Request::DelParent { .. } => "remove the parent",

@@ -487,3 +487,26 @@ fn what_the_kernel_has_in_switchdev_mode_only_is_refused_before_it_is_asked() {
     assert_eq!(refusals(&there), refusals(&plan), "{}", there.all());
     host.apply(&text("eswitch mode=switchdev;"));
 }
+
+#[test]
+fn what_happens_alike_to_many_is_told_once() {
+    let host = Host::new();
+    let text = |mac: &str, body: &str| {
+        format!(
+            "subdevcfg version=1\nhost \"*\"\ndevice \"subdev/nic0\" {{ create max-subdevices=64; eswitch mode=switchdev; {body} \
+             repeat 20 as=i from=10 {{ subdevice \"pod${{i}}\" {{ sf $i; function mac=\"02:00:00:00:{mac}:${{i}}\"; \
+             netdev \"pod${{i}}\"; representor \"pod${{i}}_r\" up=#true; }} }} }}\n"
+        )
+    };
+    host.apply(&text("01", ""));
+    // One of them is in use, and stands alone.
+    host.edit(|host| {
+        host["parents"]["nic0"]["functions"][4]["netdev"]["users"] =
+            serde_json::json!([{ "addresses": ["10.0.0.1/24"] }]);
+    });
+    snapshot("cli", "alike-changed", &host.plan(&text("02", "")).all());
+    snapshot("cli", "alike-reloaded", &host.plan(&text("01", "param max_queues 32;")).all());
+    let none = text("01", "");
+    let none = format!("{} }}\n", none.split("repeat").next().unwrap());
+    snapshot("cli", "alike-deleted", &host.plan(&none).all());
+}
