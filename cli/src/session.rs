@@ -86,6 +86,23 @@ mod tests {
     }
 
     #[test]
+    fn the_kernel_shows_what_a_process_was_started_with() {
+        let mut child = std::process::Command::new("sleep");
+        let mut child = child.arg("60").env(VARIABLE, "10.0.0.9 40000 10.0.0.2 22").spawn().unwrap();
+        let environment = format!("/proc/{}/environ", child.id());
+        // It is empty for a moment after exec has let the parent go on (`begin_new_exec`, then `create_elf_tables`).
+        while fs::read(&environment).is_ok_and(|told| told.is_empty()) {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        let found = of_ancestors(Utf8Path::new("/proc"), child.id());
+        let below = above(&Utf8PathBuf::from(format!("/proc/{}", child.id())));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(found.map(|peer| peer.to_string()).as_deref(), Some("10.0.0.9"));
+        assert_eq!(below, Some(std::process::id()));
+    }
+
+    #[test]
     fn what_is_no_address_tells_nothing() {
         for environment in [
             "SSH_CONNECTION=|",
