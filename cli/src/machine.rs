@@ -2,7 +2,6 @@
 
 mod simulated;
 
-use std::net::IpAddr;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -22,7 +21,7 @@ use subdevcfg_reconciler::store::{FileHistory, FileKeeper, FileMarks, Lock, Lock
 
 use crate::args;
 use crate::error::CliError;
-use crate::timer;
+use crate::{session, timer};
 
 /// Where lock and record are: what they tell dies with the kernel, and so does this folder.
 const RUN: &str = "/run/subdevcfg";
@@ -148,7 +147,7 @@ fn open_live(access: Access) -> Result<Machine, CliError> {
         (lock, _) => lock?,
     };
     let mut kernel = LiveKernel::open_knowing(UNANSWERED.clone()).map_err(ObserveError::from)?;
-    if let Some(peer) = session_peer() {
+    if let Some(peer) = session::peer() {
         kernel.keep_reachable(peer);
     }
     let boot_id = kernel.boot_id()?;
@@ -164,12 +163,6 @@ fn open_live(access: Access) -> Result<Machine, CliError> {
         marks: Some(FileMarks::new(format!("{RUN}/handed-over"))),
         _lock: lock,
     })
-}
-
-/// The other end of the caller's ssh session: the first word of `SSH_CONNECTION`. sudo drops the variable unless it is told
-/// to keep it; the default route is a lifeline all the same.
-fn session_peer() -> Option<IpAddr> {
-    std::env::var("SSH_CONNECTION").ok()?.split(' ').next()?.parse().ok()
 }
 
 fn command_line() -> String {

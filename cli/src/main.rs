@@ -16,6 +16,7 @@ mod import;
 mod machine;
 mod progress;
 mod saved;
+mod session;
 mod show;
 mod sources;
 mod timer;

@@ -5,6 +5,7 @@
 mod bridge;
 mod filters;
 mod link;
+mod towards;
 mod vf;
 
 use std::net::IpAddr;
@@ -12,14 +13,13 @@ use std::time::Duration;
 
 use rtnetlink::LinkUnspec;
 use rtnetlink::packet_core::{Emitable, Parseable};
-use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
 use rtnetlink::packet_route::link::{LinkAttribute, LinkExtentMask, LinkMessage};
-use rtnetlink::packet_route::route::{RouteAttribute, RouteHeader, RouteMessage, RouteType};
 
 pub use bridge::{PortVlan, PortVlans};
 pub use filters::Hook;
 pub use link::Link;
+pub use towards::{Hop, Neighbour};
 
 use crate::conversation::{Conversation, Datagrams, Request};
 use crate::error::NetlinkError;
@@ -30,7 +30,6 @@ pub use vf::{VfChange, VfConfig, VfTag};
 const RTM_NEWLINK: u16 = 16;
 const RTM_GETLINK: u16 = 18;
 const RTM_GETADDR: u16 = 22;
-const RTM_GETROUTE: u16 = 26;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An address of a link, of wider than link scope.
@@ -105,43 +104,6 @@ impl<D: Datagrams> Route<D> {
         Ok(found.into_iter().flatten().collect())
     }
 
-    /// The links that default routes of the main table lead over, each once.
-    ///
-    /// # Errors
-    /// See [`Self::links`].
-    pub fn default_routes(&mut self) -> Result<Vec<u32>, NetlinkError> {
-        let found =
-            self.dump("ip route show", RTM_GETROUTE, emit(&RouteMessage::default()), default_route)?;
-        let mut links: Vec<u32> = found.into_iter().flatten().collect();
-        links.sort_unstable();
-        links.dedup();
-        Ok(links)
-    }
-
-    /// The link that packets to this address leave by; `None` where there is no route.
-    ///
-    /// # Errors
-    /// See [`Self::links`].
-    pub fn way_to(&mut self, address: IpAddr) -> Result<Option<u32>, NetlinkError> {
-        let name = "ip route get";
-        let mut message = RouteMessage::default();
-        message.header.address_family =
-            if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-        message.header.destination_prefix_length = if address.is_ipv4() { 32 } else { 128 };
-        message.attributes.push(RouteAttribute::Destination(address.into()));
-        let payload = emit(&message);
-        let request = Request { name, kind: RTM_GETROUTE, dump: false, payload, lookup: None };
-        let reply = match self.conversation.exchange(&request) {
-            Ok(reply) => reply,
-            Err(error) if error.refusal().is_some() => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let Some(message) = reply.messages.first() else { return Ok(None) };
-        let malformed = |why: String| NetlinkError::Malformed { request: name, why };
-        let route = RouteMessage::parse(message).map_err(|error| malformed(error.to_string()))?;
-        Ok(links_of(&route).first().copied())
-    }
-
     fn dump<T>(
         &mut self,
         name: &'static str,
@@ -205,25 +167,6 @@ fn address(payload: &[u8]) -> Result<Option<Address>, String> {
     Ok(address.map(|address| Address { link, address, prefix }))
 }
 
-/// The links of a route, if it is a default route of the main table.
-fn default_route(payload: &[u8]) -> Result<Vec<u32>, String> {
-    let message = RouteMessage::parse(payload).map_err(|error| error.to_string())?;
-    let header = &message.header;
-    let is_default = header.destination_prefix_length == 0
-        && header.kind == RouteType::Unicast
-        && header.table == RouteHeader::RT_TABLE_MAIN;
-    Ok(if is_default { links_of(&message) } else { Vec::new() })
-}
-
-fn links_of(route: &RouteMessage) -> Vec<u32> {
-    let links = |attribute: &RouteAttribute| match attribute {
-        RouteAttribute::Oif(index) => vec![*index],
-        RouteAttribute::MultiPath(hops) => hops.iter().map(|hop| hop.interface_index).collect(),
-        _ => Vec::new(),
-    };
-    route.attributes.iter().flat_map(links).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -236,11 +179,9 @@ mod tests {
     }
 
     #[test]
-    fn addresses_and_ways_are_read_from_the_kernel() {
-        let mut route = Route::open().unwrap();
+    fn addresses_are_read_from_the_kernel() {
         let home = IpAddr::from([127, 0, 0, 1]);
-        assert!(route.addresses().unwrap().iter().any(|found| found.address == home && found.link == 1));
-        assert_eq!(route.way_to(home).unwrap(), Some(1));
-        route.default_routes().unwrap();
+        let addresses = Route::open().unwrap().addresses().unwrap();
+        assert!(addresses.iter().any(|found| found.address == home && found.link == 1));
     }
 }

@@ -8,9 +8,12 @@
 //! Architecture invariant: only `sysfs.rs` touches files here, and only `ovs/ovsdb.rs` a socket.
 
 mod bridge;
+mod lifelines;
 mod mirror;
+mod mounts;
 mod observe;
 mod ovs;
+mod peers;
 mod perform;
 mod rdma;
 mod reach;
@@ -22,7 +25,6 @@ mod vdpa;
 mod vfs;
 mod wire;
 
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
@@ -37,6 +39,7 @@ use subdevcfg_netlink::route::{Link, Route};
 use subdevcfg_netlink::socket::Socket;
 use subdevcfg_netlink::vdpa::Vdpa;
 
+pub use peers::Peer;
 pub use subdevcfg_netlink::ears::Ears;
 
 use crate::kernel::{DeviceAttributes, EFFECT_DEADLINE, Effect, Kernel, ObserveError, Request, RequestError};
@@ -87,8 +90,8 @@ pub struct LiveKernel<D = Socket> {
     pf_links: Option<Vec<Link>>,
     /// The sysfs attributes of mediated devices that observations tell.
     attributes: DeviceAttributes,
-    /// Who must still be reached after an apply, beside what default routes lead to.
-    peers: Vec<IpAddr>,
+    /// The other ends of sessions: they must still be reached after an apply.
+    peers: Vec<Peer>,
 }
 
 impl LiveKernel<Socket> {
@@ -147,8 +150,8 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
         }
     }
 
-    /// The way to this address is a lifeline as well, as that of the caller's session.
-    pub fn keep_reachable(&mut self, peer: IpAddr) {
+    /// The way to this address is a lifeline as well: it is the other end of the caller's session.
+    pub fn keep_reachable(&mut self, peer: Peer) {
         self.peers.push(peer);
     }
 

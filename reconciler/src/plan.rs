@@ -11,6 +11,7 @@ mod changes;
 mod checks;
 mod found;
 mod function;
+mod in_bond;
 mod in_use;
 mod lane;
 mod macs;
@@ -53,6 +54,7 @@ use crate::state::{State, Unread};
 pub use back::undo;
 pub(crate) use found::placed;
 pub(crate) use function::{default_attributes, default_params, netdev_is_off};
+pub use in_bond::{BondedDevice, DisturbedBond};
 pub use in_use::InUse;
 pub(crate) use mdev::type_without_host;
 pub use mdev::{attributes_to_tell, attributes_to_tell_for_undo};
@@ -85,6 +87,9 @@ pub struct Plan {
     /// What is in use, or what the host is reached over, and that operations disturb.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub in_use: Vec<InUse>,
+    /// Bonds of which operations disturb more than one device, which is refused.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bonds: Vec<DisturbedBond>,
     /// What is worth knowing beside that.
     pub notes: Vec<Note>,
     /// What the plan cannot do because something is in the way.

@@ -204,9 +204,10 @@ struct Job<'a> {
 impl Job<'_> {
     fn carry_out(mut self) -> Result<Exit, CliError> {
         let before = self.machine.kernel.observe()?;
-        let whole = (self.planner)(&before, &self.machine.record);
+        let mut whole = (self.planner)(&before, &self.machine.record);
         if self.permissions.unguarded {
             // Nobody is there who could do anything about it: what can be done is done.
+            whole = whole.despite_bonds();
             let refusals = whole.refusals.iter();
             self.refused = refusals.map(|refusal| format!("{}: {}", refusal.address, refusal.text)).collect();
             self.selection = whole.selection_without_refusals();

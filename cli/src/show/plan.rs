@@ -9,7 +9,7 @@ use subdevcfg_compiler::values::Scalar;
 use subdevcfg_reconciler::guard::{self, Permissions};
 use subdevcfg_reconciler::history::Planned;
 use subdevcfg_reconciler::kernel::Request;
-use subdevcfg_reconciler::plan::{Action, NoteKind, Operation, Plan, ResourceChange, Reversible};
+use subdevcfg_reconciler::plan::{Action, NoteKind, Operation, Plan, ResourceChange, Reversible, Selection};
 use subdevcfg_reconciler::reason::Reason;
 
 use super::alike::{Alike, Shown, fold};
@@ -393,6 +393,20 @@ fn verdict(text: &mut String, plan: &Plan, heading: &Heading<'_>, permissions: P
             text,
             &format!("To do it:  {}", command(heading, &guard::missing(plan, Permissions::default()))),
         );
+    }
+    // An undo has no parts.
+    if heading.command != "undo" {
+        one_after_the_other(text, plan, heading);
+    }
+}
+
+/// The commands that do what a plan must not do at once.
+fn one_after_the_other(text: &mut String, plan: &Plan, heading: &Heading<'_>) {
+    for (at, Selection { only, .. }) in plan.one_after_the_other().into_iter().enumerate() {
+        let part = args::Part { only, except: heading.part.except.clone() };
+        let flags = guard::missing(&plan.clone().narrowed(&part.selection()), Permissions::default());
+        let word = if at == 0 { "First:" } else { "Then:" };
+        line(text, &format!("{word:<11}{}", command(&Heading { part: &part, ..*heading }, &flags)));
     }
 }
 

@@ -85,16 +85,6 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
         self.fill(instances)?;
         let (links, interrupted) = self.route.links()?;
         let addresses = self.route.addresses()?;
-        let mut ways: Vec<(u32, String)> = self
-            .route
-            .default_routes()?
-            .into_iter()
-            .map(|way| (way, "the default route".to_owned()))
-            .collect();
-        for peer in self.peers.clone() {
-            let way = self.route.way_to(peer)?;
-            ways.extend(way.map(|way| (way, format!("your session from {peer}"))));
-        }
         let mut unread = self.withheld.clone();
         let of_parents = self.mirror.parents();
         let infos = self.infos(&of_parents).unwrap_or_else(|error| {
@@ -143,8 +133,7 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
             unread.push(Unread { what: Unreadable::Rdma, why: error.to_string() });
             RdmaUsers::default()
         });
-        let representors = self.mirror.representors();
-        let lifelines = usage::lifelines(&links, &ways, &switch.wiring, &representors);
+        let lifelines = self.lifelines(&links, &switch.wiring)?;
         let volatile = HostVolatile { lifelines, ovs: Some(switch.state.clone()), ..volatile };
         let mut dumps = Dumps {
             users: usage::users(&links, &addresses, &switch.wiring),

@@ -67,6 +67,8 @@ struct Wired {
     interfaces: BTreeSet<String>,
     /// The patches into other bridges: each with its other end.
     patches: Vec<(String, String)>,
+    /// The bonds that interfaces are parts of: ports of several.
+    bonds: BTreeMap<String, String>,
 }
 
 impl Wiring {
@@ -75,6 +77,11 @@ impl Wiring {
         let mut bridges = self.0.iter();
         let (name, _) = bridges.find(|(_, wired)| wired.interfaces.contains(interface))?;
         Some(name)
+    }
+
+    /// The bond of Open vSwitch that an interface is a part of.
+    pub fn bond_of(&self, interface: &str) -> Option<&str> {
+        self.0.values().find_map(|wired| wired.bonds.get(interface)).map(String::as_str)
     }
 
     /// What lies below an interface that Open vSwitch made for the host: the interfaces of its bridge, and those of bridges
@@ -294,6 +301,10 @@ fn read_tables(tables: &[Value]) -> Result<Found, OvsdbError> {
             let of_port: Vec<&Value> = referred(&port["interfaces"], &interfaces).collect();
             for interface in &of_port {
                 wired.add(interface);
+            }
+            if of_port.len() > 1 {
+                let names = of_port.iter().filter_map(|interface| interface["name"].as_str());
+                wired.bonds.extend(names.map(|part| (part.to_owned(), name.to_owned())));
             }
             if let [interface] = of_port.as_slice()
                 && ["", "system"].contains(&interface["type"].as_str().unwrap_or_default())

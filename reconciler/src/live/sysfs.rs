@@ -125,6 +125,12 @@ impl Sysfs {
         self.required("proc/sys/kernel/osrelease")
     }
 
+    /// `/proc/self/mountinfo`. Names of folders are any bytes.
+    pub fn mounts(&self) -> String {
+        let told = fs::read(self.root.join("proc/self/mountinfo")).unwrap_or_default();
+        String::from_utf8_lossy(&told).into_owned()
+    }
+
     /// The number of the process that Open vSwitch's daemon says it is, while it runs and after it was killed.
     pub fn ovs_daemon(&self) -> Option<String> {
         text(&self.root.join("run/openvswitch/ovs-vswitchd.pid")).filter(|pid| is_name(pid))

@@ -325,7 +325,7 @@ pub(super) fn one_parent(command: u8) -> Vec<Vec<u8>> {
     }
 }
 
-fn live(
+pub(super) fn live(
     tree: &Tree,
     answers: fn(u8) -> Result<Vec<Vec<u8>>, Errno>,
     notifications: usize,

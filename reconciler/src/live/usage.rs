@@ -1,12 +1,12 @@
-//! Who uses the network interfaces of this network namespace, and which of them the host is reached over. Of Open vSwitch
-//! rtnetlink tells no more than that something is a port of some bridge: the rest is its database's to tell.
+//! Who uses the network interfaces of this network namespace. Of Open vSwitch rtnetlink tells no more than that something is
+//! a port of some bridge: the rest is its database's to tell.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use subdevcfg_netlink::route::{Address, Link};
 
 use super::ovs::Wiring;
-use crate::state::{Lifeline, User};
+use crate::state::User;
 
 /// The users of links, by interface index.
 pub(super) fn users(
@@ -25,7 +25,9 @@ pub(super) fn users(
                 Some(name) => User::Upper { kind: above.kind.clone(), name: name.to_owned() },
                 None => upper(above),
             };
-            users.entry(link.index).or_default().push(user);
+            let bond = wiring.bond_of(&link.name);
+            let bond = bond.map(|name| User::Upper { kind: Some("bond".to_owned()), name: name.to_owned() });
+            users.entry(link.index).or_default().extend([user].into_iter().chain(bond));
         }
         // The two ends of a veth pair name each other.
         let lower = link.lower.filter(|&index| link.kind.as_deref() != Some("veth") && index != link.index);
@@ -42,36 +44,6 @@ pub(super) fn users(
         }
     }
     users
-}
-
-/// The interfaces that lie below those that packets of interest leave by, each with the reason. Below an interface that
-/// Open vSwitch made for the host are the ports of its bridge, and of the bridges that patches lead to; of these those are
-/// left out that stand for functions, for nobody is reached over another one's function.
-pub(super) fn lifelines(
-    links: &BTreeMap<u32, Link>,
-    ways: &[(u32, String)],
-    wiring: &Wiring,
-    representors: &BTreeSet<u32>,
-) -> Vec<Lifeline> {
-    let index_of = |name: &str| links.values().find(|link| link.name == name).map(|link| link.index);
-    let mut found = Vec::new();
-    for (way, reason) in ways {
-        let mut seen = BTreeSet::new();
-        let mut open = vec![*way];
-        while let Some(index) = open.pop() {
-            let Some(link) = links.get(&index).filter(|_| seen.insert(index)) else { continue };
-            let top = links.get(way).map_or("", |top| top.name.as_str());
-            let reason = if index == *way { reason.clone() } else { format!("{reason} by {top}") };
-            found.push(Lifeline { interface: link.name.clone(), reason });
-            open.extend(link.lower);
-            open.extend(links.values().filter(|other| other.upper == Some(index)).map(|other| other.index));
-            if let Some((ports, behind)) = wiring.below(&link.name) {
-                open.extend(ports.filter_map(index_of));
-                open.extend(behind.filter_map(index_of).filter(|index| !representors.contains(index)));
-            }
-        }
-    }
-    found
 }
 
 #[cfg(test)]
@@ -113,17 +85,5 @@ mod tests {
         // It is down, so nobody reaches its address.
         assert!(!users.contains_key(&7));
         assert!(!users.contains_key(&8) && !users.contains_key(&9));
-    }
-
-    #[test]
-    fn a_route_makes_lifelines_of_all_that_is_below_it() {
-        let (links, _) = host();
-        let found =
-            lifelines(&links, &[(4, "the default route".to_owned())], &Wiring::default(), &BTreeSet::new());
-        let found: BTreeMap<_, _> =
-            found.iter().map(|found| (found.interface.as_str(), found.reason.as_str())).collect();
-        assert_eq!(found.keys().copied().collect::<Vec<_>>(), ["bond0", "bond0.10", "eth0", "eth1"]);
-        assert_eq!(found["bond0.10"], "the default route");
-        assert_eq!(found["eth1"], "the default route by bond0.10");
     }
 }

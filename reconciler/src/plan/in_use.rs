@@ -63,7 +63,7 @@ pub(super) fn disturbed(
 }
 
 /// What an operation is felt by: its own subject, and with a whole parent all that is on it.
-fn reach(operation: &Operation, state: &State) -> Vec<Subject> {
+pub(super) fn reach(operation: &Operation, state: &State) -> Vec<Subject> {
     let subject = operation.request.subject();
     if operation.impact < Impact::ParentWide {
         return vec![subject];

@@ -12,7 +12,7 @@ use super::{
     Bookkeeping, Drift, FORMAT_VERSION, Input, Note, NoteKind, Operation, Plan, Refusal, Reset,
     ResourceChange, Reversible, Swept, Undo,
 };
-use super::{bridges, changes, in_use, protection};
+use super::{bridges, changes, in_bond, in_use, protection};
 use crate::guard::Cause;
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
@@ -325,6 +325,8 @@ impl<'a> Draft<'a> {
         changes::attach(&mut self.changes, &self.operations);
         let mut in_use = in_use::disturbed(&self.operations, &self.changes, self.input);
         in_use.extend(in_use::wire(&self.operations, self.input.state));
+        let bonds = in_bond::disturbed(&self.operations, self.input.state);
+        self.refusals.extend(in_bond::refusals(&bonds, &self.operations));
         self.notes.sort_by(|a, b| (a.kind, &a.about).cmp(&(b.kind, &b.about)));
         Plan {
             format_version: FORMAT_VERSION,
@@ -335,6 +337,7 @@ impl<'a> Draft<'a> {
             operations: self.operations,
             swept: self.swept,
             in_use,
+            bonds,
             notes: self.notes,
             refusals: self.refusals,
             unread: self.input.state.unread.clone(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use subdevcfg_compiler::values::DevlinkHandle;
 
-use super::{Action, Bookkeeping, Operation, Plan, Refusal, ResourceChange};
+use super::{Action, Bookkeeping, Operation, Plan, Refusal, ResourceChange, in_bond};
 use crate::guard::is_within;
 use crate::kernel::Request;
 use crate::record::RecordChange;
@@ -88,6 +88,8 @@ impl Plan {
         if selection.is_everything() {
             return self;
         }
+        // Whether a bond is in the way depends on what the part disturbs of it.
+        self = self.despite_bonds();
         let kept = kept(&self, selection);
         let refusals = torn(&self, &kept);
         let number: BTreeMap<usize, usize> =
@@ -113,8 +115,10 @@ impl Plan {
             in_use.operations = in_use.operations.iter().filter_map(|id| number.get(id)).copied().collect();
         }
         self.in_use.retain(|in_use| !in_use.operations.is_empty());
+        self.bonds = in_bond::narrowed(self.bonds, &number);
         self.refusals.retain(|refusal| selection.covers(&refusal.address));
         self.refusals.extend(refusals);
+        self.refusals.extend(in_bond::refusals(&self.bonds, &self.operations));
         self.drift.retain(|drift| selection.covers(&drift.address));
         let drift = &self.drift;
         self.resets.retain(|reset| drift.iter().any(|drift| is_within(&drift.address, &reset.address)));

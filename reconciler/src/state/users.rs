@@ -14,7 +14,7 @@ use crate::resource::Side;
 pub enum User {
     /// A device above it: a bridge, a bond, a VLAN, ...
     Upper {
-        /// Its kind, in the words of `ip link add ... type`.
+        /// Its kind, in the words of `ip link add ... type`; a bond of Open vSwitch is a `bond` too.
         kind: Option<String>,
         /// Its name.
         name: String,

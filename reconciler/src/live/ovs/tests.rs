@@ -5,6 +5,9 @@ use std::os::unix::net::UnixListener;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
+use subdevcfg_netlink::route::Hop;
+
+use super::super::lifelines::{Learned, Network, Way};
 use super::super::tree::Tree;
 use super::super::usage;
 use super::*;
@@ -285,8 +288,12 @@ fn what_an_internal_port_carries_is_carried_by_the_ports_of_its_bridge() {
     ];
     let links: BTreeMap<u32, Link> = links.into_iter().map(|link| (link.index, link)).collect();
     let found = |way: u32| {
-        let ways = [(way, "the default route".to_owned())];
-        let found = usage::lifelines(&links, &ways, &wiring, &BTreeSet::from([5]));
+        let hop = Hop { link: way, gateway: None };
+        let ways = [Way { hop, reason: "the default route".to_owned() }];
+        let representors = BTreeSet::from([5]);
+        let learned = Learned::default();
+        let network = Network { links: &links, wiring: &wiring, representors: &representors, learned };
+        let found = network.lifelines(&ways);
         let mut words: Vec<String> =
             found.into_iter().map(|found| format!("{}: {}", found.interface, found.reason)).collect();
         words.sort();
@@ -308,6 +315,9 @@ fn what_an_internal_port_carries_is_carried_by_the_ports_of_its_bridge() {
     let words = |index: u32| users[&index].iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(
         (words(3), words(5)),
-        (vec!["openvswitch br-ex".to_owned()], vec!["openvswitch br-int".to_owned()])
+        (
+            vec!["openvswitch br-ex".to_owned(), "bond bond0".to_owned()],
+            vec!["openvswitch br-int".to_owned()]
+        )
     );
 }
