@@ -12,7 +12,7 @@ use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::guard::Permissions;
 use subdevcfg_reconciler::history::{Confirmation, End, Past, Planned};
 use subdevcfg_reconciler::plan::{self, Input, Plan, Scope, Selection};
-use subdevcfg_reconciler::record::Record;
+use subdevcfg_reconciler::record::{Occasion, Record};
 use subdevcfg_reconciler::state::State;
 
 use super::report::Report;
@@ -123,7 +123,7 @@ pub fn undo(options: &args::Machine, change: &Change, output: Output) -> Result<
     all.retain(|past| !past.left_nothing());
     let past = all.pop().ok_or(CliError::NothingToUndo)?;
     let exit = undo_past(machine, &past, options, change, change.guard.permissions(), output)?;
-    if exit == Exit::Done {
+    if matches!(exit, Exit::Done | Exit::Pending) {
         timer::end(&past);
     }
     Ok(exit)
@@ -254,6 +254,11 @@ impl Job<'_> {
         if let Some(desired) = self.handed_over {
             self.machine.hand_over(desired, before)?;
         }
+        let occasion = Occasion {
+            at: clock::now().to_string(),
+            command: self.heading.command.to_owned(),
+            file: self.heading.file.map(ToString::to_string),
+        };
         let mut lines = Lines::new(self.change.log_format, self.output.format);
         let planner =
             |state: &State, record: &Record| (self.planner)(state, record).narrowed(&self.selection);
@@ -264,6 +269,7 @@ impl Job<'_> {
                 progress: &mut lines,
                 before,
                 record: &self.machine.record,
+                occasion: &occasion,
                 replan: &planner,
                 on_error: self.change.on_error.into(),
                 stop: &move || told.load(Ordering::Relaxed),

@@ -102,6 +102,8 @@ fn exit_of(plan: &Plan, detailed: bool) -> Exit {
         Exit::Incomplete
     } else if detailed && !(plan.is_empty() && plan.refusals.is_empty()) {
         Exit::Differs
+    } else if plan.is_empty() && plan.refusals.is_empty() && !plan.waits_for_reboot.is_empty() {
+        Exit::Pending
     } else {
         Exit::Done
     }

@@ -13,7 +13,7 @@ use subdevcfg_reconciler::plan::{Action, NoteKind, Operation, Plan, ResourceChan
 use subdevcfg_reconciler::reason::Reason;
 
 use super::alike::{Alike, Shown, fold};
-use super::drift;
+use super::{drift, reboot};
 use crate::args;
 use crate::error::counted;
 
@@ -55,6 +55,10 @@ pub fn text(plan: &Plan, heading: &Heading<'_>, permissions: Permissions<'_>, al
     }
     bystanders(&mut text, plan);
     notes(&mut text, plan);
+    if !plan.waits_for_reboot.is_empty() {
+        line(&mut text, "");
+        reboot::lines(&mut text, &plan.waits_for_reboot);
+    }
     verdict(&mut text, plan, heading, permissions);
     text
 }
@@ -220,7 +224,10 @@ fn steps(text: &mut String, operations: &[&Operation]) {
             (request, _) => verb(request).to_owned(),
         };
         let waits = operation.effect.map(|effect| format!(", wait for {effect}")).unwrap_or_default();
-        let left = format!("  {:>3}  {words}{waits}", operation.id);
+        let is_stored =
+            matches!(&operation.request, Request::Set { setting, .. } if setting.waits_for_reboot());
+        let later = if is_stored { ", in force after a reboot" } else { "" };
+        let left = format!("  {:>3}  {words}{waits}{later}", operation.id);
         columns(text, &left, guard::impact_word(operation), &why(&operation.reason));
     }
 }
@@ -448,7 +455,7 @@ fn columns(text: &mut String, what: &str, impact: &str, why: &str) {
 }
 
 /// A sentence, broken between words at the width; what follows is indented.
-fn wrapped(text: &mut String, sentence: &str) {
+pub(super) fn wrapped(text: &mut String, sentence: &str) {
     let mut current = String::new();
     for word in sentence.split(' ') {
         if current.len() + 1 + word.len() > WIDTH && !current.trim().is_empty() {

@@ -100,6 +100,7 @@ fn rest(before: &Record, record: &Record, after: &State) -> Record {
     let mut rest = before.clone();
     rest.made.extend(record.made.clone());
     rest.pending.extend(record.pending.clone());
+    rest.stored.clone_from(&record.stored);
     let gone: Vec<Subject> = rest.made.keys().filter(|subject| !after.has(subject)).cloned().collect();
     for subject in gone {
         rest.forget(&subject);

@@ -16,6 +16,7 @@ use super::{bridges, changes, in_use, protection};
 use crate::guard::Cause;
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
+use crate::reboot;
 use crate::resource::{Attribute, FunctionId, Setting, Subject};
 use crate::rules::Stage;
 
@@ -329,6 +330,7 @@ impl<'a> Draft<'a> {
         Plan {
             format_version: FORMAT_VERSION,
             kernel_release: self.input.state.volatile.0.kernel_release.clone(),
+            last_apply: self.input.record.last.0.clone(),
             resource_changes: self.changes,
             drift: self.drift,
             resets: self.resets,
@@ -337,6 +339,7 @@ impl<'a> Draft<'a> {
             in_use,
             notes: self.notes,
             refusals: self.refusals,
+            waits_for_reboot: reboot::waiting(self.input.record, self.input.state),
             unread: self.input.state.unread.clone(),
             left_out: Vec::new(),
             impact,

@@ -96,6 +96,7 @@ impl Plan {
         self.in_use.retain(|in_use| !in_use.operations.is_empty());
         self.refusals.retain(|refusal| selection.covers(&refusal.address));
         self.refusals.extend(refusals);
+        self.waits_for_reboot.retain(|waits| selection.covers(&waits.address));
         self.drift.retain(|drift| selection.covers(&drift.address));
         let drift = &self.drift;
         self.resets.retain(|reset| drift.iter().any(|drift| is_within(&drift.address, &reset.address)));
