@@ -81,6 +81,7 @@ pub fn plan(file: &Utf8Path, options: &PlanOptions<'_>) -> Result<Exit, CliError
         file: Some(file),
         host: &host.model.name.value,
         machine: &words,
+        is_observed: options.state.is_none() && options.from.is_none(),
         flags: options.machine,
         part: options.part,
     };

@@ -11,6 +11,7 @@ use subdevcfg_reconciler::history::Planned;
 use subdevcfg_reconciler::kernel::Request;
 use subdevcfg_reconciler::plan::{Action, NoteKind, Operation, Plan, ResourceChange, Reversible};
 use subdevcfg_reconciler::reason::Reason;
+use subdevcfg_reconciler::record::Occasion;
 
 use super::alike::{Alike, Shown, fold};
 use super::{drift, reboot};
@@ -31,6 +32,8 @@ pub struct Heading<'a> {
     pub host: &'a str,
     /// The machine that was observed.
     pub machine: &'a str,
+    /// Whether it is a machine whose record is known, and no description of one.
+    pub is_observed: bool,
     /// The flags that name the machine.
     pub flags: &'a args::Machine,
     /// The flags that choose a part of the file.
@@ -73,7 +76,19 @@ fn first_lines(text: &mut String, plan: &Plan, heading: &Heading<'_>) {
             heading.command, heading.host, heading.machine
         ),
     );
-    line(text, &format!("kernel {}", plan.kernel_release));
+    line(text, &format!("kernel {}{}", plan.kernel_release, last_apply(plan, heading)));
+}
+
+/// What was done since the host booted, as far as it is a host that was observed.
+fn last_apply(plan: &Plan, heading: &Heading<'_>) -> String {
+    match &plan.last_apply {
+        Some(Occasion { at, command, file }) => {
+            let of = file.as_ref().map(|file| format!(" ({file})")).unwrap_or_default();
+            format!("   last {command} {at}{of}")
+        }
+        None if heading.is_observed => "   nothing applied yet this boot".to_owned(),
+        None => String::new(),
+    }
 }
 
 fn resource(text: &mut String, plan: &Plan, change: &ResourceChange, all: bool) {
