@@ -100,6 +100,10 @@ fn what_somebody_else_wrote_waits_as_well_but_not_since_then() {
     let plan = host.plan(&host_with(""));
     assert_eq!(plan.code, 5, "{}", plan.all());
     assert!(plan.stdout.contains("(1000 is in force; written by somebody else since)"), "{}", plan.all());
+    // It is nobody's to put back.
+    host.edit(|host| host["record"]["made"] = json!([]));
+    let destroyed = host.run(&["destroy", "--yes"]);
+    assert_eq!(destroyed.code, 5, "{}", destroyed.all());
     write(1000);
     assert_eq!(host.plan(&host_with("")).code, 0);
 }

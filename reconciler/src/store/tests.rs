@@ -70,6 +70,10 @@ fn what_was_noted_before_a_run_was_killed_counts_but_for_half_a_line() {
     assert_eq!(FileKeeper::new(&folder, "one").load().unwrap(), wanted);
     fs::write(&log, "nonsense\n").unwrap();
     assert!(matches!(FileKeeper::new(&folder, "one").load(), Err(LoadError::Malformed { .. })));
+    // What a device has stored is known as well.
+    fs::write(&log, &whole).unwrap();
+    keeper.note(&Entry { change: Some(stored()), ..entry(3, "subdev/nic2") }).unwrap();
+    assert_eq!(FileKeeper::new(&folder, "one").load().unwrap().stored.len(), 1);
     // A whole record takes the place of what was noted, even when the log could not be removed.
     fs::write(&log, &whole).unwrap();
     keeper.keep(&record()).unwrap();
