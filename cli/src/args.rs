@@ -4,6 +4,7 @@ mod import;
 mod watch;
 
 use crate::completion;
+use crate::exit::Exit;
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::engine::ArgValueCompleter;
@@ -20,7 +21,7 @@ pub const DEFAULT_FILE: &str = "/etc/subdevcfg/host.kdl";
 
 /// Partition network devices (devlink subfunctions, mediated devices) from one KDL file a host.
 #[derive(Debug, Parser)]
-#[command(name = "subdevcfg", version, long_version = crate::version::long(), max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "subdevcfg", version, long_version = crate::version::long(), max_term_width = 100, after_help = Exit::help())]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -29,10 +30,6 @@ pub struct Cli {
     #[arg(long = "catalog", value_name = "DIR", global = true)]
     pub catalogs: Vec<Utf8PathBuf>,
 }
-
-const EXIT_CODES: &str = "\
-Exit codes: 0 done or nothing to do, 1 failed (an apply that had begun was undone), 2 differences
-(plan --detailed-exitcode), 3 refused before anything was changed, 4 incomplete, 64 wrong usage.";
 
 /// The options of `check`.
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ pub mod markdown;
 pub mod past;
 pub mod picture;
 pub mod plan;
+pub mod reboot;
 pub mod state;
 
 use std::error::Error;

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use crate::kernel::{EFFECT_DEADLINE, Kernel, ObserveError, Request, RequestError};
 use crate::plan::{Operation, Plan};
-use crate::record::{Entry, Record};
+use crate::reboot::WaitsForReboot;
+use crate::record::{Entry, Occasion, Record};
 use crate::state::State;
 use flow::Flow;
 
@@ -73,6 +74,8 @@ pub struct Apply<'a> {
     pub before: &'a State,
     /// The record that the plan was made from.
     pub record: &'a Record,
+    /// When and what for.
+    pub occasion: &'a Occasion,
     /// Makes the plan again from what is there afterwards; it has to be empty.
     pub replan: &'a dyn Fn(&State, &Record) -> Plan,
     /// What is done when an operation fails.
@@ -90,8 +93,8 @@ impl std::fmt::Debug for Apply<'_> {
 /// How an apply ended.
 #[derive(Debug)]
 pub enum Outcome {
-    /// Everything is as desired, seen by observing again: this is what was seen.
-    Converged(Box<State>),
+    /// Everything is as desired, seen by observing again.
+    Converged(Box<Verified>),
     /// Something failed, and the host is as it was before.
     Undone(Failure),
     /// Something failed, and not everything could be undone.
@@ -108,6 +111,15 @@ pub enum Outcome {
         /// What is still to be done, one request each.
         left: Vec<String>,
     },
+}
+
+/// What was seen at the end of an apply.
+#[derive(Debug)]
+pub struct Verified {
+    /// The host.
+    pub state: State,
+    /// What is as desired after a reboot only.
+    pub waits_for_reboot: Vec<WaitsForReboot>,
 }
 
 impl Outcome {
@@ -187,6 +199,7 @@ const ONLY_RECORD: &str = "nothing on the host: the record, which the next run t
 /// [`KeepError`] when the record cannot be written before the first operation; all later failures are outcomes.
 pub fn apply(mut job: Apply<'_>, plan: &Plan) -> Result<Outcome, KeepError> {
     let mut record = job.record.clone();
+    record.begin(job.occasion, &job.before.volatile.0.boot_id);
     note_bookkeeping(&mut record, plan);
     // Whole, before the first operation: what is noted from now on continues this.
     job.keeper.keep(&record)?;
@@ -194,11 +207,11 @@ pub fn apply(mut job: Apply<'_>, plan: &Plan) -> Result<Outcome, KeepError> {
     let mut failures = job.carry_out(plan, &mut record, &mut done);
     if failures.is_empty() {
         match job.verify(plan, &record) {
-            Ok(after) => {
+            Ok(verified) => {
                 note_release(&mut record, plan);
-                record.note_restarts(&after);
+                record.note_restarts(&verified.state);
                 return Ok(match job.keeper.keep(&record) {
-                    Ok(()) => Outcome::Converged(Box::new(after)),
+                    Ok(()) => Outcome::Converged(Box::new(verified)),
                     // The host is as desired: to undo it would be no better for the record.
                     Err(error) => {
                         Outcome::Partial { failures: vec![error.into()], left: vec![ONLY_RECORD.to_owned()] }
@@ -222,7 +235,6 @@ pub fn apply(mut job: Apply<'_>, plan: &Plan) -> Result<Outcome, KeepError> {
 
 /// What the record knows before the first operation.
 fn note_bookkeeping(record: &mut Record, plan: &Plan) {
-    record.interrupted = None;
     for subject in &plan.bookkeeping.forget {
         record.forget(subject);
     }
@@ -252,7 +264,7 @@ fn note_release(record: &mut Record, plan: &Plan) {
         record.protected.remove(subject);
     }
     if let Some(other) = &plan.bookkeeping.becomes {
-        record.clone_from(other);
+        record.become_as(other);
     }
 }
 
@@ -357,17 +369,20 @@ impl Apply<'_> {
     }
 
     /// The state afterwards, if it leaves nothing to do.
-    fn verify(&mut self, plan: &Plan, record: &Record) -> Result<State, Failure> {
-        let after = self.kernel.observe()?;
-        let left = self.still_to_do(plan, &after, record);
-        if left.is_empty() { Ok(after) } else { Err(Failure::NotKept { left }) }
+    fn verify(&mut self, plan: &Plan, record: &Record) -> Result<Verified, Failure> {
+        let state = self.kernel.observe()?;
+        let next = self.next_plan(plan, &state, record);
+        let left = requests(&next);
+        if !left.is_empty() {
+            return Err(Failure::NotKept { left });
+        }
+        Ok(Verified { state, waits_for_reboot: next.waits_for_reboot })
     }
 
-    /// The requests that a new plan has, but for what this one leaves to the next.
-    fn still_to_do(&self, plan: &Plan, after: &State, record: &Record) -> Vec<String> {
+    /// The plan that is made now, but for what this one leaves to the next.
+    fn next_plan(&self, plan: &Plan, after: &State, record: &Record) -> Plan {
         let record = Record { waiting: plan.waiting.clone(), ..record.clone() };
-        let left = (self.replan)(after, &record);
-        left.operations.iter().map(|operation| operation.request.to_string()).collect()
+        (self.replan)(after, &record)
     }
 
     /// What is still to be done, one request each.
@@ -375,9 +390,14 @@ impl Apply<'_> {
         match self.kernel.observe() {
             Ok(after) => {
                 record.note_restarts(&after);
-                self.still_to_do(plan, &after, record)
+                requests(&self.next_plan(plan, &after, record))
             }
             Err(error) => vec![format!("the host could not be observed: {error}")],
         }
     }
+}
+
+/// What a plan asks of the kernel.
+fn requests(plan: &Plan) -> Vec<String> {
+    plan.operations.iter().map(|operation| operation.request.to_string()).collect()
 }

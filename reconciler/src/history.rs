@@ -158,7 +158,7 @@ impl End {
     #[must_use]
     pub fn of(outcome: &Outcome, at: String) -> Self {
         let after = match outcome {
-            Outcome::Converged(after) => Some((**after).clone()),
+            Outcome::Converged(verified) => Some(verified.state.clone()),
             _ => None,
         };
         let failures = outcome.failures().iter().map(Failure::sentence).collect();

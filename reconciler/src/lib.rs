@@ -15,6 +15,7 @@ pub mod kernel;
 pub mod live;
 pub mod plan;
 pub mod reason;
+pub mod reboot;
 pub mod record;
 pub mod resource;
 pub mod rules;

@@ -47,7 +47,8 @@ use crate::desired::Desired;
 use crate::guard::Cause;
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
-use crate::record::{Record, RecordChange};
+use crate::reboot::WaitsForReboot;
+use crate::record::{Occasion, Record, RecordChange};
 use crate::resource::{Attribute, Setting, Subject};
 use crate::state::{State, Unread};
 
@@ -72,6 +73,9 @@ pub struct Plan {
     pub format_version: &'static str,
     /// The kernel that was observed.
     pub kernel_release: String,
+    /// The run that changed the host last since it booted, or found it as its file says; absent when there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_apply: Option<Occasion>,
     /// Resource by resource: what changes, what stays.
     pub resource_changes: Vec<ResourceChange>,
     /// What somebody else changed since the last apply, and what the plan does about it.
@@ -94,6 +98,9 @@ pub struct Plan {
     pub notes: Vec<Note>,
     /// What the plan cannot do because something is in the way.
     pub refusals: Vec<Refusal>,
+    /// Permanent parameters that were written on this boot, and are in force on the next one only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waits_for_reboot: Vec<WaitsForReboot>,
     /// What could not be read.
     pub unread: Vec<Unread>,
     /// Addresses of resources that there is something to do about, and that a selection leaves out.

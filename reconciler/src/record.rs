@@ -3,9 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::DevlinkHandle;
 
+use crate::reboot::Stored;
 use crate::resource::{Attribute, Setting, Subject};
 use crate::state::{Restarts, State, Volatile};
 
@@ -27,6 +29,10 @@ pub struct Record {
     /// Subjects that nothing may restart or remove, with the addresses under which that was asked for. It ends neither with
     /// the subject nor with the boot.
     pub protected: BTreeMap<Subject, String>,
+    /// Permanent parameters that were written. They are kept over a boot, and wait on the one that they were written on.
+    pub stored: BTreeMap<(Subject, Attribute), Stored>,
+    /// The last run that changed the host, or found it as its file says. It counts in no comparison.
+    pub last: Volatile<Option<Occasion>>,
     /// Where the last apply was when it was killed, if it was.
     pub interrupted: Option<Interrupted>,
     /// What the apply that is being verified leaves to the next one: a parameter, or the whole of a function.
@@ -34,6 +40,18 @@ pub struct Record {
     /// How often each device had started anew when the last apply ended: more than that is a reset since. It goes up by
     /// itself, so it counts in no comparison.
     pub restarts: Volatile<BTreeMap<DevlinkHandle, Restarts>>,
+}
+
+/// When and what for the host is changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Occasion {
+    /// When it began, in the form of RFC 3339.
+    pub at: String,
+    /// `apply`, `destroy`, `undo` or `watch`.
+    pub command: String,
+    /// The file that it carried out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
 }
 
 /// The place at which an apply was killed.
@@ -94,10 +112,12 @@ pub enum RecordChange {
     },
     /// Several at once.
     Several(Vec<RecordChange>),
-    /// A parameter was put back, and waits for a reload of the instance.
+    /// A parameter was written, whoever asked for it, and waits for a reload of the instance.
     Pending(Subject),
     /// An instance was reloaded: what was written to it is in force.
     Reloaded(Subject),
+    /// A permanent parameter was written, whoever asked for it.
+    Stored(Subject, Stored),
 }
 
 impl Record {
@@ -111,18 +131,26 @@ impl Record {
         from.take_while(is_of_it).map(|((_, attribute), written)| (attribute, written))
     }
 
+    /// Begins a run that changes the host, on this boot: what was stored on an earlier one waits no more.
+    pub fn begin(&mut self, occasion: &Occasion, boot_id: &str) {
+        self.interrupted = None;
+        self.stored.retain(|_, stored| stored.boot_id == boot_id);
+        self.last = Volatile(Some(occasion.clone()));
+    }
+
     /// Takes a change in.
     pub fn note(&mut self, change: &RecordChange) {
         match change {
             RecordChange::Made(subject, address) => {
+                self.starts_anew(subject);
                 self.made.insert(subject.clone(), address.clone());
             }
-            RecordChange::Gone(subject) => self.forget(subject),
+            RecordChange::Gone(subject) => {
+                self.starts_anew(subject);
+                self.forget(subject);
+            }
             RecordChange::Written { subject, address, found, applied } => {
                 self.note_written(subject, address, found.clone(), applied);
-                if applied.waits_for_reload() {
-                    self.pending.insert(subject.clone());
-                }
             }
             RecordChange::Several(changes) => changes.iter().for_each(|change| self.note(change)),
             RecordChange::Pending(subject) => {
@@ -131,7 +159,25 @@ impl Record {
             RecordChange::Reloaded(subject) => {
                 self.pending.remove(subject);
             }
+            RecordChange::Stored(subject, stored) => self.note_stored(subject, stored),
         }
+    }
+
+    /// Notes what a device has stored; what was in force when the first of this boot was written still is.
+    fn note_stored(&mut self, subject: &Subject, stored: &Stored) {
+        let key = (subject.clone(), stored.written.attribute());
+        let first = self.stored.get(&key).filter(|first| first.boot_id == stored.boot_id);
+        let in_force = first.map_or(&stored.in_force, |first| &first.in_force).clone();
+        if in_force.as_ref() == Some(&stored.written) {
+            self.stored.remove(&key);
+        } else {
+            self.stored.insert(key, Stored { in_force, ..stored.clone() });
+        }
+    }
+
+    /// What a subject, and all on it, has stored is in force when it is made anew.
+    fn starts_anew(&mut self, subject: &Subject) {
+        self.stored.retain(|(of, _), _| !is_on(of, subject));
     }
 
     /// Takes in all that another record has and this one does not.
@@ -146,6 +192,9 @@ impl Record {
             self.settings.entry(key.clone()).or_insert_with(|| written.clone());
         }
         self.pending.extend(other.pending.iter().cloned());
+        for (key, stored) in &other.stored {
+            self.stored.entry(key.clone()).or_insert_with(|| stored.clone());
+        }
     }
 
     /// This record, but for some subjects: of these it has what another record has.
@@ -168,12 +217,16 @@ impl Record {
 
     /// Forgets a subject and all that hangs on it.
     pub fn forget(&mut self, subject: &Subject) {
-        let within =
-            |other: &Subject| other == subject || (subject.is_parent() && other.parent == subject.parent);
-        self.made.retain(|made, _| !within(made));
-        self.adopted.retain(|adopted, _| !within(adopted));
-        self.settings.retain(|(written, _), _| !within(written));
-        self.pending.retain(|pending| !within(pending));
+        self.made.retain(|made, _| !is_on(made, subject));
+        self.adopted.retain(|adopted, _| !is_on(adopted, subject));
+        self.settings.retain(|(written, _), _| !is_on(written, subject));
+        self.pending.retain(|pending| !is_on(pending, subject));
+    }
+
+    /// Becomes another record. What devices have stored is as this one knows it, and it is this one's run.
+    pub fn become_as(&mut self, other: &Self) {
+        let (stored, last) = (std::mem::take(&mut self.stored), self.last.clone());
+        *self = Self { stored, last, ..other.clone() };
     }
 
     /// Lets go of a subject: it stays as it is, and nothing tells any more that subdevcfg made or changed it.
@@ -239,6 +292,11 @@ impl Record {
     }
 }
 
+/// Whether a subject is another one, or on it.
+fn is_on(subject: &Subject, other: &Subject) -> bool {
+    subject == other || (other.is_parent() && subject.parent == other.parent)
+}
+
 /// JSON has no maps with structured keys.
 #[derive(Serialize, Deserialize)]
 struct RecordFile {
@@ -251,24 +309,62 @@ struct RecordFile {
     pending: BTreeSet<Subject>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     protected: Vec<SubjectEntry>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    stored: Vec<StoredEntry>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last: Option<Occasion>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     restarts: BTreeMap<DevlinkHandle, Restarts>,
 }
 
-/// Reads subjects with their addresses, as [`protection`] writes them.
-///
-/// # Errors
-/// When the text is no such list.
-pub(crate) fn read_protection(text: &str) -> serde_json::Result<BTreeMap<Subject, String>> {
-    serde_json::from_str(text).map(subjects)
+/// The part of a record that does not end with the boot.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "LastingFile", into = "LastingFile")]
+pub(crate) struct Lasting {
+    protected: BTreeMap<Subject, String>,
+    stored: BTreeMap<(Subject, Attribute), Stored>,
 }
 
-/// The protected subjects as JSON.
-///
-/// # Errors
-/// When they cannot be written as JSON; a defect of this program.
-pub(crate) fn protection(protected: &BTreeMap<Subject, String>) -> serde_json::Result<Vec<u8>> {
-    serde_json::to_vec_pretty(&entries(protected.clone()))
+impl Lasting {
+    /// Of this record.
+    pub(crate) fn of(record: &Record) -> Self {
+        Self { protected: record.protected.clone(), stored: record.stored.clone() }
+    }
+
+    /// Whether it protects the same.
+    pub(crate) fn protects_as(&self, other: &Self) -> bool {
+        self.protected == other.protected
+    }
+
+    /// The record of a boot on which nothing was done yet.
+    pub(crate) fn into_record(self) -> Record {
+        Record { protected: self.protected, stored: self.stored, ..Record::default() }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct LastingFile {
+    format_version: String,
+    #[serde(default)]
+    protected: Vec<SubjectEntry>,
+    #[serde(default)]
+    stored: Vec<StoredEntry>,
+}
+
+impl From<LastingFile> for Lasting {
+    fn from(file: LastingFile) -> Self {
+        Self { protected: subjects(file.protected), stored: stored(file.stored) }
+    }
+}
+
+impl From<Lasting> for LastingFile {
+    fn from(lasting: Lasting) -> Self {
+        Self {
+            format_version: FORMAT_VERSION.to_owned(),
+            protected: entries(lasting.protected),
+            stored: stored_entries(lasting.stored),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -282,6 +378,22 @@ struct SettingEntry {
     subject: Subject,
     #[serde(flatten)]
     written: Written,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredEntry {
+    subject: Subject,
+    #[serde(flatten)]
+    stored: Stored,
+}
+
+fn stored(entries: Vec<StoredEntry>) -> BTreeMap<(Subject, Attribute), Stored> {
+    let entries = entries.into_iter();
+    entries.map(|entry| ((entry.subject, entry.stored.written.attribute()), entry.stored)).collect()
+}
+
+fn stored_entries(all: BTreeMap<(Subject, Attribute), Stored>) -> Vec<StoredEntry> {
+    all.into_iter().map(|((subject, _), stored)| StoredEntry { subject, stored }).collect()
 }
 
 fn subjects(entries: Vec<SubjectEntry>) -> BTreeMap<Subject, String> {
@@ -304,6 +416,8 @@ impl From<RecordFile> for Record {
                 .collect(),
             pending: file.pending,
             protected: subjects(file.protected),
+            stored: stored(file.stored),
+            last: Volatile(file.last),
             interrupted: None,
             waiting: BTreeSet::new(),
             restarts: Volatile(file.restarts),
@@ -324,6 +438,8 @@ impl From<Record> for RecordFile {
                 .collect(),
             pending: record.pending,
             protected: entries(record.protected),
+            stored: stored_entries(record.stored),
+            last: record.last.0,
             restarts: record.restarts.0,
         }
     }

@@ -12,7 +12,7 @@ use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::guard::Permissions;
 use subdevcfg_reconciler::history::{Confirmation, End, Ending, Past, Planned};
 use subdevcfg_reconciler::plan::{self, Input, Plan, Scope, Selection};
-use subdevcfg_reconciler::record::Record;
+use subdevcfg_reconciler::record::{Occasion, Record};
 use subdevcfg_reconciler::state::State;
 
 use super::report::Report;
@@ -61,6 +61,7 @@ pub fn apply(
             file: Some(file),
             host: &host.model.name.value,
             machine: &machine::words(options),
+            is_observed: true,
             flags: options,
             part,
         },
@@ -105,6 +106,7 @@ pub fn destroy(
             file,
             host: compiled.as_ref().map_or("*", |(host, _)| &host.model.name.value),
             machine: &machine::words(options),
+            is_observed: true,
             flags: options,
             part,
         },
@@ -127,7 +129,7 @@ pub fn undo(options: &args::Machine, change: &Change, output: Output) -> Result<
     all.retain(|past| !past.left_nothing());
     let past = all.pop().ok_or(CliError::NothingToUndo)?;
     let exit = undo_past(machine, &past, options, change, change.guard.permissions(), output)?;
-    if exit == Exit::Done {
+    if matches!(exit, Exit::Done | Exit::Pending) {
         timer::end(&past);
     }
     Ok(exit)
@@ -168,6 +170,7 @@ fn undo_past(
             file: Some(Utf8Path::new(&what)),
             host: "*",
             machine: &machine::words(options),
+            is_observed: true,
             flags: options,
             part: &args::Part::default(),
         },
@@ -213,7 +216,10 @@ impl Job<'_> {
             self.selection = whole.selection_without_refusals();
         }
         self.selection.check(&whole)?;
-        let plan = whole.narrowed(&self.selection);
+        let mut plan = whole.narrowed(&self.selection);
+        if self.permissions.unguarded {
+            plan = plan.despite_bonds();
+        }
         if let Some(saved) = self.saved {
             saved.check(&before, &self.machine.record, &plan)?;
         }
@@ -320,6 +326,11 @@ impl Job<'_> {
     }
 
     fn apply(&mut self, plan: &Plan, before: &State, told: Arc<AtomicBool>) -> Result<Outcome, CliError> {
+        let occasion = Occasion {
+            at: clock::now().to_string(),
+            command: self.heading.command.to_owned(),
+            file: self.heading.file.map(ToString::to_string),
+        };
         let mut lines = Lines::new(self.change.log_format, self.output.format);
         let planner =
             |state: &State, record: &Record| (self.planner)(state, record).narrowed(&self.selection);
@@ -330,6 +341,7 @@ impl Job<'_> {
                 progress: &mut lines,
                 before,
                 record: &self.machine.record,
+                occasion: &occasion,
                 replan: &planner,
                 on_error: self.change.on_error.into(),
                 stop: &move || told.load(Ordering::Relaxed),

@@ -81,6 +81,7 @@ pub fn plan(file: &Utf8Path, options: &PlanOptions<'_>) -> Result<Exit, CliError
         file: Some(file),
         host: &host.model.name.value,
         machine: &words,
+        is_observed: options.state.is_none() && options.from.is_none(),
         flags: options.machine,
         part: options.part,
     };
@@ -102,6 +103,8 @@ fn exit_of(plan: &Plan, detailed: bool) -> Exit {
         Exit::Incomplete
     } else if detailed && !(plan.is_empty() && plan.refusals.is_empty()) {
         Exit::Differs
+    } else if plan.is_empty() && plan.refusals.is_empty() && !plan.waits_for_reboot.is_empty() {
+        Exit::Pending
     } else {
         Exit::Done
     }

@@ -113,6 +113,7 @@ pub fn show_saved(path: &Utf8Path, all: bool, output: Output) -> Result<Exit, Cl
                 file: Some(path),
                 host: &host.model.name.value,
                 machine: "a saved plan",
+                is_observed: false,
                 flags: &args::Machine::default(),
                 part: &part,
             };

@@ -7,6 +7,7 @@ use subdevcfg_reconciler::apply::{Failure, Outcome};
 use subdevcfg_reconciler::guard::{self, Permissions};
 use subdevcfg_reconciler::history::Ending;
 use subdevcfg_reconciler::plan::Plan;
+use subdevcfg_reconciler::reboot::WaitsForReboot;
 
 use crate::args::{Format, Output};
 use crate::error::{CliError, counted};
@@ -24,6 +25,9 @@ pub struct Report<'a> {
     needs: Vec<String>,
     /// What could not be undone, or what is still to be done.
     left: &'a [String],
+    /// What is as desired after a reboot only.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    waits_for_reboot: &'a [WaitsForReboot],
     /// Until when somebody has to confirm it.
     #[serde(skip_serializing_if = "Option::is_none")]
     confirm_until: Option<String>,
@@ -45,7 +49,15 @@ struct Failed {
 
 impl<'a> Report<'a> {
     const fn new(plan: &'a Plan, ending: Ending) -> Self {
-        Self { plan, ending, failures: Vec::new(), needs: Vec::new(), left: &[], confirm_until: None }
+        Self {
+            plan,
+            ending,
+            failures: Vec::new(),
+            needs: Vec::new(),
+            left: &[],
+            waits_for_reboot: &[],
+            confirm_until: None,
+        }
     }
 
     /// Nothing was done; what would have allowed it.
@@ -61,7 +73,12 @@ impl<'a> Report<'a> {
     /// An apply has ended; its failures are shown.
     pub fn of(plan: &'a Plan, outcome: &'a Outcome, confirm_until: Option<String>) -> Self {
         let confirm_until = confirm_until.filter(|_| !matches!(outcome, Outcome::Undone(_)));
-        let report = Report { left: outcome.left(), confirm_until, ..Self::new(plan, Ending::of(outcome)) };
+        let waits_for_reboot = match outcome {
+            Outcome::Converged(verified) => verified.waits_for_reboot.as_slice(),
+            _ => &[],
+        };
+        let left = outcome.left();
+        let report = Report { left, waits_for_reboot, confirm_until, ..Self::new(plan, Ending::of(outcome)) };
         outcome.failures().iter().fold(report, Report::failed)
     }
 
@@ -70,6 +87,7 @@ impl<'a> Report<'a> {
         match self.ending {
             Ending::Refused => Exit::Refused,
             Ending::Converged if self.plan.is_incomplete() => Exit::Incomplete,
+            Ending::Converged if !self.waits_for_reboot.is_empty() => Exit::Pending,
             Ending::Converged => Exit::Done,
             Ending::Undone => Exit::Failed,
             Ending::Partial | Ending::Incomplete => Exit::Incomplete,
@@ -105,6 +123,9 @@ impl<'a> Report<'a> {
 
     fn text(&self) -> String {
         let mut text = self.ending_in_words();
+        if !self.plan.is_empty() {
+            show::reboot::lines(&mut text, self.waits_for_reboot);
+        }
         if let Some(until) = &self.confirm_until {
             let _ =
                 writeln!(text, "To keep it:  subdevcfg confirm   (until {until}; then everything is undone)");

@@ -339,6 +339,8 @@ fn exit(plan: &Plan) -> Exit {
         Exit::Incomplete
     } else if differs(plan) {
         Exit::Differs
+    } else if !plan.waits_for_reboot.is_empty() {
+        Exit::Pending
     } else {
         Exit::Done
     }

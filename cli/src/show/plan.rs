@@ -11,9 +11,10 @@ use subdevcfg_reconciler::history::Planned;
 use subdevcfg_reconciler::kernel::Request;
 use subdevcfg_reconciler::plan::{Action, NoteKind, Operation, Plan, ResourceChange, Reversible, Selection};
 use subdevcfg_reconciler::reason::Reason;
+use subdevcfg_reconciler::record::Occasion;
 
 use super::alike::{Alike, Shown, fold};
-use super::drift;
+use super::{drift, reboot};
 use crate::args;
 use crate::error::counted;
 use crate::sources;
@@ -32,6 +33,8 @@ pub struct Heading<'a> {
     pub host: &'a str,
     /// The machine that was observed.
     pub machine: &'a str,
+    /// Whether it is a machine whose record is known, and no description of one.
+    pub is_observed: bool,
     /// The flags that name the machine.
     pub flags: &'a args::Machine,
     /// The flags that choose a part of the file.
@@ -56,6 +59,10 @@ pub fn text(plan: &Plan, heading: &Heading<'_>, permissions: Permissions<'_>, al
     }
     bystanders(&mut text, plan);
     notes(&mut text, plan);
+    if !plan.waits_for_reboot.is_empty() {
+        line(&mut text, "");
+        reboot::lines(&mut text, &plan.waits_for_reboot);
+    }
     verdict(&mut text, plan, heading, permissions);
     text
 }
@@ -70,7 +77,19 @@ fn first_lines(text: &mut String, plan: &Plan, heading: &Heading<'_>) {
             heading.command, heading.host, heading.machine
         ),
     );
-    line(text, &format!("kernel {}", plan.kernel_release));
+    line(text, &format!("kernel {}{}", plan.kernel_release, last_apply(plan, heading)));
+}
+
+/// What was done since the host booted, as far as it is a host that was observed.
+fn last_apply(plan: &Plan, heading: &Heading<'_>) -> String {
+    match &plan.last_apply {
+        Some(Occasion { at, command, file }) => {
+            let of = file.as_ref().map(|file| format!(" ({file})")).unwrap_or_default();
+            format!("   last {command} {at}{of}")
+        }
+        None if heading.is_observed => "   nothing applied yet this boot".to_owned(),
+        None => String::new(),
+    }
 }
 
 fn resource(text: &mut String, plan: &Plan, change: &ResourceChange, all: bool) {
@@ -263,7 +282,8 @@ fn words(operation: &Operation) -> String {
         (request, _) => verb(request).to_owned(),
     };
     let waits = operation.effect.map(|effect| format!(", wait for {effect}")).unwrap_or_default();
-    words + &waits
+    let is_stored = matches!(&operation.request, Request::Set { setting, .. } if setting.waits_for_reboot());
+    words + &waits + if is_stored { ", in force after a reboot" } else { "" }
 }
 
 pub(super) const fn verb(request: &Request) -> &'static str {
@@ -505,7 +525,7 @@ fn columns(text: &mut String, what: &str, impact: &str, why: &str) {
 }
 
 /// A sentence, broken between words at the width; what follows is indented.
-fn wrapped(text: &mut String, sentence: &str) {
+pub(super) fn wrapped(text: &mut String, sentence: &str) {
     let mut current = String::new();
     for word in sentence.split(' ') {
         if current.len() + 1 + word.len() > WIDTH && !current.trim().is_empty() {

@@ -124,6 +124,7 @@ const fn kind(finding: &Finding) -> &'static str {
         Finding::Differs { .. } => "differs",
         Finding::Refused { .. } => "refused",
         Finding::Deferred { .. } => "deferred",
+        Finding::WaitsForReboot { .. } => "waits-for-reboot",
         Finding::Unread { .. } => "unread",
         Finding::Left { why, .. } => match why {
             Why::Fighting { .. } => "fighting",

@@ -4,7 +4,7 @@ use subdevcfg_reconciler::apply::{self, Apply, OnError, Outcome, Progress};
 use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::history::{End, Past, Planned};
 use subdevcfg_reconciler::plan::{self, Input, Operation};
-use subdevcfg_reconciler::record::Record;
+use subdevcfg_reconciler::record::{Occasion, Record};
 use subdevcfg_reconciler::state::State;
 use subdevcfg_reconciler::watch::Part;
 
@@ -71,12 +71,18 @@ impl Job<'_> {
         let (desired, selection) = (self.desired, &self.part.selection);
         let replan =
             |state: &State, record: &Record| plan::plan(Input { desired, state, record }).narrowed(selection);
+        let occasion = Occasion {
+            at: clock::now().to_string(),
+            command: "watch".to_owned(),
+            file: Some(self.file.to_owned()),
+        };
         let job = Apply {
             kernel: self.machine.kernel.as_mut(),
             keeper: self.machine.keeper.as_mut(),
             progress: &mut Alive(self.progress),
             before,
             record: &self.machine.record,
+            occasion: &occasion,
             replan: &replan,
             on_error: OnError::Continue,
             stop: self.stop,

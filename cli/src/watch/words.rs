@@ -144,6 +144,7 @@ fn found(finding: &Finding, suspects: &[String]) -> String {
         Finding::Differs { .. } => format!("DIFFERS    {}", what(finding)),
         Finding::Refused { .. } => format!("REFUSED    {}", what(finding)),
         Finding::Deferred { .. } => format!("DEFERRED   {}", what(finding)),
+        Finding::WaitsForReboot { .. } => format!("WAITING FOR REBOOT  {}", what(finding)),
         Finding::Unread { .. } => format!("NOT READ   {}", what(finding)),
         Finding::Left { why: Why::Fighting { .. }, .. } => {
             let who = if suspects.is_empty() {
@@ -164,6 +165,11 @@ fn what(finding: &Finding) -> String {
         }
         Finding::Drift { address, applied, found } => {
             format!("{address}: {} seen, {applied} was applied", found.as_deref().unwrap_or("gone"))
+        }
+        Finding::WaitsForReboot { address, stored, in_force } => {
+            let in_force =
+                in_force.as_ref().map(|value| format!(", {value} is in force")).unwrap_or_default();
+            format!("{address}: {stored} is stored{in_force}")
         }
         Finding::Differs { address, what: text }
         | Finding::Refused { address, text }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::run::{Host, root};
+use crate::run::{Host, root, without_times};
 
 /// Pages that other tests repeat: in a guest of the lab, or as a crate.
 const ELSEWHERE: &[&str] = &["docs/kernel-module.md", "docs/tutorial.md", "docs/testing-your-hosts.md"];
@@ -56,7 +56,7 @@ impl Folder {
             .stdin(Stdio::null())
             .output()
             .unwrap();
-        String::from_utf8(output.stdout).unwrap()
+        without_times(&String::from_utf8(output.stdout).unwrap())
     }
 }
 

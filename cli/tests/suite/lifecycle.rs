@@ -404,10 +404,10 @@ fn what_a_parent_reload_makes_anew_is_set_up_once_and_felt_once() {
 #[test]
 fn a_permanent_parameter_outlives_its_parent() {
     let host = Host::new();
-    host.apply(&host_with("param auto_sfnum_min 2000 cmode=permanent"));
+    host.apply_with_code(&host_with("param auto_sfnum_min 2000 cmode=permanent"), 5);
     assert_eq!(host.run(&["destroy", "--yes", "--allow", "parent-wide"]).code, 0);
     let text = host_with("param auto_sfnum_min 1000 cmode=permanent; subdevice m { mdev type=eth; }");
-    host.apply(&text);
+    host.apply_with_code(&text, 5);
     let state: Value = serde_json::from_str(&host.run(&["state", "--format", "json"]).stdout).unwrap();
     let number = &state["parents"]["subdev/nic0"]["functions"][0]["volatile"]["sf_number"];
     // In force is what was stored when the parent was made.

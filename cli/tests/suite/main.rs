@@ -25,6 +25,7 @@ mod other_side;
 mod ovs;
 mod ownership;
 mod plans;
+mod reboot;
 mod run;
 mod samples;
 mod saved;

@@ -18,7 +18,7 @@ use subdevcfg_reconciler::live::LiveKernel;
 use subdevcfg_reconciler::plan::{
     Input, Plan, Scope, attributes_to_tell, attributes_to_tell_for_undo, destroy, plan, undo,
 };
-use subdevcfg_reconciler::record::Record;
+use subdevcfg_reconciler::record::{Occasion, Record};
 use subdevcfg_reconciler::resource::FunctionId;
 use subdevcfg_reconciler::state::State;
 use subdevcfg_reconciler::store::FileKeeper;
@@ -145,6 +145,7 @@ fn carry_out(
         progress: &mut Begun(sent),
         before,
         record,
+        occasion: &Occasion::default(),
         replan,
         on_error: OnError::Undo,
         stop: &|| false,

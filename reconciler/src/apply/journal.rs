@@ -4,12 +4,14 @@
 use super::Apply;
 use crate::kernel::Request;
 use crate::plan::Operation;
+use crate::reboot::Stored;
 use crate::record::RecordChange;
-use crate::resource::{Attribute, Setting};
+use crate::resource::{Attribute, Setting, Subject};
+use crate::state::State;
 
 impl Apply<'_> {
     /// What is noted before the operation.
-    pub(super) fn change_before(&self, operation: &Operation) -> Option<RecordChange> {
+    pub(super) fn change_before(&mut self, operation: &Operation) -> Option<RecordChange> {
         let named = self.named_change(operation);
         if operation.writes.is_empty() {
             return named;
@@ -18,7 +20,7 @@ impl Apply<'_> {
     }
 
     /// What its request names.
-    fn named_change(&self, operation: &Operation) -> Option<RecordChange> {
+    fn named_change(&mut self, operation: &Operation) -> Option<RecordChange> {
         let subject = operation.request.subject();
         match &operation.request {
             Request::NewParent { .. }
@@ -29,14 +31,19 @@ impl Apply<'_> {
             Request::Set { setting, .. } => {
                 let attribute = setting.attribute();
                 let found = self.before.settings(&subject).and_then(|found| found.get(&attribute).cloned());
+                let waits = self.what_waits(operation, setting);
                 // Of what nobody can read, what was written is all that is known.
                 let unseen = matches!(setting, Setting::Device { .. }) && found.is_none();
                 if operation.reason.source.is_none() && !unseen {
                     // Nobody asked for it: it is put back as it was, and belongs to nobody as before.
-                    return setting.waits_for_reload().then_some(RecordChange::Pending(subject));
+                    return waits;
                 }
                 let address = subject.attribute_address(&operation.address, &attribute);
-                Some(RecordChange::Written { subject, address, found, applied: setting.clone() })
+                let written = RecordChange::Written { subject, address, found, applied: setting.clone() };
+                Some(match waits {
+                    Some(waits) => RecordChange::Several(vec![written, waits]),
+                    None => written,
+                })
             }
             Request::SetVfs { count, .. } => {
                 operation.reason.source.as_ref()?;
@@ -55,6 +62,32 @@ impl Apply<'_> {
             | Request::Reload { .. }
             | Request::SetActive { .. } => None,
         }
+    }
+
+    /// What a setting that is not in force at once waits for, whoever asked for it.
+    fn what_waits(&mut self, operation: &Operation, setting: &Setting) -> Option<RecordChange> {
+        let subject = operation.request.subject();
+        if setting.waits_for_reload() {
+            return Some(RecordChange::Pending(subject));
+        }
+        if !setting.waits_for_reboot() {
+            return None;
+        }
+        let stored = Stored {
+            address: operation.address.clone(),
+            in_force: self.in_force(&subject, &setting.attribute()),
+            written: setting.clone(),
+            at: self.occasion.at.clone(),
+            boot_id: self.before.volatile.0.boot_id.clone(),
+        };
+        Some(RecordChange::Stored(subject, stored))
+    }
+
+    /// The value of a permanent parameter before it is written. A device that this apply has made may have kept one from an
+    /// earlier life, so it is looked at.
+    fn in_force(&mut self, subject: &Subject, attribute: &Attribute) -> Option<Setting> {
+        let of = |state: &State| state.settings(subject)?.get(attribute).cloned();
+        if self.before.has(subject) { of(self.before) } else { of(&self.kernel.observe().ok()?) }
     }
 
     /// What it brings about beside that.

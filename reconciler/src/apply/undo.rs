@@ -138,6 +138,7 @@ fn rest(before: &Record, record: &Record, after: &State) -> Record {
     });
     rest.settings.extend(in_force.map(|(key, written)| (key.clone(), written.clone())));
     rest.pending.extend(record.pending.clone());
+    rest.stored.clone_from(&record.stored);
     let gone: Vec<Subject> = rest.made.keys().filter(|subject| !after.has(subject)).cloned().collect();
     for subject in gone {
         rest.forget(&subject);

@@ -16,6 +16,7 @@ use super::{bridges, changes, in_bond, in_use, protection};
 use crate::guard::Cause;
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
+use crate::reboot;
 use crate::resource::{Attribute, FunctionId, Setting, Subject};
 use crate::rules::Stage;
 
@@ -331,6 +332,7 @@ impl<'a> Draft<'a> {
         Plan {
             format_version: FORMAT_VERSION,
             kernel_release: self.input.state.volatile.0.kernel_release.clone(),
+            last_apply: self.input.record.last.0.clone(),
             resource_changes: self.changes,
             drift: self.drift,
             resets: self.resets,
@@ -340,6 +342,7 @@ impl<'a> Draft<'a> {
             bonds,
             notes: self.notes,
             refusals: self.refusals,
+            waits_for_reboot: reboot::waiting(self.input.record, self.input.state),
             unread: self.input.state.unread.clone(),
             left_out: Vec::new(),
             impact,

@@ -63,13 +63,13 @@ impl Selection {
 }
 
 impl Plan {
-    /// The selection of what nothing refuses: without what is refused, and what needs it. Where that cannot be told apart,
-    /// something is refused still.
+    /// The selection of what nothing refuses, bonds apart: without what is refused, and what needs it. Where that cannot be
+    /// told apart, something is refused still.
     #[must_use]
     pub fn selection_without_refusals(&self) -> Selection {
         let mut selection = Selection::default();
         loop {
-            let refusals = self.clone().narrowed(&selection).refusals;
+            let refusals = self.clone().narrowed(&selection).despite_bonds().refusals;
             let before = selection.except.len();
             for refusal in refusals {
                 if !selection.except.contains(&refusal.address) {
@@ -119,6 +119,7 @@ impl Plan {
         self.refusals.retain(|refusal| selection.covers(&refusal.address));
         self.refusals.extend(refusals);
         self.refusals.extend(in_bond::refusals(&self.bonds, &self.operations));
+        self.waits_for_reboot.retain(|waits| selection.covers(&waits.address));
         self.drift.retain(|drift| selection.covers(&drift.address));
         let drift = &self.drift;
         self.resets.retain(|reset| drift.iter().any(|drift| is_within(&drift.address, &reset.address)));

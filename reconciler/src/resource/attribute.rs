@@ -394,6 +394,13 @@ impl Setting {
         matches!(self, Self::Param { cmode: Cmode::Driverinit, .. })
     }
 
+    /// Whether it is stored by the device, and comes into force when that starts anew only ("A hard reset is required",
+    /// Documentation/networking/devlink/devlink-params.rst).
+    #[must_use]
+    pub const fn waits_for_reboot(&self) -> bool {
+        matches!(self, Self::Param { cmode: Cmode::Permanent, .. })
+    }
+
     /// The value as files, plans and JSON write it.
     #[must_use]
     pub fn value(&self) -> Scalar {

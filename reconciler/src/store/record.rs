@@ -1,31 +1,30 @@
 //! The record on disk, with the journal of an apply.
 #![expect(clippy::disallowed_types, reason = "this is the room of the record's files")]
 
-use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::fcntl::OFlag;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::files::{is_newer, make_folder, read, write_whole};
 use crate::apply::{KeepError, RecordKeeper};
-use crate::record::{self, Entry, FORMAT_VERSION, Interrupted, Record};
-use crate::resource::Subject;
+use crate::record::{Entry, FORMAT_VERSION, Interrupted, Lasting, Record};
 
 /// Keeps the record: of this boot in a folder, whole in `record.json`, and what changed since in `record.log`, a line a
-/// change, so that an apply of many operations does not write the whole record after each. What is protected is kept apart
-/// in `protected.json`, in a folder that outlives the boot.
+/// change, so that an apply of many operations does not write the whole record after each. What does not end with the boot,
+/// protection and what devices have stored, is kept a second time in `lasting.json`, in a folder that outlives it.
 #[derive(Debug)]
 pub struct FileKeeper {
     folder: Utf8PathBuf,
-    /// Where protection is kept; without one, with the record.
-    lasting: Option<Utf8PathBuf>,
-    /// What is protected, as it lies on the disk.
-    protected: BTreeMap<Subject, String>,
+    /// Where that is kept; without one, with the record alone.
+    lasting_folder: Option<Utf8PathBuf>,
+    /// As it lies on the disk.
+    lasting: Lasting,
     boot_id: String,
     /// The log that continues the record, once something was noted.
     log: Option<File>,
@@ -95,18 +94,18 @@ impl FileKeeper {
     pub fn new(folder: impl Into<Utf8PathBuf>, boot_id: impl Into<String>) -> Self {
         Self {
             folder: folder.into(),
-            lasting: None,
-            protected: BTreeMap::new(),
+            lasting_folder: None,
+            lasting: Lasting::default(),
             boot_id: boot_id.into(),
             log: None,
             generation: 0,
         }
     }
 
-    /// Keeps what is protected in this folder, which outlives the boot.
+    /// Keeps what does not end with the boot in this folder, which outlives it.
     #[must_use]
     pub fn lasting_in(mut self, folder: impl Into<Utf8PathBuf>) -> Self {
-        self.lasting = Some(folder.into());
+        self.lasting_folder = Some(folder.into());
         self
     }
 
@@ -121,40 +120,34 @@ impl FileKeeper {
     }
 
     /// Reads the record, with what was noted since it was written whole: a run that was killed leaves that behind. It is
-    /// empty when there is none, and when it is of an earlier boot.
+    /// empty when there is none, and when it is of an earlier boot, but for what does not end with the boot.
     ///
     /// # Errors
     /// [`LoadError`].
     pub fn load(&mut self) -> Result<Record, LoadError> {
-        let mut record = self.load_of_boot()?;
-        if let Some(folder) = self.lasting.clone() {
-            self.protected = load_protected(&folder)?;
-            record.protected.clone_from(&self.protected);
+        if let Some(folder) = &self.lasting_folder {
+            self.lasting = load_lasting(folder)?;
         }
-        Ok(record)
+        Ok(self.load_of_boot()?.unwrap_or_else(|| self.lasting.clone().into_record()))
     }
 
-    fn load_of_boot(&mut self) -> Result<Record, LoadError> {
+    fn load_of_boot(&mut self) -> Result<Option<Record>, LoadError> {
         let path = self.path();
         let text = match read(&self.folder, &path) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Record::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(LoadError::File { path, source }),
         };
         let malformed =
             |error: serde_json::Error| LoadError::Malformed { path: self.path(), why: error.to_string() };
         let kept: Kept<Box<RawValue>> = serde_json::from_str(&text).map_err(malformed)?;
         if kept.boot_id != self.boot_id {
-            return Ok(Record::default());
+            return Ok(None);
         }
-        let Versioned { format_version } = serde_json::from_str(kept.record.get()).map_err(malformed)?;
-        if let Some(found) = format_version.filter(|found| is_newer(found, FORMAT_VERSION)) {
-            return Err(LoadError::Newer { path, found });
-        }
-        let mut record = serde_json::from_str(kept.record.get()).map_err(malformed)?;
+        let mut record = parse(&path, kept.record.get())?;
         self.generation = kept.generation;
         self.replay(&mut record)?;
-        Ok(record)
+        Ok(Some(record))
     }
 
     /// Takes in what was noted since. A last line without its end was being written when the run was killed, and its
@@ -201,7 +194,7 @@ impl FileKeeper {
     }
 
     fn write(&mut self, record: &Record) -> io::Result<()> {
-        self.write_protected(record)?;
+        self.keep_lasting(record)?;
         make_folder(&self.folder)?;
         let generation = self.generation + 1;
         let kept = Kept { boot_id: self.boot_id.clone(), generation, record };
@@ -219,31 +212,52 @@ impl FileKeeper {
 }
 
 impl FileKeeper {
-    fn write_protected(&mut self, record: &Record) -> io::Result<()> {
-        let Some(folder) = self.lasting.as_ref().filter(|_| record.protected != self.protected) else {
+    fn keep_lasting(&mut self, record: &Record) -> io::Result<()> {
+        let lasting = Lasting::of(record);
+        let Some(folder) = self.lasting_folder.as_ref().filter(|_| lasting != self.lasting) else {
             return Ok(());
         };
-        make_folder(folder)?;
-        let mut text = record::protection(&record.protected)?;
-        text.push(b'\n');
-        write_whole(folder, &folder.join(PROTECTED), &text)?;
-        self.protected.clone_from(&record.protected);
+        match write_lasting(folder, &lasting) {
+            Ok(()) => self.lasting = lasting,
+            // Early at boot the folder may not be there yet. Of what is stored the record of the boot tells as well, and what
+            // is missing here is written the next time.
+            Err(error) if lasting.protects_as(&self.lasting) => drop(error),
+            Err(error) => return Err(error),
+        }
         Ok(())
     }
 }
 
-/// The file of what is protected.
-const PROTECTED: &str = "protected.json";
+/// The file of what does not end with the boot.
+const LASTING: &str = "lasting.json";
 
-fn load_protected(folder: &Utf8Path) -> Result<BTreeMap<Subject, String>, LoadError> {
-    let path = folder.join(PROTECTED);
-    let text = match read(folder, &path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        Err(source) => return Err(LoadError::File { path, source }),
-    };
-    record::read_protection(&text).map_err(|error| LoadError::Malformed { path, why: error.to_string() })
+fn write_lasting(folder: &Utf8Path, lasting: &Lasting) -> io::Result<()> {
+    make_folder(folder)?;
+    let mut text = serde_json::to_vec_pretty(lasting)?;
+    text.push(b'\n');
+    write_whole(folder, &folder.join(LASTING), &text)
 }
+
+fn load_lasting(folder: &Utf8Path) -> Result<Lasting, LoadError> {
+    let path = folder.join(LASTING);
+    match read(folder, &path) {
+        Ok(text) => parse(&path, &text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Lasting::default()),
+        Err(source) => Err(LoadError::File { path, source }),
+    }
+}
+
+/// A record, or a part of one, of a version that this program knows.
+fn parse<T: DeserializeOwned>(path: &Utf8Path, text: &str) -> Result<T, LoadError> {
+    let malformed =
+        |error: serde_json::Error| LoadError::Malformed { path: path.to_owned(), why: error.to_string() };
+    let Versioned { format_version } = serde_json::from_str(text).map_err(malformed)?;
+    if let Some(found) = format_version.filter(|found| is_newer(found, FORMAT_VERSION)) {
+        return Err(LoadError::Newer { path: path.to_owned(), found });
+    }
+    serde_json::from_str(text).map_err(malformed)
+}
+
 impl RecordKeeper for FileKeeper {
     fn note(&mut self, entry: &Entry) -> Result<(), KeepError> {
         self.append(entry).map_err(|source| KeepError { path: self.log_path(), source })

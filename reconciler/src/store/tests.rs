@@ -6,13 +6,15 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use subdevcfg_compiler::values::{Cmode, Scalar};
 use tempfile::TempDir;
 
 use super::*;
 use crate::apply::RecordKeeper as _;
 use crate::history::{HistoryError, HistoryKeeper as _, Past, Planned, REMEMBERED};
+use crate::reboot::Stored;
 use crate::record::{Entry, Interrupted, Record, RecordChange};
-use crate::resource::Subject;
+use crate::resource::{Setting, Subject};
 use crate::state::State;
 
 fn folder() -> (TempDir, Utf8PathBuf) {
@@ -29,6 +31,23 @@ fn record() -> Record {
 
 fn made(handle: &str) -> RecordChange {
     RecordChange::Made(Subject::parent(handle.parse().unwrap()), handle.to_owned())
+}
+
+/// A permanent parameter was written.
+fn stored() -> RecordChange {
+    let value = |number: u32| Setting::Param {
+        name: "total_vfs".to_owned(),
+        cmode: Cmode::Permanent,
+        value: Scalar::from(number),
+    };
+    let stored = Stored {
+        address: "subdev/nic0".to_owned(),
+        in_force: Some(value(8)),
+        written: value(16),
+        at: "2026-01-01T00:00:00Z".to_owned(),
+        boot_id: "one".to_owned(),
+    };
+    RecordChange::Stored(Subject::parent("subdev/nic0".parse().unwrap()), stored)
 }
 
 fn entry(operation: usize, handle: &str) -> Entry {
@@ -51,6 +70,10 @@ fn what_was_noted_before_a_run_was_killed_counts_but_for_half_a_line() {
     assert_eq!(FileKeeper::new(&folder, "one").load().unwrap(), wanted);
     fs::write(&log, "nonsense\n").unwrap();
     assert!(matches!(FileKeeper::new(&folder, "one").load(), Err(LoadError::Malformed { .. })));
+    // What a device has stored is known as well.
+    fs::write(&log, &whole).unwrap();
+    keeper.note(&Entry { change: Some(stored()), ..entry(3, "subdev/nic2") }).unwrap();
+    assert_eq!(FileKeeper::new(&folder, "one").load().unwrap().stored.len(), 1);
     // A whole record takes the place of what was noted, even when the log could not be removed.
     fs::write(&log, &whole).unwrap();
     keeper.keep(&record()).unwrap();
@@ -143,23 +166,44 @@ fn one_at_a_time_holds_the_lock_and_says_who() {
 }
 
 #[test]
-fn protection_outlives_the_boot_and_the_rest_does_not() {
+fn protection_and_what_is_stored_outlive_the_boot_and_the_rest_does_not() {
     let (_guard, folder) = folder();
     fs::create_dir(&folder).unwrap();
     let keeper = |boot: &str| FileKeeper::new(folder.join("run"), boot).lasting_in(folder.join("lib"));
     let mut wanted = record();
     wanted.protected = wanted.made.clone();
+    wanted.note(&stored());
     assert!(!wanted.protected.is_empty());
     keeper("one").keep(&wanted).unwrap();
     assert_eq!(keeper("one").load().unwrap(), wanted);
     let after = keeper("two").load().unwrap();
-    assert_eq!(after, Record { protected: wanted.protected.clone(), ..Record::default() });
+    let lasting =
+        Record { protected: wanted.protected.clone(), stored: wanted.stored.clone(), ..Record::default() };
+    assert_eq!(after, lasting);
     let mut lifted = keeper("two");
     lifted.load().unwrap();
     lifted.keep(&Record::default()).unwrap();
     assert_eq!(keeper("two").load().unwrap(), Record::default());
-    fs::write(folder.join("lib/protected.json"), "[{").unwrap();
+    fs::write(folder.join("lib/lasting.json"), "[{").unwrap();
     assert!(matches!(keeper("two").load(), Err(LoadError::Malformed { .. })));
+}
+
+#[test]
+fn what_is_stored_may_be_kept_over_the_boot_later_and_protection_may_not() {
+    let (_guard, folder) = folder();
+    fs::create_dir(&folder).unwrap();
+    let lib = folder.join("lib");
+    fs::write(&lib, "not mounted yet").unwrap();
+    let mut keeper = FileKeeper::new(folder.join("run"), "one").lasting_in(&lib);
+    let mut record = record();
+    record.note(&stored());
+    keeper.keep(&record).unwrap();
+    record.protected = record.made.clone();
+    assert!(keeper.keep(&record).is_err());
+    fs::remove_file(&lib).unwrap();
+    keeper.keep(&record).unwrap();
+    let other_boot = FileKeeper::new(folder.join("run"), "two").lasting_in(&lib).load().unwrap();
+    assert_eq!((other_boot.stored, other_boot.protected), (record.stored, record.protected));
 }
 
 fn past(number: u64) -> Past {

@@ -52,6 +52,16 @@ pub enum Finding {
         /// What is waited for.
         text: String,
     },
+    /// It is stored by the device, and in force after a reboot only.
+    WaitsForReboot {
+        /// The parameter's address.
+        address: String,
+        /// What is stored.
+        stored: String,
+        /// What is in force until then; absent where nobody has seen it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        in_force: Option<String>,
+    },
     /// It could not be told.
     Unread {
         /// What could not be read.
@@ -145,7 +155,13 @@ impl Finding {
             .unread
             .iter()
             .map(|unread| Self::Unread { address: unread.what.to_string(), text: unread.why.clone() });
-        resets.chain(drift).chain(changes).chain(refusals).chain(notes).chain(unread).collect()
+        let waiting = plan.waits_for_reboot.iter().map(|waits| Self::WaitsForReboot {
+            address: waits.address_of_param(),
+            stored: waits.value.to_string(),
+            in_force: waits.in_force.as_ref().map(ToString::to_string),
+        });
+        let differences = resets.chain(drift).chain(changes).chain(refusals);
+        differences.chain(notes).chain(unread).chain(waiting).collect()
     }
 
     pub(super) fn left(address: &str, why: Why) -> Self {
@@ -161,6 +177,7 @@ impl Finding {
             | Self::Differs { address, .. }
             | Self::Refused { address, .. }
             | Self::Deferred { address, .. }
+            | Self::WaitsForReboot { address, .. }
             | Self::Unread { address, .. }
             | Self::Left { address, .. } => address,
         }

@@ -66,7 +66,7 @@ fn an_undo_forgets_nothing_of_a_device_that_cannot_be_read() {
     let (before, record) = (host.state(), host.record.clone());
     let outcome = host.apply(&wanted);
     let Outcome::Converged(after) = outcome else { panic!("{outcome:?}") };
-    let end = End { after: Some(*after), ..End::found_undone(String::new()) };
+    let end = End { after: Some(after.state), ..End::found_undone(String::new()) };
     let begun = Past::begun("apply", 1, String::new(), Planned::default(), (before, record));
     let past = Past { end: Some(end), ..begun };
     assert_eq!(past.format_version, history::FORMAT_VERSION);

@@ -128,7 +128,7 @@ fn a_change_that_it_has_to_stop_for_disturbs_who_runs_it() {
     let outcome = host.apply(&other);
     let Outcome::Converged(after) = outcome else { panic!("{outcome:?}") };
     assert!(observed(&host).unwrap().active);
-    assert!(matches!(host.undo(&before, &other, Some(*after)), Outcome::Converged(_)));
+    assert!(matches!(host.undo(&before, &other, Some(after.state)), Outcome::Converged(_)));
     assert_eq!(host.state(), before.state());
 }
 
@@ -195,6 +195,6 @@ fn a_switch_of_the_mode_takes_it_away_and_an_undo_brings_it_back() {
     let outcome = host.apply(&legacy);
     let Outcome::Converged(after) = outcome else { panic!("{outcome:?}") };
     assert!(observed(&host).is_none());
-    assert!(matches!(host.undo(&before, &legacy, Some(*after)), Outcome::Converged(_)));
+    assert!(matches!(host.undo(&before, &legacy, Some(after.state)), Outcome::Converged(_)));
     assert_eq!(observed(&host), observed(&before));
 }

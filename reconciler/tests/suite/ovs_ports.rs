@@ -63,6 +63,6 @@ fn a_port_that_an_undo_takes_back_to_its_bridge_has_its_vlans() {
     let wanted = port_of("br-ex");
     let Outcome::Converged(after) = host.apply(&wanted) else { panic!("it does not move") };
     assert_eq!(ports(&host), ["rx4 of br-ex"]);
-    assert!(matches!(host.undo(&before, &wanted, Some(*after)), Outcome::Converged(_)));
+    assert!(matches!(host.undo(&before, &wanted, Some(after.state)), Outcome::Converged(_)));
     assert_eq!(host.state().volatile.0.ovs, before.state().volatile.0.ovs);
 }

@@ -17,7 +17,7 @@ use subdevcfg_reconciler::plan::{
     Input, Operation, Plan, Scope, Selection, attributes_to_tell, attributes_to_tell_for_undo, destroy, plan,
     undo,
 };
-use subdevcfg_reconciler::record::{Entry, Interrupted, Record};
+use subdevcfg_reconciler::record::{Entry, Interrupted, Occasion, Record};
 use subdevcfg_reconciler::resource::{FunctionId, Subject};
 use subdevcfg_reconciler::simulated::{Sample, SimulatedHost};
 use subdevcfg_reconciler::state::State;
@@ -223,6 +223,7 @@ impl Host {
             progress: &mut Quiet,
             before: &before,
             record: &self.record,
+            occasion: &Occasion::default(),
             replan: planner,
             on_error,
             stop: &|| false,

@@ -82,7 +82,7 @@ pub fn is_undone_as_a_plan(before: &Host, wanted: &Desired) -> Result<Host, Test
         Outcome::Converged(after) => after,
         other => return Err(TestCaseError::fail(format!("{other:?}"))),
     };
-    let outcome = host.undo(before, wanted, Some(*after));
+    let outcome = host.undo(before, wanted, Some(after.state));
     prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
     prop_assert_eq!(&host.record, &before.record);
     Ok(host)
