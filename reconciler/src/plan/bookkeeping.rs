@@ -17,10 +17,7 @@ use crate::resource::{Attribute, Child, Setting, Settings, Side, Subject};
 pub(super) fn release_devices(draft: &mut Draft<'_>) {
     let Input { desired, state, record } = draft.input;
     let named: BTreeSet<_> = desired.parents.iter().map(|parent| &parent.subject.parent).collect();
-    let written = record.settings.keys().map(|(subject, _)| subject);
-    let recorded: BTreeSet<&Subject> =
-        record.made.keys().chain(record.adopted.keys()).chain(written).collect();
-    let on_devices = recorded.into_iter().filter(|subject| subject.bridge_name().is_none());
+    let on_devices = record.known().into_iter().filter(|subject| subject.bridge_name().is_none());
     for subject in on_devices.filter(|subject| !named.contains(&subject.parent)) {
         if state.has(subject) {
             let text = "its device is not in the file any more: it stays as it is (`destroy` without a file takes it \

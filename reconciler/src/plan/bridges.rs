@@ -129,9 +129,7 @@ fn has_released_ports(draft: &Draft<'_>, subject: &Subject) -> bool {
 /// Takes away the bridges that subdevcfg made, and puts back what it wrote of others.
 pub(super) fn destroy(draft: &mut Draft<'_>, in_scope: &dyn Fn(&Subject) -> bool) {
     let Input { state, record, .. } = draft.input;
-    let written = record.settings.keys().map(|(subject, _)| subject);
-    let recorded: BTreeSet<Subject> = record.made.keys().chain(written).cloned().collect();
-    for subject in recorded {
+    for subject in record.known().into_iter().cloned() {
         if subject.bridge_name().is_none() || !in_scope(&subject) {
             continue;
         }
@@ -265,7 +263,7 @@ impl Planner<'_, '_> {
         let input = &self.draft.input;
         let subject = Subject::bridge(bridge.as_str());
         let is_named = input.desired.bridges.iter().any(|bridge| bridge.subject == subject);
-        let goes = !is_named && input.record.made.contains_key(&subject);
+        let goes = !is_named && self.recorded_child(&subject).is_some();
         if goes && wanted.get(&Attribute::Bridge).is_none() {
             target.set(Setting::Bridge(None));
         }

@@ -58,8 +58,8 @@ pub(super) fn plan(draft: &mut Draft<'_>, desired: &DesiredParent) {
     supported::tell(draft, &desired.subject, &desired.address, &desired.wanted);
     let mut planner = Planner::new(draft, desired, origin, desired.catalogue.as_deref());
     planner.check_devlink_of_parent();
-    planner.unmanaged();
     steps(&mut planner);
+    planner.unmanaged();
     let lane = planner.lane;
     bookkeeping::note(draft, desired);
     draft.add_lane(handle, lane);
@@ -210,6 +210,10 @@ impl Planner<'_, '_> {
             // What was written of one is told to be released.
             let is_released = || self.draft.input.record.written_of(&subject).next().is_some();
             let is_told = is_counted || function.id.is_pci() && is_released();
+            // What a step passes over is told of as a change.
+            let left = self.now.as_ref().and_then(|now| now.function(&function.id));
+            let is_restored = !function.id.is_pci() && left.is_some_and(|left| left != function);
+            let is_told = is_told || is_restored;
             if self.is_unmanaged(&function.id) && !self.is_swept(function) && !is_told {
                 let about = subject.to_string();
                 let text = match function.volatile.0.users.first() {
@@ -241,12 +245,18 @@ impl Planner<'_, '_> {
     pub(super) fn take(&mut self, id: &FunctionId, because: &Reason) {
         // Also of one that the file names: what was adopted is changed in place, and never replaced.
         if self.recorded(id).is_none() {
-            let because = because.text.as_deref().unwrap_or_default();
-            let text =
-                format!("{} is in the way, and subdevcfg did not make it: {because}", self.of_function(id));
-            self.draft.refuse(&self.desired.address, text);
+            self.refuse_to_take(&self.of_function(id), because);
         }
         self.gone.insert(id.clone(), because.clone());
+    }
+
+    /// Refuses a step that takes along what nobody may take.
+    pub(super) fn refuse_to_take(&mut self, subject: &Subject, because: &Reason) {
+        let is_made = self.draft.input.record.made.contains_key(subject);
+        let whose = if is_made { "the file does not name it" } else { "subdevcfg did not make it" };
+        let because = because.text.as_deref().unwrap_or_default();
+        let text = format!("{subject} is in the way, and {whose}: {because}");
+        self.draft.refuse(&self.desired.address, text);
     }
 
     /// Functions that subdevcfg made and the file does not name any more.

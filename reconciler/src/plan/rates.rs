@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use subdevcfg_compiler::catalogue::Impact;
 use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode};
 
-use super::lane::{Draft, Lane, Step};
+use super::lane::Step;
 use super::parent::Planner;
 use super::{NoteKind, changes, vfs};
 use crate::desired::{DesiredRateNode, Wanted};
@@ -68,60 +68,6 @@ fn upwards(nodes: &BTreeMap<String, Rates>) -> Vec<&str> {
     let mut names = downwards(nodes.iter().map(|(name, rates)| (name.as_str(), rates.parent.as_deref())));
     names.reverse();
     names
-}
-
-/// Takes the nodes away that subdevcfg made, and puts back what it wrote of others.
-pub(super) fn destroy(
-    draft: &mut Draft<'_>,
-    lane: &mut Lane,
-    handle: &DevlinkHandle,
-    in_scope: &dyn Fn(&Subject) -> bool,
-) {
-    let input = draft.input;
-    let Some(parent) = input.state.parents.get(handle) else { return };
-    let made = |subject: &Subject| input.record.made.get(subject).filter(|_| in_scope(subject));
-    let reason = Reason::forced("subdevcfg made it");
-    for name in upwards(&parent.rate_nodes) {
-        let subject = Subject::rate_node(handle.clone(), name.to_owned());
-        let Some(address) = made(&subject) else {
-            put_back(draft, lane, &subject, in_scope);
-            continue;
-        };
-        let found = &parent.rate_nodes[name];
-        for other in below(parent, handle, name) {
-            let written = input.record.settings.get(&(other.clone(), Attribute::RateParent));
-            let moves_back = written.is_some_and(|written| written.before.is_some());
-            if made(&other).is_none() && !(moves_back && in_scope(&other)) {
-                draft.refuse(address, format!("{other} is below it and is not subdevcfg's: move it by hand"));
-            }
-        }
-        lane.tail.push(delete(Stage::RemoveRateNode, handle, address, (name, found), &reason));
-        draft.change(changes::between(&subject, address, Some(&found.settings()), None, reason.clone()));
-    }
-}
-
-/// What subdevcfg wrote of a node that it did not make.
-fn put_back(draft: &mut Draft<'_>, lane: &mut Lane, subject: &Subject, in_scope: &dyn Fn(&Subject) -> bool) {
-    if !in_scope(subject) {
-        return;
-    }
-    let input = draft.input;
-    let address = input.record.adopted.get(subject).cloned().unwrap_or_else(|| subject.to_string());
-    let Some(observed) = input.state.settings(subject) else { return };
-    let mut target = observed.clone();
-    for before in super::removal::found_before(draft, subject) {
-        let set = |setting: Setting| Request::Set { subject: subject.clone(), setting };
-        let reason = Reason::forced("the value that subdevcfg found");
-        let mut step = Step::new(Stage::RateNode, &address, set(before.clone()), reason);
-        step.before = observed.get(&before.attribute()).map(Setting::value);
-        step.impact = Impact::Traffic;
-        step.undo =
-            observed.get(&before.attribute()).map(|found| (set(found.clone()), None)).into_iter().collect();
-        lane.rate_nodes.push(step);
-        target.set(before);
-    }
-    let reason = Reason::forced("the value that subdevcfg found");
-    draft.change(changes::between(subject, &address, Some(&observed), Some(&target), reason));
 }
 
 /// The functions and nodes right below a node.
@@ -282,12 +228,6 @@ impl Planner<'_, '_> {
         }
         self.leafs_come_to_the_top();
         nodes
-    }
-
-    fn refuse_to_take(&mut self, subject: &Subject, because: &Reason) {
-        let because = because.text.as_deref().unwrap_or_default();
-        let text = format!("{subject} is in the way, and subdevcfg did not make it: {because}");
-        self.draft.refuse(&self.desired.address, text);
     }
 
     /// Nodes that subdevcfg made and the file does not name any more go when nothing is below them; what nobody named is

@@ -24,7 +24,7 @@ impl Planner<'_, '_> {
         for function in functions {
             self.function(function);
         }
-        self.unnamed_vfs();
+        self.unnamed();
         self.check_capacity();
     }
 
@@ -146,7 +146,8 @@ impl Planner<'_, '_> {
             Some(wanted),
             reason,
         );
-        if origin.is_some_and(|origin| !origin.active) && change.actions == [Action::NoOp] {
+        let starts = desired.active && origin.is_some_and(|origin| !origin.active);
+        if starts && change.actions == [Action::NoOp] {
             change.actions = vec![Action::Update];
         }
         if origin.is_some() && because.is_some() {

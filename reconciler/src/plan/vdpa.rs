@@ -239,9 +239,7 @@ impl Planner<'_, '_> {
         for name in vdpas.keys() {
             let subject = self.of_vdpa(name);
             if self.recorded_child(&subject).is_none() {
-                let because = because.text.as_deref().unwrap_or_default();
-                let text = format!("{subject} is in the way, and subdevcfg did not make it: {because}");
-                self.draft.refuse(&self.desired.address, text);
+                self.refuse_to_take(&subject, because);
             }
         }
         vdpas

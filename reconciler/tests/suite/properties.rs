@@ -10,6 +10,7 @@ use subdevcfg_reconciler::apply::{OnError, Outcome, differences};
 use subdevcfg_reconciler::described::described;
 use subdevcfg_reconciler::kernel::Request;
 use subdevcfg_reconciler::plan::{Input, Operation, Plan, Selection, plan};
+use subdevcfg_reconciler::record::Record;
 use subdevcfg_reconciler::resource::Setting;
 use subdevcfg_reconciler::simulated::OtherHost;
 use subdevcfg_reconciler::state::State;
@@ -458,6 +459,29 @@ proptest! {
         prop_assert_eq!(differences(&empty, &host.state()), Vec::<String>::new());
         prop_assert_eq!(ports(&host), Vec::<String>::new());
         prop_assert!(host.record.made.is_empty());
+    }
+
+    #[test]
+    fn destroy_leaves_what_was_made_by_hand_as_it_was(
+        release in release(), by_hand in hosts(), file in hosts(), reloads in any::<bool>(),
+    ) {
+        let mut host = host_after(release, &[by_hand]);
+        host.record = Record::default();
+        let before = host.state();
+        let file = if reloads { file.replace(" eswitch mode", " param max_queues 32\n eswitch mode") } else { file };
+        let wanted = desired(&file);
+        prop_assume!(host.plan(&wanted).refusals.is_empty());
+        let outcome = host.apply(&wanted);
+        prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
+        // What was adopted stands in the way of what can be done without it only.
+        let refusals = host.plan_of_destroy().refusals;
+        let is_known = |text: &str| text.contains("subdevcfg did not make it");
+        prop_assert!(refusals.iter().all(|refusal| is_known(&refusal.text)), "{refusals:#?}");
+        prop_assume!(refusals.is_empty());
+        let outcome = host.destroy();
+        prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
+        prop_assert_eq!(but_for_names(&before, &host.state()), Vec::<String>::new());
+        prop_assert_eq!(&host.record, &Record::default());
     }
 
     #[test]
