@@ -1,8 +1,7 @@
 //! The nodes of a parent's tree of rates: made before the functions below them, deleted after these have gone elsewhere.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use subdevcfg_compiler::catalogue::Impact;
 use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode};
 
 use super::lane::Step;
@@ -37,17 +36,22 @@ fn restore_one(parent: &DevlinkHandle, name: &str, rates: &Rates) -> Vec<(Reques
 /// refuse circles; what would be in one is left out.
 pub(super) fn downwards<'n>(nodes: impl Iterator<Item = (&'n str, Option<&'n str>)>) -> Vec<&'n str> {
     let above: BTreeMap<&str, Option<&str>> = nodes.collect();
-    let mut order: Vec<&str> = Vec::new();
-    let mut left: BTreeSet<&str> = above.keys().copied().collect();
-    loop {
-        let is_next = |name: &&str| above[name].is_none_or(|above| !left.contains(above));
-        let next: Vec<&str> = left.iter().copied().filter(is_next).collect();
-        if next.is_empty() {
-            return order;
+    let mut below: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut level = Vec::new();
+    for (&name, &over) in &above {
+        match over.filter(|over| above.contains_key(over)) {
+            Some(over) => below.entry(over).or_default().push(name),
+            None => level.push(name),
         }
-        left.retain(|name| !next.contains(name));
-        order.extend(next);
     }
+    let mut order = Vec::with_capacity(above.len());
+    while !level.is_empty() {
+        let mut next: Vec<&str> = level.iter().filter_map(|name| below.remove(name)).flatten().collect();
+        next.sort_unstable();
+        order.append(&mut level);
+        level = next;
+    }
+    order
 }
 
 fn delete(
@@ -155,25 +159,24 @@ impl Planner<'_, '_> {
                 now.get(&attribute),
                 &setting,
             );
-            let set = |setting| Request::Set { subject: desired.subject.clone(), setting };
             let reason = if desired.wanted.settings.get(&attribute).is_some() {
                 desired.wanted.why(&attribute).clone()
             } else {
                 Reason::forced("comes back as it was")
             };
-            let mut step = Step::new(rule.stage, &desired.address, set(setting), reason);
-            if let Some(found) = &found {
-                let before = found.settings().get(&attribute).cloned();
-                step.before = before.as_ref().map(Setting::value);
-                step.impact = if self.is_used(&desired.name) { rule.impact } else { Impact::None };
-                step.undo = before.map(|setting| (set(setting), None)).into_iter().collect();
+            let before = now.get(&attribute).filter(|_| found.is_some());
+            let (subject, address) = (&desired.subject, &desired.address);
+            let mut step = Step::set(rule.stage, address, subject, setting, before, reason);
+            if found.is_some() && self.is_used(&desired.name) {
+                step.impact = rule.impact;
             }
             if let Some(between) = between {
                 let because = Reason::forced(rules::BETWEEN_RATE_NODES);
-                let mut first = Step::new(rule.stage, &desired.address, set(between.clone()), because);
+                let move_there = Request::Set { subject: subject.clone(), setting: between };
+                let mut first = Step::new(rule.stage, address, move_there.clone(), because);
                 first.impact = step.impact;
                 // Undone, it comes by the same way.
-                first.undo = std::mem::replace(&mut step.undo, vec![(set(between), None)]);
+                first.undo = std::mem::replace(&mut step.undo, vec![(move_there, None)]);
                 self.lane.rate_nodes.push(first);
             }
             self.lane.rate_nodes.push(step);
@@ -259,13 +262,13 @@ impl Planner<'_, '_> {
                 }
             }
         }
-        let Some(now) = self.now.clone() else { return };
+        let Some(now) = &self.now else { return };
         let handle = &self.desired.subject.parent;
         for name in upwards(&now.rate_nodes) {
             let goes = self.recorded_child(&self.of_rate_node(name));
             let Some(address) = goes.filter(|_| !self.is_named_rate_node(name)) else { continue };
             // Nobody moves what is not subdevcfg's from a node that goes.
-            for subject in below(&now, handle, name) {
+            for subject in below(now, handle, name) {
                 if !self.is_ours(&subject) {
                     let text =
                         format!("{subject} is below it and is not subdevcfg's: name it, or move it by hand");

@@ -78,14 +78,15 @@ pub(super) fn held_as_observed(parent: &DevlinkHandle, vfs: &[Function]) -> Vec<
 impl Context<'_> {
     /// A VF that has just come with its number: the driver is bound as the kernel does it, unless it is held. What the PF
     /// has set for it is not known: some drivers keep it.
-    pub(super) fn new_vf(&self, target: &Target) -> Now {
+    pub(super) fn new_vf(&self, now: &mut Now, target: &Target) {
         let bind = are_devices(self.parent).then_some(Setting::Bind(None));
         let interfaces = Side::ALL.into_iter().flat_map(function::new_interface);
         // How many queues a VF has the firmware says.
         let attributes = function::default_attributes(self.catalogue)
             .filter(|setting| setting.attribute() != Attribute::MaxIoEqs);
         let settings = attributes.chain(self.new_rates()).chain(bind).chain(interfaces).collect();
-        Now { exists: true, active: target.active && !is_held(self.parent, target), settings }
+        (now.exists, now.settings) = (true, settings);
+        now.active = target.active && !is_held(self.parent, target);
     }
 
     /// What is seen when a VF is bound: a driver that was named comes; of another one nobody knows whether there is any.
@@ -480,14 +481,12 @@ impl Planner<'_, '_> {
         let limits = found
             .iter()
             .filter(|setting| free.get(&setting.attribute()).is_some_and(|free| free != *setting));
-        let set = |setting| Request::Set { subject: subject.clone(), setting };
+        let address = self.address_of(&function.id);
         let step = |found: &Setting| {
             let free = free.get(&found.attribute())?.clone();
             let mut step =
-                Step::new(Stage::StopRemoved, &self.address_of(&function.id), set(free), because.clone());
-            step.before = Some(found.value());
+                Step::set(Stage::StopRemoved, &address, &subject, free, Some(found), because.clone());
             step.impact = self.price(Impact::Traffic);
-            step.undo.push((set(found.clone()), None));
             Some(step)
         };
         limits.filter_map(step).collect()
