@@ -73,7 +73,7 @@ impl Step {
         step
     }
 
-    fn sets(&self, attribute: &Attribute) -> bool {
+    pub fn sets(&self, attribute: &Attribute) -> bool {
         matches!(&self.request, Request::Set { setting, .. } if setting.attribute() == *attribute)
     }
 

@@ -203,7 +203,7 @@ fn renumber(operation: &mut Operation, number: &BTreeMap<usize, usize>) {
 
 fn narrowed_bookkeeping(all: Bookkeeping, is_in: impl Fn(&Subject) -> bool) -> Bookkeeping {
     let is_of = |change: &RecordChange| match change {
-        RecordChange::Written { subject, .. } => is_in(subject),
+        RecordChange::Written { subject, .. } | RecordChange::Reloaded(subject) => is_in(subject),
         _ => true,
     };
     Bookkeeping {

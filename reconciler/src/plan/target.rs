@@ -9,6 +9,7 @@ use super::parent::Planner;
 use super::{Action, NoteKind, changes, mdev, supported, tree};
 use crate::desired::DesiredFunction;
 use crate::reason::Reason;
+use crate::record::RecordChange;
 use crate::resource::{Attribute, Setting, Settings, Side};
 use crate::rules::{self, Stage};
 use crate::state::Function;
@@ -110,6 +111,9 @@ impl Planner<'_, '_> {
             desired.address
         );
         let steps = target.as_ref().map(steps).unwrap_or_default();
+        if let (Some(target), Some(there)) = (&target, &origin_settings) {
+            self.note_what_comes_along(desired, target, there, &steps);
+        }
         self.add(desired, steps, found.is_none());
         self.tell_of_failing_port(&desired.address, wanted, origin);
         let (subject, address) = (&desired.subject, &desired.address);
@@ -124,6 +128,35 @@ impl Planner<'_, '_> {
             change.replace_paths = replaced.into_iter().map(|(path, _)| path.to_owned()).collect();
         }
         self.draft.change(change);
+    }
+
+    /// Notes what becomes as the file wants it by steps that are there for something else: a new netdev is down by itself.
+    fn note_what_comes_along(
+        &mut self,
+        desired: &DesiredFunction,
+        target: &Target,
+        there: &Settings,
+        steps: &[Step],
+    ) {
+        if self.undoing.is_some() {
+            return;
+        }
+        for applied in desired.wanted.settings.iter().filter(|setting| target.settings.has(setting)) {
+            let attribute = applied.attribute();
+            let brings = |step: &Step| step.sets(&attribute) || step.writes.contains(applied);
+            let found = there.get(&attribute).filter(|found| *found != applied);
+            if found.is_none() || steps.iter().any(brings) {
+                continue;
+            }
+            let (subject, found) = (desired.subject.clone(), found.cloned());
+            let address = subject.attribute_address(&desired.address, &attribute);
+            let change = RecordChange::Written { subject, address, found, applied: applied.clone() };
+            self.draft.bookkeeping.written.push(change);
+            // It is in force, and waits for no reload; where another one does, the plan has that reload.
+            if !self.draft.input.record.pending.contains(&desired.subject) {
+                self.draft.bookkeeping.written.push(RecordChange::Reloaded(desired.subject.clone()));
+            }
+        }
     }
 
     /// Refuses what cannot be of a function.

@@ -93,6 +93,36 @@ fn what_a_reload_stops_comes_back_whoever_made_it() {
 }
 
 #[test]
+fn what_a_step_for_something_else_changes_goes_back_too() {
+    let netdev = "function mac=\"02:00:00:00:00:01\"; netdev m0 up=#true;";
+    let text = format!("uplink up=#true; {}", MDEV.replace("netdev m0 mtu=1400 up=#true;", netdev));
+    let mut host = by_hand(&text);
+    let before = host.state();
+    // A new uplink is down by itself, and so is a netdev that comes when its function is started again.
+    let down = text.replace("uplink up=#true", "uplink up=#false").replace("m0 up=#true", "m0 up=#false");
+    apply(&mut host, &format!("{PARAM} {}", down.replace("00:01", "00:02")));
+    let outcome = host.destroy();
+    assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
+    assert_eq!(differences(&before, &host.state()), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_restart_changes_goes_back_too() {
+    let first =
+        "subdevice a { sf 7; function mac=\"02:00:00:00:00:01\"; param queues 2; netdev a0 up=#true; }";
+    let mut host = by_hand(first);
+    let before = host.state();
+    // A subfunction that is started again has the default of its parameters, and needs no reload for that.
+    let second =
+        first.replace("00:01", "00:02").replace("queues 2", "queues 1").replace("up=#true", "up=#false");
+    apply(&mut host, &second);
+    assert!(host.plan(&desired(&text(&second))).is_empty());
+    let outcome = host.destroy();
+    assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
+    assert_eq!(differences(&before, &host.state()), Vec::<String>::new());
+}
+
+#[test]
 fn what_was_adopted_and_never_changed_is_let_go_of() {
     let mut host = by_hand(MDEV);
     let before = host.state();
