@@ -189,6 +189,18 @@ impl Request {
                 | Self::Set { setting: Setting::Vfs(_) | Setting::Vlans(_) | Setting::Bind(_), .. }
         )
     }
+
+    /// Whether it takes away more than its subject, and nobody says so of each: what it took has to come back in the same
+    /// apply.
+    #[must_use]
+    pub fn takes_others(&self) -> bool {
+        match self {
+            Self::DelParent { .. } | Self::SetVfs { .. } => true,
+            Self::Reload { subject } => subject.is_parent(),
+            Self::Set { setting, .. } => matches!(setting, Setting::EswitchMode(_)),
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Display for Request {

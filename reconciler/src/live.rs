@@ -43,7 +43,7 @@ pub use peers::Peer;
 pub use subdevcfg_netlink::ears::Ears;
 
 use crate::kernel::{DeviceAttributes, EFFECT_DEADLINE, Effect, Kernel, ObserveError, Request, RequestError};
-use crate::resource::{Setting, Side, Subject};
+use crate::resource::{Side, Subject};
 use crate::state::{State, Unread};
 use mirror::Mirror;
 use ovs::Switch;
@@ -281,10 +281,11 @@ impl<D: Datagrams + 'static> Kernel for LiveKernel<D> {
     fn perform(&mut self, request: &Request) -> Result<(), RequestError> {
         let result = self.send(request);
         // What the kernel says is not there, the mirror should not have had; and some requests take other objects with
-        // them without a notification for each.
+        // them, or bring others, without a notification for each.
         let missing =
             matches!(&result, Err(RequestError::Refused { errno: Errno::ENODEV | Errno::ENOENT, .. }));
-        self.stale |= missing || takes_others_along(request);
+        let brings_others = matches!(request, Request::NewParent { .. });
+        self.stale |= missing || brings_others || request.takes_others();
         result
     }
 
@@ -316,25 +317,6 @@ impl<D: Datagrams + 'static> Kernel for LiveKernel<D> {
                 looked = Instant::now();
             }
         }
-    }
-}
-
-fn takes_others_along(request: &Request) -> bool {
-    match request {
-        Request::NewParent { .. } | Request::DelParent { .. } | Request::SetVfs { .. } => true,
-        Request::Set { setting, .. } => matches!(setting, Setting::EswitchMode(_)),
-        Request::Reload { subject } => subject.is_parent(),
-        Request::Create { .. }
-        | Request::Delete { .. }
-        | Request::MakeRateNode { .. }
-        | Request::MakeVdpa { .. }
-        | Request::DeleteVdpa { .. }
-        | Request::MakeBridge { .. }
-        | Request::DeleteBridge { .. }
-        | Request::DeleteRateNode { .. }
-        | Request::AddPort { .. }
-        | Request::RemovePort { .. }
-        | Request::SetActive { .. } => false,
     }
 }
 

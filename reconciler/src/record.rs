@@ -241,6 +241,13 @@ impl Record {
         self.made.iter().chain(&self.adopted).map(|(subject, address)| (subject, address.as_str()))
     }
 
+    /// All subjects of which it holds anything: that they were made or adopted, or what was written of them.
+    #[must_use]
+    pub fn known(&self) -> BTreeSet<&Subject> {
+        let written = self.settings.keys().map(|(subject, _)| subject);
+        self.made.keys().chain(self.adopted.keys()).chain(written).collect()
+    }
+
     /// The address under which a subject is recorded, whether it was made or adopted.
     #[must_use]
     pub fn address(&self, subject: &Subject) -> Option<&str> {

@@ -112,6 +112,29 @@ fn a_subdevice_with_another_name_keeps_its_function_and_gets_its_new_address() {
 }
 
 #[test]
+fn what_others_made_survives_a_reload_or_is_in_its_way() {
+    let host = Host::new();
+    host.apply(&host_with("uplink up=#true; subdevice m { mdev type=subdev-eth; netdev m0 up=#true; }"));
+    host.forget_record();
+    let before = host.config();
+    // A mediated device is stopped by it, and started again.
+    let reload = host_with("param max_queues 32;");
+    snapshot("cli", "unmanaged-reloaded", &host.plan(&reload).all());
+    host.apply(&reload);
+    let put_back = host.run(&["destroy", "--yes", "--allow", "parent-wide"]);
+    assert_eq!(put_back.code, 0, "{}", put_back.all());
+    assert_eq!(host.config(), before);
+    // A subfunction would be gone.
+    host.apply(&host_with("param max_queues 32; subdevice a { sf 5; }"));
+    host.edit(|host| {
+        let made = host["record"]["made"].as_array_mut().unwrap();
+        made.retain(|made| made["address"] != "subdev/nic0#a");
+    });
+    let refused = host.run(&["destroy", "--yes", "--allow", "parent-wide"]);
+    snapshot("cli", "destroy-in-the-way", &refused.all());
+}
+
+#[test]
 fn a_rate_node_that_somebody_made_is_not_taken_along() {
     let host = Host::new();
     host.apply(&host_with("rate-node gold; subdevice a { sf 1; rate parent=gold; }"));

@@ -9,7 +9,7 @@ use subdevcfg_netlink::devlink::{Flavour, Handle, Instance, Port, PortFunction};
 
 use super::tree::Tree;
 use super::*;
-use crate::resource::FunctionId;
+use crate::resource::{FunctionId, Setting};
 use crate::state::SoftSpec;
 
 const UUID: &str = "9b3f4a52-6a0e-4b6a-9c1d-000000000001";

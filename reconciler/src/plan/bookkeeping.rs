@@ -17,10 +17,7 @@ use crate::resource::{Attribute, Child, Setting, Settings, Side, Subject};
 pub(super) fn release_devices(draft: &mut Draft<'_>) {
     let Input { desired, state, record } = draft.input;
     let named: BTreeSet<_> = desired.parents.iter().map(|parent| &parent.subject.parent).collect();
-    let written = record.settings.keys().map(|(subject, _)| subject);
-    let recorded: BTreeSet<&Subject> =
-        record.made.keys().chain(record.adopted.keys()).chain(written).collect();
-    let on_devices = recorded.into_iter().filter(|subject| subject.bridge_name().is_none());
+    let on_devices = record.known().into_iter().filter(|subject| subject.bridge_name().is_none());
     for subject in on_devices.filter(|subject| !named.contains(&subject.parent)) {
         if state.has(subject) {
             let text = "its device is not in the file any more: it stays as it is (`destroy` without a file takes it \
@@ -81,52 +78,76 @@ fn named(desired: &DesiredParent) -> BTreeMap<Subject, Named<'_>> {
 
 /// Adoption, release and drift: what the record knows beside the kernel.
 pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
-    let Input { state, record, .. } = draft.input;
-    let parent = &desired.subject.parent;
     let named = named(desired);
     let reset = reset::evidence(&draft.input, desired);
     let by_reset = reset.is_some();
     let known_before = draft.drift_count();
-    let absent: BTreeSet<&Subject> = desired
-        .functions
-        .iter()
-        .filter(|function| function.absent)
-        .map(|function| &function.subject)
-        .collect();
     for (subject, Named { address, .. }) in &named {
         // A device that nothing makes was never ours to adopt; only what could have been made is.
         // A VF neither: it comes and goes with its number.
         let makeable = if subject.is_parent() { desired.create.is_some() } else { !vfs::is_pci(subject) };
         note_presence(draft, subject, address, makeable, by_reset);
     }
-    // What was made and is neither named nor there is nobody's any more: another one of its number would be. So it is with
-    // what the other side took away.
-    let written = record.settings.keys().map(|(subject, _)| subject).filter(|subject| vfs::is_pci(subject));
-    let written: BTreeSet<&Subject> = written.filter(|subject| subject.parent == *parent).collect();
-    for subject in record.made.keys().chain(record.adopted.keys()).chain(written.iter().copied()) {
+    forget_the_gone(draft, desired, &named);
+    release_the_unnamed(draft, desired, &named);
+    note_written(draft, desired, &named, by_reset);
+    if let Some(evidence) = reset.filter(|_| draft.drift_count() > known_before) {
+        draft.resets.push(Reset { address: desired.address.clone(), evidence });
+    }
+}
+
+/// What was made and is neither named nor there is nobody's any more: another one of its number would be. So it is with
+/// what the other side took away.
+fn forget_the_gone(draft: &mut Draft<'_>, desired: &DesiredParent, named: &BTreeMap<Subject, Named<'_>>) {
+    let Input { state, record, .. } = draft.input;
+    // Of what is neither made nor adopted, only PCI functions come and go.
+    let counts = |subject: &Subject| record.address(subject).is_some() || vfs::is_pci(subject);
+    for subject in record.known() {
         let stays = named.get(subject).is_some_and(|named| !named.external);
-        if subject.parent == *parent && !stays && !state.has(subject) {
+        let is_of_parent = subject.parent == desired.subject.parent;
+        if is_of_parent && counts(subject) && !stays && !state.has(subject) {
             draft.bookkeeping.forget.push(subject.clone());
         }
     }
-    for (subject, address) in &record.adopted {
-        let is_left = !named.contains_key(subject) && !absent.contains(subject);
-        if subject.parent == *parent && is_left && state.has(subject) {
-            let text = "it is not in the file any more, and subdevcfg did not make it: it stays as it is";
-            draft.note(NoteKind::Released, address, text);
-            draft.bookkeeping.let_go.push(subject.clone());
+}
+
+/// What the file does not name any more and subdevcfg did not make is released.
+fn release_the_unnamed(draft: &mut Draft<'_>, desired: &DesiredParent, named: &BTreeMap<Subject, Named<'_>>) {
+    let Input { state, record, .. } = draft.input;
+    let absent = desired.functions.iter().filter(|function| function.absent);
+    let absent: BTreeSet<&Subject> = absent.map(|function| &function.subject).collect();
+    for subject in record.known() {
+        if subject.parent != desired.subject.parent || named.contains_key(subject) || !state.has(subject) {
+            continue;
         }
+        let (about, text) = match record.adopted.get(subject) {
+            Some(_) if absent.contains(subject) => continue,
+            Some(address) => {
+                let text = "it is not in the file any more, and subdevcfg did not make it: it stays as it is";
+                (address.clone(), text)
+            }
+            None if vfs::is_pci(subject) => {
+                let text = "it is not in the file any more: what was written of it stays as it is";
+                (subject.to_string(), text)
+            }
+            None => continue,
+        };
+        draft.note(NoteKind::Released, about, text);
+        draft.bookkeeping.let_go.push(subject.clone());
     }
-    for subject in written {
-        if !named.contains_key(subject) && state.has(subject) {
-            let text = "it is not in the file any more: what was written of it stays as it is";
-            draft.note(NoteKind::Released, subject.to_string(), text);
-            draft.bookkeeping.let_go.push(subject.clone());
-        }
-    }
+}
+
+/// What became of the attributes that were written.
+fn note_written(
+    draft: &mut Draft<'_>,
+    desired: &DesiredParent,
+    named: &BTreeMap<Subject, Named<'_>>,
+    by_reset: bool,
+) {
+    let Input { state, record, .. } = draft.input;
     let mut found_of: Option<(&Subject, Option<Settings>)> = None;
     for ((subject, attribute), written) in &record.settings {
-        if subject.parent != *parent {
+        if subject.parent != desired.subject.parent {
             continue;
         }
         let Some(Named { address, wanted, left, external }) = named.get(subject) else { continue };
@@ -157,14 +178,7 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
         if state.function(subject).is_some_and(|found| !is_told(found, settings, attribute)) {
             continue;
         }
-        let path = subject.attribute_path(attribute);
-        // Those of what is no subdevice stand in the block of its device.
-        let path = match &subject.child {
-            Some(Child::RateNode(name)) => format!("rate-node[{name}].{path}"),
-            Some(Child::Vdpa(name)) => format!("vdpa[{name}].{path}"),
-            _ => path,
-        };
-        if let Some(owner) = left.owner(&path) {
+        if let Some(owner) = left.owner(&path_in_the_file(subject, attribute)) {
             accept(draft, written, found, owner);
             continue;
         }
@@ -173,8 +187,15 @@ pub(super) fn note(draft: &mut Draft<'_>, desired: &DesiredParent) {
             note_drift(draft, written, wanted, found, by_reset);
         }
     }
-    if let Some(evidence) = reset.filter(|_| draft.drift_count() > known_before) {
-        draft.resets.push(Reset { address: desired.address.clone(), evidence });
+}
+
+/// An attribute's path as `ignore` names it: those of what is no subdevice stand in the block of its device.
+fn path_in_the_file(subject: &Subject, attribute: &Attribute) -> String {
+    let path = subject.attribute_path(attribute);
+    match &subject.child {
+        Some(Child::RateNode(name)) => format!("rate-node[{name}].{path}"),
+        Some(Child::Vdpa(name)) => format!("vdpa[{name}].{path}"),
+        _ => path,
     }
 }
 

@@ -48,7 +48,7 @@ fn steps(draft: &mut Draft<'_>, desired: &DesiredBridge) -> Vec<Step> {
     let now = found.clone().unwrap_or_else(|| Bridge::default().settings());
     for setting in wanted.settings.iter().filter(|setting| !now.has(setting)) {
         let reason = wanted.why(&setting.attribute()).clone();
-        steps.push(set(desired.subject.clone(), &desired.address, setting.clone(), found.as_ref(), reason));
+        steps.push(set(&desired.subject, &desired.address, setting.clone(), found.as_ref(), reason));
     }
     let reason = wanted.reason.clone();
     let change =
@@ -58,13 +58,11 @@ fn steps(draft: &mut Draft<'_>, desired: &DesiredBridge) -> Vec<Step> {
 }
 
 /// A step that writes an attribute of a bridge; all on it feel it.
-fn set(subject: Subject, address: &str, setting: Setting, found: Option<&Settings>, reason: Reason) -> Step {
-    let rule = rules::for_attribute(&subject, &setting.attribute(), None);
-    let before = found.and_then(|found| found.get(&setting.attribute()).cloned());
-    let mut step = Step::new(rule.stage, address, Request::Set { subject: subject.clone(), setting }, reason);
-    step.before = before.as_ref().map(Setting::value);
+fn set(subject: &Subject, address: &str, setting: Setting, found: Option<&Settings>, reason: Reason) -> Step {
+    let rule = rules::for_attribute(subject, &setting.attribute(), None);
+    let before = found.and_then(|found| found.get(&setting.attribute()));
+    let mut step = Step::set(rule.stage, address, subject, setting, before, reason);
     step.impact = if found.is_some() { rule.impact } else { Impact::None };
-    step.undo = before.map(|setting| (Request::Set { subject, setting }, None)).into_iter().collect();
     step
 }
 
@@ -129,30 +127,28 @@ fn has_released_ports(draft: &Draft<'_>, subject: &Subject) -> bool {
 /// Takes away the bridges that subdevcfg made, and puts back what it wrote of others.
 pub(super) fn destroy(draft: &mut Draft<'_>, in_scope: &dyn Fn(&Subject) -> bool) {
     let Input { state, record, .. } = draft.input;
-    let written = record.settings.keys().map(|(subject, _)| subject);
-    let recorded: BTreeSet<Subject> = record.made.keys().chain(written).cloned().collect();
-    for subject in recorded {
-        if subject.bridge_name().is_none() || !in_scope(&subject) {
+    for subject in record.known() {
+        if subject.bridge_name().is_none() || !in_scope(subject) {
             continue;
         }
-        let Some(found) = state.settings(&subject) else {
+        let Some(found) = state.settings(subject) else {
             draft.bookkeeping.forget.push(subject.clone());
             continue;
         };
-        if let Some(address) = record.made.get(&subject) {
-            delete(draft, &subject, address, &Reason::forced("subdevcfg made it"));
+        if let Some(address) = record.made.get(subject) {
+            delete(draft, subject, address, &Reason::forced("subdevcfg made it"));
             continue;
         }
-        let address = record.address_or_kind(&subject);
+        let address = record.address_or_kind(subject);
         let reason = Reason::forced("the value that subdevcfg found");
         let mut target = found.clone();
         let mut steps = Vec::new();
-        for before in found_before(draft, &subject) {
+        for before in found_before(draft, subject) {
             target.set(before.clone());
-            steps.push(set(subject.clone(), &address, before, Some(&found), reason.clone()));
+            steps.push(set(subject, &address, before, Some(&found), reason.clone()));
         }
-        draft.change(changes::between(&subject, &address, Some(&found), Some(&target), reason));
-        draft.add_bridge(&subject, steps);
+        draft.change(changes::between(subject, &address, Some(&found), Some(&target), reason));
+        draft.add_bridge(subject, steps);
     }
 }
 
@@ -265,7 +261,7 @@ impl Planner<'_, '_> {
         let input = &self.draft.input;
         let subject = Subject::bridge(bridge.as_str());
         let is_named = input.desired.bridges.iter().any(|bridge| bridge.subject == subject);
-        let goes = !is_named && input.record.made.contains_key(&subject);
+        let goes = !is_named && self.recorded_child(&subject).is_some();
         if goes && wanted.get(&Attribute::Bridge).is_none() {
             target.set(Setting::Bridge(None));
         }

@@ -10,7 +10,7 @@ use crate::kernel::Request;
 use crate::reason::Reason;
 use crate::resource::{Attribute, FunctionId, Setting};
 use crate::rules;
-use crate::state::{Function, MdevType};
+use crate::state::MdevType;
 
 impl Planner<'_, '_> {
     /// Whether the file has a mediated device on this VF, which needs the VF's driver for that.
@@ -22,9 +22,7 @@ impl Planner<'_, '_> {
 
     /// Takes off their VFs what stands there, before something is done to these.
     pub(super) fn mdevs_come_off(&mut self, is_meant: impl Fn(u32) -> bool, because: &Reason) {
-        let meant = |function: &&Function| function.on_vf.is_some_and(&is_meant);
-        let going: Vec<Function> = self.present().iter().filter(meant).cloned().collect();
-        for function in going {
+        for function in self.take_out(|_, function| function.on_vf.is_some_and(&is_meant)) {
             self.take(&function.id, because);
             let address = self.address_of(&function.id);
             let returns = self.desired_function(&function.id).is_some();

@@ -113,27 +113,28 @@ pub(super) struct Now {
     pub exists: bool,
     pub active: bool,
     pub settings: Settings,
+    /// What it has as the apply finds it.
+    pub origin: Settings,
 }
 
 impl Now {
-    fn of(found: Option<&Function>) -> Self {
+    fn of(found: Option<&Function>, origin: Option<&Function>) -> Self {
         let mut settings = found.map(Function::settings).unwrap_or_default();
         ovs::leave_out(&mut settings);
         // An interface that is not there is a new one when it comes.
         let absent = |side: &Side| found.is_some_and(|function| function.interface(*side).is_none());
         settings.extend(Side::ALL.into_iter().filter(absent).flat_map(new_interface));
-        Self { exists: found.is_some(), active: found.is_some_and(|function| function.active), settings }
+        let origin = origin.map(Function::settings).unwrap_or_default();
+        let active = found.is_some_and(|function| function.active);
+        Self { exists: found.is_some(), active, settings, origin }
     }
 }
 
 /// The steps from `found` (what parent operations left of the function) to `target`.
 pub(super) fn steps(context: &Context<'_>, found: Option<&Function>, target: &Target) -> Vec<Step> {
-    let mut now = Now::of(found);
+    let mut now = Now::of(found, context.origin);
     if found.is_some() {
         now.settings.extend(context.granted.iter().cloned());
-    }
-    if context.stands(&now, target) {
-        return Vec::new();
     }
     let with_port = target;
     let mut target = target.clone();
@@ -215,23 +216,12 @@ impl Context<'_> {
         steps
     }
 
-    /// Whether there is nothing to do, as for most functions of most plans: what follows would find that out bit by bit.
-    fn stands(&self, now: &Now, target: &Target) -> bool {
-        now.exists
-            && now.active == target.active
-            && !self.pending
-            && differing(target, now).next().is_none()
-            && self.own_port().is_none()
-            && self.ports.is_none_or(Ports::is_empty)
-    }
-
     fn create(&self, now: &mut Now, target: &Target, steps: &mut Vec<Step>) {
         if now.exists {
             return;
         }
         if self.id.is_pci() {
-            *now = self.new_vf(target);
-            return;
+            return self.new_vf(now, target);
         }
         let request = Request::Create {
             parent: self.parent.clone(),
@@ -243,7 +233,7 @@ impl Context<'_> {
         step.undo = vec![(self.delete(), Some(Effect::Gone))];
         step.effect = wants(target, Side::Representor).then_some(Effect::Representor);
         steps.push(step);
-        *now = Now { exists: true, active: !self.has_state, settings: self.new_settings(target) };
+        (now.exists, now.active, now.settings) = (true, !self.has_state, self.new_settings(target));
     }
 
     fn delete(&self) -> Request {
@@ -431,20 +421,20 @@ impl Context<'_> {
         let subject = self.subject();
         let attribute = setting.attribute();
         let rule = rules::for_attribute(&subject, &attribute, self.catalogue);
-        let found = self.origin.map(Function::settings).and_then(|found| found.get(&attribute).cloned());
         // What the PF sets for a VF may be kept by the driver when the VF goes.
         let is_kept = self.id.is_pci() && self.made_again && matches!(attribute, Attribute::Legacy(_));
-        let found = self.origin.and_then(|_| self.granted.get(&attribute).cloned()).or(found);
-        let back_to = now.settings.get(&attribute).filter(|_| self.origin.is_some()).cloned();
-        let back_to = back_to.or_else(|| found.clone().filter(|_| is_kept));
+        let granted = self.granted.get(&attribute).filter(|_| self.origin.is_some());
+        let found = granted.or_else(|| now.origin.get(&attribute));
+        let back_to = now.settings.get(&attribute).filter(|_| self.origin.is_some());
+        let back_to = back_to.or(found.filter(|_| is_kept));
         let asked = (self.why)(&attribute);
-        let reason = if found.as_ref() == Some(&setting) {
+        let reason = if found == Some(&setting) {
             Reason { text: Some("comes back as it was".to_owned()), ..asked }
         } else {
             asked
         };
-        let mut step = self.step(stage, Request::Set { subject: subject.clone(), setting }, reason);
-        step.before = found.as_ref().map(Setting::value);
+        let mut step = Step::set(stage, self.address, &subject, setting, back_to, reason);
+        step.before = found.map(Setting::value);
         step.impact = match rule.needs {
             // Nothing stops it for that: what runs it may feel it at once.
             Needs::InactiveFunction if self.runs_elsewhere() => self.price(Impact::Traffic),
@@ -452,7 +442,6 @@ impl Context<'_> {
             Needs::InactiveFunction => Impact::None,
             _ => self.price(rule.impact),
         };
-        step.undo = back_to.map(|setting| (Request::Set { subject, setting }, None)).into_iter().collect();
         step
     }
 }

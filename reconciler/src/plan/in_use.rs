@@ -9,7 +9,6 @@ use subdevcfg_compiler::catalogue::Impact;
 use super::{Input, Operation, ResourceChange, bridges};
 use crate::desired::Desired;
 use crate::kernel::Request;
-use crate::record::Record;
 use crate::resource::{Attribute, Setting, Side, Subject};
 use crate::state::{Function, FunctionUser, Lifeline, Parent, State, User};
 
@@ -38,6 +37,9 @@ pub(super) fn disturbed(
     input: Input<'_>,
 ) -> Vec<InUse> {
     let Input { desired, state, record } = input;
+    // Of several changes of one subject the first counts.
+    let named: BTreeMap<&Subject, &str> =
+        changes.iter().rev().map(|change| (&change.subject, change.address.as_str())).collect();
     let mut found: BTreeMap<Subject, InUse> = BTreeMap::new();
     for operation in operations.iter().filter(|operation| operation.impact > Impact::None) {
         for subject in reach(operation, state) {
@@ -47,7 +49,9 @@ pub(super) fn disturbed(
                 continue;
             }
             let entry = found.entry(subject.clone()).or_insert_with(|| InUse {
-                address: address(changes, record, &subject),
+                address: named
+                    .get(&subject)
+                    .map_or_else(|| record.address_or_kind(&subject), ToString::to_string),
                 subject,
                 users: Vec::new(),
                 blocks: false,
@@ -165,12 +169,6 @@ fn interface_names(function: &Function) -> Vec<&str> {
 
 fn uplink_name(parent: &Parent) -> Vec<&str> {
     parent.volatile.0.uplink.as_deref().into_iter().collect()
-}
-
-fn address(changes: &[ResourceChange], record: &Record, subject: &Subject) -> String {
-    let change = changes.iter().find(|change| change.subject == *subject);
-    let named = change.map(|change| change.address.as_str()).or_else(|| record.address(subject));
-    named.map_or_else(|| subject.to_string(), str::to_owned)
 }
 
 /// What a new parent takes its frames from: a request that nobody on the parent feels, but everybody on the wire.

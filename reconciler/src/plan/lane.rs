@@ -7,7 +7,6 @@ use subdevcfg_compiler::values::{DevlinkHandle, Scalar};
 
 use super::ovs::{self, Ports};
 use super::places::{self, Place};
-use super::selection::takes_others;
 use super::{
     Bookkeeping, Drift, FORMAT_VERSION, Input, Note, NoteKind, Operation, Plan, Refusal, Reset,
     ResourceChange, Reversible, Swept, Undo,
@@ -59,7 +58,23 @@ impl Step {
         }
     }
 
-    fn sets(&self, attribute: &Attribute) -> bool {
+    /// A step that writes one attribute, and is undone by writing what was found, if there was something.
+    pub fn set(
+        stage: Stage,
+        address: &str,
+        subject: &Subject,
+        setting: Setting,
+        found: Option<&Setting>,
+        reason: Reason,
+    ) -> Self {
+        let set = |setting| Request::Set { subject: subject.clone(), setting };
+        let mut step = Self::new(stage, address, set(setting), reason);
+        step.before = found.map(Setting::value);
+        step.undo = found.map(|found| (set(found.clone()), None)).into_iter().collect();
+        step
+    }
+
+    pub fn sets(&self, attribute: &Attribute) -> bool {
         matches!(&self.request, Request::Set { setting, .. } if setting.attribute() == *attribute)
     }
 
@@ -179,16 +194,16 @@ impl<'a> Draft<'a> {
             let of = operation.request.subject();
             let is_port = ports
                 .values()
-                .any(|port| *port == of || (takes_others(&operation.request) && port.parent == of.parent));
+                .any(|port| *port == of || (operation.request.takes_others() && port.parent == of.parent));
             let goes =
-                matches!(operation.request, Request::Delete { .. }) || takes_others(&operation.request);
+                matches!(operation.request, Request::Delete { .. }) || operation.request.takes_others();
             is_port && (goes || bridges::leaves(&operation.request, bridge))
         };
         let mut found = BTreeMap::new();
         for operation in self.operations.iter().filter(leaves) {
             let of = operation.request.subject();
             for port in ports.values() {
-                if *port == of || (takes_others(&operation.request) && port.parent == of.parent) {
+                if *port == of || (operation.request.takes_others() && port.parent == of.parent) {
                     // The first is enough: what else takes it away comes too late.
                     found.entry(port.clone()).or_insert(operation.id);
                 }

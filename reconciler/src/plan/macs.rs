@@ -4,7 +4,6 @@ use subdevcfg_compiler::values::MacAddr;
 
 use super::NoteKind;
 use super::lane::Draft;
-use super::selection::takes_others;
 use crate::kernel::Request;
 use crate::resource::{FunctionId, Setting, Subject};
 use crate::state::{Function, Parent, Vf};
@@ -49,7 +48,7 @@ fn keeps(draft: &Draft<'_>, subject: &Subject) -> bool {
     let takes = |request: &Request| match request {
         Request::Delete { .. } => request.subject() == *subject,
         Request::Set { setting, .. } => setting.mac().is_some() && request.subject() == *subject,
-        _ => takes_others(request) && request.subject().parent == subject.parent,
+        _ => request.takes_others() && request.subject().parent == subject.parent,
     };
     !draft.requests().any(takes)
 }

@@ -119,9 +119,8 @@ impl Planner<'_, '_> {
         let rule = rules::for_attribute(self.subject(), &Attribute::EswitchMode, self.catalogue);
         let because = Reason::forced(rule.because);
         // What VFs carry stays with them.
-        let is_of_eswitch = |function: &&Function| !function.id.is_pci() && function.on_vf.is_none();
-        let present = self.present().iter().filter(is_of_eswitch);
-        for function in present.cloned().collect::<Vec<_>>() {
+        let is_of_eswitch = |function: &Function| !function.id.is_pci() && function.on_vf.is_none();
+        for function in self.take_out(|_, function| is_of_eswitch(function)) {
             self.take(&function.id, &because);
             let address = self.address_of(&function.id);
             // Functions go before anything on the parent changes, so that is how an undo finds them.

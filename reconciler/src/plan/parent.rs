@@ -58,8 +58,8 @@ pub(super) fn plan(draft: &mut Draft<'_>, desired: &DesiredParent) {
     supported::tell(draft, &desired.subject, &desired.address, &desired.wanted);
     let mut planner = Planner::new(draft, desired, origin, desired.catalogue.as_deref());
     planner.check_devlink_of_parent();
-    planner.unmanaged();
     steps(&mut planner);
+    planner.unmanaged();
     let lane = planner.lane;
     bookkeeping::note(draft, desired);
     draft.add_lane(handle, lane);
@@ -186,13 +186,12 @@ impl Planner<'_, '_> {
 
     /// Takes away what an `exclusive` covers and nobody named.
     fn sweep(&mut self) {
-        let swept: Vec<Function> =
-            self.present().iter().filter(|function| self.is_swept(function)).cloned().collect();
+        let of = self.present().len();
+        let swept = self.take_out(Self::is_swept);
         if swept.is_empty() {
             return;
         }
         let reason = Reason::forced("nobody named it, and `exclusive` lets no such stay");
-        let of = self.present().len();
         self.draft.sweeps(&self.desired.address, Swept { functions: swept.len(), of });
         for function in swept {
             let subject = self.of_function(&function.id);
@@ -210,6 +209,10 @@ impl Planner<'_, '_> {
             // What was written of one is told to be released.
             let is_released = || self.draft.input.record.written_of(&subject).next().is_some();
             let is_told = is_counted || function.id.is_pci() && is_released();
+            // What a step passes over is told of as a change.
+            let left = self.now.as_ref().and_then(|now| now.function(&function.id));
+            let is_restored = !function.id.is_pci() && left.is_some_and(|left| left != function);
+            let is_told = is_told || is_restored;
             if self.is_unmanaged(&function.id) && !self.is_swept(function) && !is_told {
                 let about = subject.to_string();
                 let text = match function.volatile.0.users.first() {
@@ -241,39 +244,33 @@ impl Planner<'_, '_> {
     pub(super) fn take(&mut self, id: &FunctionId, because: &Reason) {
         // Also of one that the file names: what was adopted is changed in place, and never replaced.
         if self.recorded(id).is_none() {
-            let because = because.text.as_deref().unwrap_or_default();
-            let text =
-                format!("{} is in the way, and subdevcfg did not make it: {because}", self.of_function(id));
-            self.draft.refuse(&self.desired.address, text);
+            self.refuse_to_take(&self.of_function(id), because);
         }
         self.gone.insert(id.clone(), because.clone());
     }
 
+    /// Refuses a step that takes along what nobody may take.
+    pub(super) fn refuse_to_take(&mut self, subject: &Subject, because: &Reason) {
+        let is_made = self.draft.input.record.made.contains_key(subject);
+        let whose = if is_made { "the file does not name it" } else { "subdevcfg did not make it" };
+        let because = because.text.as_deref().unwrap_or_default();
+        let text = format!("{subject} is in the way, and {whose}: {because}");
+        self.draft.refuse(&self.desired.address, text);
+    }
+
     /// Functions that subdevcfg made and the file does not name any more.
     fn removals(&mut self) {
+        self.refuse_to_delete_pci();
         let forgotten = self.why_it_goes();
-        let stays = |function: &&Function| {
-            self.desired_function(&function.id)
-                .map_or_else(|| self.recorded(&function.id).is_none(), |named| !named.absent)
-        };
-        let going: Vec<Function> =
-            self.present().iter().filter(|function| !stays(function)).cloned().collect();
+        let going = self.take_out(|planner, function| match planner.desired_function(&function.id) {
+            Some(named) => named.absent && !named.id.is_pci(),
+            None => planner.recorded(&function.id).is_some(),
+        });
         for function in going {
-            let (address, reason) = match (self.desired_function(&function.id), self.recorded(&function.id)) {
-                (Some(named), _) if named.absent && named.id.is_pci() => {
-                    let text = if named.external {
-                        "the other side makes it and takes it away"
-                    } else {
-                        "a VF goes with all others of its device: write their number, `vfs`"
-                    };
-                    let address = named.address.clone();
-                    self.draft.refuse(&address, text);
-                    continue;
-                }
+            let (address, reason) = match self.desired_function(&function.id) {
                 // Whoever made it.
-                (Some(named), _) if named.absent => (named.address.clone(), named.wanted.reason.clone()),
-                (None, Some(recorded)) => (recorded, forgotten.clone()),
-                _ => continue,
+                Some(named) => (named.address.clone(), named.wanted.reason.clone()),
+                None => (self.address_of(&function.id), forgotten.clone()),
             };
             self.delete(&function, &address, &reason, rules::DELETE);
             let found = function.settings();
@@ -282,6 +279,34 @@ impl Planner<'_, '_> {
         }
     }
 
+    /// Refuses what the file wants to be absent and nobody can delete here.
+    fn refuse_to_delete_pci(&mut self) {
+        let is_there = |function: &&DesiredFunction| {
+            self.now.as_ref().is_some_and(|now| now.function(&function.id).is_some())
+        };
+        let desired = self.desired;
+        let absent = desired.functions.iter().filter(|function| function.absent && function.id.is_pci());
+        for named in absent.filter(is_there) {
+            let text = if named.external {
+                "the other side makes it and takes it away"
+            } else {
+                "a VF goes with all others of its device: write their number, `vfs`"
+            };
+            self.draft.refuse(&named.address, text);
+        }
+    }
+
+    /// The functions that go, which are not present from now on.
+    pub(super) fn take_out(&mut self, goes: impl Fn(&Self, &Function) -> bool) -> Vec<Function> {
+        let present = self.now.as_mut().map(|now| std::mem::take(&mut now.functions)).unwrap_or_default();
+        let (going, staying) = present.into_iter().partition(|function| goes(self, function));
+        if let Some(now) = &mut self.now {
+            now.functions = staying;
+        }
+        going
+    }
+
+    /// The steps that delete a function that was taken out.
     pub(super) fn delete(&mut self, function: &Function, address: &str, reason: &Reason, impact: Impact) {
         let input = self.draft.input;
         let subject = self.of_function(&function.id);
@@ -306,9 +331,6 @@ impl Planner<'_, '_> {
         self.draft.ports.note(&steps);
         self.lane.removal.push(steps);
         self.lane.off_vf.extend(function.on_vf.map(|index| (subject, index)));
-        if let Some(now) = &mut self.now {
-            now.functions.retain(|other| other.id != function.id);
-        }
     }
 
     /// What the file says of the parent's own attributes; others have some of a parent that is there.
@@ -363,13 +385,9 @@ impl Planner<'_, '_> {
         } else {
             Reason::forced("it comes back as it was")
         };
-        let request = Request::Set { subject: self.subject().clone(), setting };
-        let mut step = Step::new(rule.stage, &self.desired.address, request, reason);
         let before = found.get(&attribute).filter(|_| self.origin.is_some());
-        step.before = before.map(Setting::value);
+        let mut step = Step::set(rule.stage, &self.desired.address, self.subject(), setting, before, reason);
         step.impact = self.price(rule.impact);
-        let back = before.cloned().map(|setting| Request::Set { subject: self.subject().clone(), setting });
-        step.undo = back.map(|request| (request, None)).into_iter().collect();
         step
     }
 

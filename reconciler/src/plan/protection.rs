@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use subdevcfg_compiler::catalogue::Impact;
+use subdevcfg_compiler::values::DevlinkHandle;
 
 use super::lane::Draft;
-use super::selection::takes_others;
 use super::{NoteKind, Operation};
 use crate::desired::DesiredFunction;
 use crate::kernel::Request;
@@ -26,11 +26,11 @@ pub(super) fn settle(draft: &mut Draft<'_>, operations: &[Operation]) {
     let asked = asked.map(|function| (&function.subject, function.address.as_str()));
     let recorded = input.record.protected.iter().map(|(subject, address)| (subject, address.as_str()));
     let all: BTreeMap<&Subject, &str> = recorded.chain(asked).collect();
+    let disturbing = Disturbing::of(operations);
     for (subject, address) in all {
         // What is not there yet, nothing disturbs.
         let is_there = input.state.function(subject).is_some();
-        let disturbing = operations.iter().find(|operation| is_there && disturbs(operation, subject));
-        if let Some(operation) = disturbing {
+        if let Some(operation) = disturbing.first(subject).filter(|_| is_there) {
             let text = format!(
                 "it is protected, and \"{}\" would disturb it: write `protect=#false` there, in an apply that changes \
                  nothing else of it, and do this afterwards",
@@ -54,12 +54,32 @@ pub(super) fn settle(draft: &mut Draft<'_>, operations: &[Operation]) {
     }
 }
 
-/// Whether an operation restarts or removes a subject, by itself or with its parent.
-fn disturbs(operation: &Operation, subject: &Subject) -> bool {
-    let of = operation.request.subject();
-    if of == *subject {
-        return operation.impact >= Impact::SubdeviceRestart
-            || matches!(operation.request, Request::Delete { .. });
+/// The first operations that restart or remove something.
+struct Disturbing<'o> {
+    /// A subject by itself.
+    by_subject: BTreeMap<Subject, &'o Operation>,
+    /// All that is on a parent.
+    by_parent: BTreeMap<DevlinkHandle, &'o Operation>,
+}
+
+impl<'o> Disturbing<'o> {
+    fn of(operations: &'o [Operation]) -> Self {
+        let (mut by_subject, mut by_parent) = (BTreeMap::new(), BTreeMap::new());
+        for operation in operations {
+            let subject = operation.request.subject();
+            if operation.request.takes_others() {
+                by_parent.entry(subject.parent).or_insert(operation);
+            } else if operation.impact >= Impact::SubdeviceRestart
+                || matches!(operation.request, Request::Delete { .. })
+            {
+                by_subject.entry(subject).or_insert(operation);
+            }
+        }
+        Self { by_subject, by_parent }
     }
-    of.parent == subject.parent && takes_others(&operation.request)
+
+    fn first(&self, subject: &Subject) -> Option<&'o Operation> {
+        let both = [self.by_subject.get(subject), self.by_parent.get(&subject.parent)];
+        both.into_iter().flatten().copied().min_by_key(|operation| operation.id)
+    }
 }

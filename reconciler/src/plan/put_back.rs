@@ -1,7 +1,5 @@
-//! `destroy` on a parent that can have VFs: what subdevcfg changed goes back to what it found, by the same rules by which
-//! a host file is planned, as if one asked for that.
-
-use std::collections::BTreeSet;
+//! `destroy` on a parent that stays: what subdevcfg changed goes back to what it found, by the same rules by which a host
+//! file is planned, as if one asked for that.
 
 use subdevcfg_compiler::catalogue::Catalogue;
 use subdevcfg_compiler::model::MdevType;
@@ -30,8 +28,8 @@ pub(super) fn destroy(
     planner.lane
 }
 
-/// The parent as it was before: subjects that subdevcfg changed with the values that it found, those that it made absent
-/// by not being named.
+/// The parent as it was before: subjects that subdevcfg took up or changed with the values that it found, those that it
+/// made absent by not being named.
 fn as_found(
     draft: &mut Draft<'_>,
     handle: &DevlinkHandle,
@@ -40,10 +38,8 @@ fn as_found(
 ) -> DesiredParent {
     let subject = Subject::parent(handle.clone());
     let record = draft.input.record;
-    let of_parent =
-        record.settings.keys().map(|(subject, _)| subject).filter(|known| known.parent == *handle);
-    let changed: BTreeSet<&Subject> =
-        of_parent.filter(|known| in_scope(known) && !record.made.contains_key(known)).collect();
+    let mut changed = record.known();
+    changed.retain(|known| known.parent == *handle && in_scope(known) && !record.made.contains_key(*known));
     let mut wanted = |subject: &Subject| {
         let reason = Reason::forced("the value that subdevcfg found");
         let before = if in_scope(subject) { found_before(draft, subject) } else { Vec::new() };

@@ -1,11 +1,10 @@
 //! The nodes of a parent's tree of rates: made before the functions below them, deleted after these have gone elsewhere.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use subdevcfg_compiler::catalogue::Impact;
 use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode};
 
-use super::lane::{Draft, Lane, Step};
+use super::lane::Step;
 use super::parent::Planner;
 use super::{NoteKind, changes, vfs};
 use crate::desired::{DesiredRateNode, Wanted};
@@ -37,17 +36,22 @@ fn restore_one(parent: &DevlinkHandle, name: &str, rates: &Rates) -> Vec<(Reques
 /// refuse circles; what would be in one is left out.
 pub(super) fn downwards<'n>(nodes: impl Iterator<Item = (&'n str, Option<&'n str>)>) -> Vec<&'n str> {
     let above: BTreeMap<&str, Option<&str>> = nodes.collect();
-    let mut order: Vec<&str> = Vec::new();
-    let mut left: BTreeSet<&str> = above.keys().copied().collect();
-    loop {
-        let is_next = |name: &&str| above[name].is_none_or(|above| !left.contains(above));
-        let next: Vec<&str> = left.iter().copied().filter(is_next).collect();
-        if next.is_empty() {
-            return order;
+    let mut below: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut level = Vec::new();
+    for (&name, &over) in &above {
+        match over.filter(|over| above.contains_key(over)) {
+            Some(over) => below.entry(over).or_default().push(name),
+            None => level.push(name),
         }
-        left.retain(|name| !next.contains(name));
-        order.extend(next);
     }
+    let mut order = Vec::with_capacity(above.len());
+    while !level.is_empty() {
+        let mut next: Vec<&str> = level.iter().filter_map(|name| below.remove(name)).flatten().collect();
+        next.sort_unstable();
+        order.append(&mut level);
+        level = next;
+    }
+    order
 }
 
 fn delete(
@@ -68,60 +72,6 @@ fn upwards(nodes: &BTreeMap<String, Rates>) -> Vec<&str> {
     let mut names = downwards(nodes.iter().map(|(name, rates)| (name.as_str(), rates.parent.as_deref())));
     names.reverse();
     names
-}
-
-/// Takes the nodes away that subdevcfg made, and puts back what it wrote of others.
-pub(super) fn destroy(
-    draft: &mut Draft<'_>,
-    lane: &mut Lane,
-    handle: &DevlinkHandle,
-    in_scope: &dyn Fn(&Subject) -> bool,
-) {
-    let input = draft.input;
-    let Some(parent) = input.state.parents.get(handle) else { return };
-    let made = |subject: &Subject| input.record.made.get(subject).filter(|_| in_scope(subject));
-    let reason = Reason::forced("subdevcfg made it");
-    for name in upwards(&parent.rate_nodes) {
-        let subject = Subject::rate_node(handle.clone(), name.to_owned());
-        let Some(address) = made(&subject) else {
-            put_back(draft, lane, &subject, in_scope);
-            continue;
-        };
-        let found = &parent.rate_nodes[name];
-        for other in below(parent, handle, name) {
-            let written = input.record.settings.get(&(other.clone(), Attribute::RateParent));
-            let moves_back = written.is_some_and(|written| written.before.is_some());
-            if made(&other).is_none() && !(moves_back && in_scope(&other)) {
-                draft.refuse(address, format!("{other} is below it and is not subdevcfg's: move it by hand"));
-            }
-        }
-        lane.tail.push(delete(Stage::RemoveRateNode, handle, address, (name, found), &reason));
-        draft.change(changes::between(&subject, address, Some(&found.settings()), None, reason.clone()));
-    }
-}
-
-/// What subdevcfg wrote of a node that it did not make.
-fn put_back(draft: &mut Draft<'_>, lane: &mut Lane, subject: &Subject, in_scope: &dyn Fn(&Subject) -> bool) {
-    if !in_scope(subject) {
-        return;
-    }
-    let input = draft.input;
-    let address = input.record.adopted.get(subject).cloned().unwrap_or_else(|| subject.to_string());
-    let Some(observed) = input.state.settings(subject) else { return };
-    let mut target = observed.clone();
-    for before in super::removal::found_before(draft, subject) {
-        let set = |setting: Setting| Request::Set { subject: subject.clone(), setting };
-        let reason = Reason::forced("the value that subdevcfg found");
-        let mut step = Step::new(Stage::RateNode, &address, set(before.clone()), reason);
-        step.before = observed.get(&before.attribute()).map(Setting::value);
-        step.impact = Impact::Traffic;
-        step.undo =
-            observed.get(&before.attribute()).map(|found| (set(found.clone()), None)).into_iter().collect();
-        lane.rate_nodes.push(step);
-        target.set(before);
-    }
-    let reason = Reason::forced("the value that subdevcfg found");
-    draft.change(changes::between(subject, &address, Some(&observed), Some(&target), reason));
 }
 
 /// The functions and nodes right below a node.
@@ -208,25 +158,24 @@ impl Planner<'_, '_> {
                 now.get(&attribute),
                 &setting,
             );
-            let set = |setting| Request::Set { subject: desired.subject.clone(), setting };
             let reason = if desired.wanted.settings.get(&attribute).is_some() {
                 desired.wanted.why(&attribute).clone()
             } else {
                 Reason::forced("comes back as it was")
             };
-            let mut step = Step::new(rule.stage, &desired.address, set(setting), reason);
-            if let Some(found) = &found {
-                let before = found.settings().get(&attribute).cloned();
-                step.before = before.as_ref().map(Setting::value);
-                step.impact = if self.is_used(&desired.name) { rule.impact } else { Impact::None };
-                step.undo = before.map(|setting| (set(setting), None)).into_iter().collect();
+            let before = now.get(&attribute).filter(|_| found.is_some());
+            let (subject, address) = (&desired.subject, &desired.address);
+            let mut step = Step::set(rule.stage, address, subject, setting, before, reason);
+            if found.is_some() && self.is_used(&desired.name) {
+                step.impact = rule.impact;
             }
             if let Some(between) = between {
                 let because = Reason::forced(rules::BETWEEN_RATE_NODES);
-                let mut first = Step::new(rule.stage, &desired.address, set(between.clone()), because);
+                let move_there = Request::Set { subject: subject.clone(), setting: between };
+                let mut first = Step::new(rule.stage, address, move_there.clone(), because);
                 first.impact = step.impact;
                 // Undone, it comes by the same way.
-                first.undo = std::mem::replace(&mut step.undo, vec![(set(between), None)]);
+                first.undo = std::mem::replace(&mut step.undo, vec![(move_there, None)]);
                 self.lane.rate_nodes.push(first);
             }
             self.lane.rate_nodes.push(step);
@@ -283,12 +232,6 @@ impl Planner<'_, '_> {
         nodes
     }
 
-    fn refuse_to_take(&mut self, subject: &Subject, because: &Reason) {
-        let because = because.text.as_deref().unwrap_or_default();
-        let text = format!("{subject} is in the way, and subdevcfg did not make it: {because}");
-        self.draft.refuse(&self.desired.address, text);
-    }
-
     /// Nodes that subdevcfg made and the file does not name any more go when nothing is below them; what nobody named is
     /// told of.
     pub(super) fn rate_nodes_that_go(&mut self) {
@@ -318,13 +261,13 @@ impl Planner<'_, '_> {
                 }
             }
         }
-        let Some(now) = self.now.clone() else { return };
+        let Some(now) = &self.now else { return };
         let handle = &self.desired.subject.parent;
         for name in upwards(&now.rate_nodes) {
             let goes = self.recorded_child(&self.of_rate_node(name));
             let Some(address) = goes.filter(|_| !self.is_named_rate_node(name)) else { continue };
             // Nobody moves what is not subdevcfg's from a node that goes.
-            for subject in below(&now, handle, name) {
+            for subject in below(now, handle, name) {
                 if !self.is_ours(&subject) {
                     let text =
                         format!("{subject} is below it and is not subdevcfg's: name it, or move it by hand");

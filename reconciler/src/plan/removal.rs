@@ -40,10 +40,9 @@ pub(super) fn destroy(draft: &mut Draft<'_>, scope: Scope) {
         .chain(input.desired.bridges.iter().map(|bridge| &bridge.subject))
         .collect();
     let in_scope = |subject: &Subject| scope == Scope::Everything || named.contains(subject);
-    let recorded = input.record.made.keys().chain(input.record.settings.keys().map(|(subject, _)| subject));
-    let recorded = recorded.filter(|subject| subject.bridge_name().is_none());
-    let parents: BTreeSet<DevlinkHandle> =
-        recorded.filter(|subject| in_scope(subject)).map(|subject| subject.parent.clone()).collect();
+    let known = input.record.known().into_iter();
+    let on_devices = known.filter(|subject| subject.bridge_name().is_none() && in_scope(subject));
+    let parents: BTreeSet<DevlinkHandle> = on_devices.map(|subject| subject.parent.clone()).collect();
     for handle in parents {
         let lane = destroy_parent(draft, &handle, &in_scope);
         draft.add_lane(&handle, lane);
@@ -128,112 +127,10 @@ pub(super) fn destroy_parent(
         draft.change(changes::between(&subject, address, Some(&parent.settings()), None, reason));
         return lane;
     }
-    let written = input.record.settings.keys().map(|(subject, _)| subject).collect::<BTreeSet<_>>();
-    let known = input.record.made.keys().chain(written);
-    for gone in known.filter(|known| known.parent == *handle && in_scope(known)) {
-        if !input.state.has(gone) {
-            draft.bookkeeping.forget.push(gone.clone());
-        }
-    }
-    if parent.sriov.is_some() || parent.volatile.0.manages_vdpa || !parent.vdpa.is_empty() {
-        return super::put_back::destroy(draft, handle, catalogue, in_scope);
-    }
-    for function in &parent.functions {
-        let of_function = Subject::function(handle.clone(), function.id.clone());
-        if !in_scope(&of_function) {
-            continue;
-        }
-        if let Some(address) = is_made(&function.id) {
-            let granted = mdev::taken_for_granted(input.record, &of_function, function, &Settings::new());
-            let context = as_found(&input, handle, function, catalogue, address, &reason, &granted);
-            let impact = if function.active { rules::DELETE } else { Impact::None };
-            lane.removal.push(function::delete_steps(&context, function, impact));
-            let found = function.settings();
-            draft.change(changes::between(&of_function, address, Some(&found), None, reason.clone()));
-        }
-    }
-    put_back(draft, &mut lane, parent, handle, catalogue, in_scope);
-    rates::destroy(draft, &mut lane, handle, in_scope);
-    lane
-}
-
-/// Puts back the values that subdevcfg found and changed, where they still are what it wrote: of each function in one
-/// go, so that it is stopped or reloaded once and comes back whole.
-fn put_back(
-    draft: &mut Draft<'_>,
-    lane: &mut Lane,
-    parent: &Parent,
-    handle: &DevlinkHandle,
-    catalogue: Option<&Catalogue>,
-    in_scope: &dyn Fn(&Subject) -> bool,
-) {
-    let input = draft.input;
-    let reason = Reason::forced("the value that subdevcfg found");
-    for function in &parent.functions {
-        let subject = Subject::function(handle.clone(), function.id.clone());
-        if !in_scope(&subject) || input.record.made.contains_key(&subject) {
-            continue;
-        }
-        let settings = found_before(draft, &subject);
-        let address = input.record.adopted.get(&subject).cloned().unwrap_or_else(|| subject.to_string());
-        let mut target = function::Target::as_observed(function);
-        target.settings.extend(settings);
-        let granted = Settings::new();
-        let context = as_found(&input, handle, function, catalogue, &address, &reason, &granted);
-        lane.functions.push(function::steps(&context, Some(function), &target));
-        let observed = function.settings();
-        draft.change(changes::between(
-            &subject,
-            &address,
-            Some(&observed),
-            Some(&target.settings),
-            reason.clone(),
-        ));
-    }
-    let subject = Subject::parent(handle.clone());
-    if !in_scope(&subject) {
-        return;
-    }
-    let observed = parent.settings();
-    let mut target = observed.clone();
-    let stays = |function: &Function| {
-        let subject = Subject::function(handle.clone(), function.id.clone());
-        !(in_scope(&subject) && input.record.made.contains_key(&subject))
-    };
-    let mut reload = None;
-    for before in found_before(draft, &subject) {
-        let attribute = before.attribute();
-        let rule = rules::for_attribute(&subject, &attribute, catalogue);
-        if rule.needs == Needs::NoFunctions && parent.functions.iter().any(stays) {
-            let text = format!("{attribute} cannot go back to {}: {}", before.value(), rule.because);
-            draft.refuse(&handle.to_string(), text);
-            continue;
-        }
-        let set = |setting: Setting| Request::Set { subject: subject.clone(), setting };
-        let mut step = Step::new(rule.stage, &handle.to_string(), set(before.clone()), reason.clone());
-        step.before = observed.get(&attribute).map(Setting::value);
-        step.impact = rule.impact;
-        step.undo = observed.get(&attribute).map(|found| (set(found.clone()), None)).into_iter().collect();
-        if rule.needs == Needs::Reload {
-            reload = Some(rule);
-        }
-        target.set(before);
-        lane.parent.push(step);
-    }
-    if let Some(rule) = reload {
-        let request = Request::Reload { subject: subject.clone() };
-        let mut step = Step::new(
-            Stage::ParentReload,
-            &handle.to_string(),
-            request.clone(),
-            Reason::forced(rule.because),
-        );
-        step.impact = rule.impact;
-        step.undo = vec![(request, None)];
-        step.undone_after = Some(Stage::ParentParam);
-        lane.parent.push(step);
-    }
-    draft.change(changes::between(&subject, &handle.to_string(), Some(&observed), Some(&target), reason));
+    let of_parent = input.record.known().into_iter().filter(|known| known.parent == *handle);
+    let gone = of_parent.filter(|known| in_scope(known) && !input.state.has(known));
+    draft.bookkeeping.forget.extend(gone.cloned());
+    super::put_back::destroy(draft, handle, catalogue, in_scope)
 }
 
 /// The values found of a subject that is not subdevcfg's, of those that still are what it wrote. All of them are let go

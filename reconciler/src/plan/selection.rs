@@ -7,9 +7,8 @@ use subdevcfg_compiler::values::DevlinkHandle;
 
 use super::{Action, Bookkeeping, Operation, Plan, Refusal, ResourceChange, in_bond};
 use crate::guard::is_within;
-use crate::kernel::Request;
 use crate::record::RecordChange;
-use crate::resource::{Setting, Subject};
+use crate::resource::Subject;
 
 /// Which resources are meant, by their addresses; with an address all that lies below it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -137,37 +136,44 @@ fn kept(plan: &Plan, selection: &Selection) -> BTreeSet<usize> {
 
 /// Without resources of which not all operations are there, and without what needs these.
 fn without_the_torn(plan: &Plan, mut kept: BTreeSet<usize>) -> BTreeSet<usize> {
-    loop {
-        let out = plan.operations.iter().filter(|operation| !kept.contains(&operation.id));
-        let torn: BTreeSet<Subject> = out.map(|operation| operation.request.subject()).collect();
-        let stays = |operation: &&Operation| {
-            kept.contains(&operation.id)
-                && !torn.contains(&operation.request.subject())
-                && operation.after.iter().all(|first| kept.contains(first))
-        };
-        let next: BTreeSet<usize> =
-            plan.operations.iter().filter(stays).map(|operation| operation.id).collect();
-        if next.len() == kept.len() {
-            return kept;
+    let of_subject = by_subject(plan);
+    let mut needed_by: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for operation in &plan.operations {
+        for &first in &operation.after {
+            needed_by.entry(first).or_default().push(operation.id);
         }
-        kept = next;
     }
+    let ids = plan.operations.iter().map(|operation| operation.id);
+    let mut open: Vec<usize> = ids.filter(|id| !kept.contains(id)).collect();
+    while let Some(id) = open.pop() {
+        let same_subject = &of_subject[&plan.operations[id - 1].request.subject()];
+        let fall = same_subject.iter().chain(needed_by.get(&id).into_iter().flatten());
+        open.extend(fall.filter(|other| kept.remove(other)));
+    }
+    kept
+}
+
+fn by_subject(plan: &Plan) -> BTreeMap<Subject, Vec<usize>> {
+    let mut of_subject: BTreeMap<Subject, Vec<usize>> = BTreeMap::new();
+    for operation in &plan.operations {
+        of_subject.entry(operation.request.subject()).or_default().push(operation.id);
+    }
+    of_subject
 }
 
 /// With what these operations need, with the rest of the same resources, and, where one takes others away that come back,
 /// with all on its parent.
 fn with_the_needed(plan: &Plan, chosen: BTreeSet<usize>) -> BTreeSet<usize> {
-    let mut of_subject: BTreeMap<Subject, Vec<usize>> = BTreeMap::new();
+    let of_subject = by_subject(plan);
     let mut of_lane: BTreeMap<&DevlinkHandle, Vec<usize>> = BTreeMap::new();
     for operation in &plan.operations {
-        of_subject.entry(operation.request.subject()).or_default().push(operation.id);
         of_lane.entry(&operation.lane).or_default().push(operation.id);
     }
     let returning = plan.resource_changes.iter().filter(|change| comes_back(change));
     let returning: BTreeSet<&Subject> = returning.map(|change| &change.subject).collect();
     let takes_some = |operation: &Operation| {
         let subject = operation.request.subject();
-        takes_others(&operation.request)
+        operation.request.takes_others()
             && returning.iter().any(|other| other.parent == operation.lane && **other != subject)
     };
     let mut kept = BTreeSet::new();
@@ -186,23 +192,13 @@ fn with_the_needed(plan: &Plan, chosen: BTreeSet<usize>) -> BTreeSet<usize> {
     kept
 }
 
-/// Whether a request takes away more than its subject: what it took has to come back in the same apply.
-pub(super) fn takes_others(request: &Request) -> bool {
-    match request {
-        Request::DelParent { .. } | Request::SetVfs { .. } => true,
-        Request::Reload { subject } => subject.is_parent(),
-        Request::Set { setting, .. } => matches!(setting, Setting::EswitchMode(_)),
-        _ => false,
-    }
-}
-
 /// What would be taken away and not come back.
 fn torn(plan: &Plan, kept: &BTreeSet<usize>) -> Vec<Refusal> {
     let takes = |change: &ResourceChange| {
         plan.operations.iter().find(|operation| {
             kept.contains(&operation.id)
                 && operation.lane == change.subject.parent
-                && takes_others(&operation.request)
+                && operation.request.takes_others()
         })
     };
     let is_out = |change: &&ResourceChange| !change.operations.iter().any(|id| kept.contains(id));
@@ -231,7 +227,7 @@ fn renumber(operation: &mut Operation, number: &BTreeMap<usize, usize>) {
 
 fn narrowed_bookkeeping(all: Bookkeeping, is_in: impl Fn(&Subject) -> bool) -> Bookkeeping {
     let is_of = |change: &RecordChange| match change {
-        RecordChange::Written { subject, .. } => is_in(subject),
+        RecordChange::Written { subject, .. } | RecordChange::Reloaded(subject) => is_in(subject),
         _ => true,
     };
     Bookkeeping {

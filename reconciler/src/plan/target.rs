@@ -9,6 +9,7 @@ use super::parent::Planner;
 use super::{Action, NoteKind, changes, mdev, supported, tree};
 use crate::desired::DesiredFunction;
 use crate::reason::Reason;
+use crate::record::RecordChange;
 use crate::resource::{Attribute, Setting, Settings, Side};
 use crate::rules::{self, Stage};
 use crate::state::Function;
@@ -24,7 +25,7 @@ impl Planner<'_, '_> {
         for function in functions {
             self.function(function);
         }
-        self.unnamed_vfs();
+        self.unnamed();
         self.check_capacity();
     }
 
@@ -50,8 +51,7 @@ impl Planner<'_, '_> {
             settings.extend(granted.iter().cloned());
             settings
         });
-        let is_of_type = found.as_ref().is_some_and(|found| found.mdev_type == mdev_type);
-        let stands = is_of_type
+        let stands = found.as_ref().is_some_and(|found| found.mdev_type == mdev_type)
             && granted.is_empty()
             && self.stands(desired, found.as_ref())
             && origin_settings.as_ref().is_some_and(|there| wanted.iter().all(|setting| there.has(setting)));
@@ -60,27 +60,14 @@ impl Planner<'_, '_> {
             on_vf: desired.on_vf,
             ..self.target_of(desired, origin, found.as_ref(), &granted)
         });
-        self.check_names(desired, origin);
-        self.check_kernel(desired);
-        self.check_legacy(desired);
-        self.check_port(desired);
+        self.check(desired, origin, wanted);
         if found.is_none() {
             self.check_subfunction(desired);
         }
-        self.check_devlink(&desired.address, &by_devlink(desired, wanted));
-        self.check_device_attributes(desired);
-        let retyped = found.as_ref().is_some_and(|found| found.mdev_type != mdev_type);
-        let moved = found.as_ref().is_some_and(|found| found.on_vf != desired.on_vf);
-        if (retyped || moved)
-            && let Some(present) = found.take()
-        {
-            let because = Reason::forced(if retyped {
-                "the type of a mediated device never changes: it is made again"
-            } else {
-                "a mediated device stays where it was made: it is made again on the other device"
-            });
-            self.take(&desired.id, &because);
-            self.delete(&present, &desired.address, &because, rules::REPLACE);
+        let replaced = found.as_ref().and_then(|found| replaces(desired, mdev_type.as_deref(), found));
+        if let Some((_, because)) = &replaced {
+            found = None;
+            self.make_again(desired, &Reason::forced(*because));
         }
         let because = self.gone.get(&desired.id).cloned();
         if self.netdev_is_hidden(desired, wanted, found.as_ref()) {
@@ -127,42 +114,86 @@ impl Planner<'_, '_> {
             desired.address
         );
         let steps = target.as_ref().map(steps).unwrap_or_default();
+        if let (Some(target), Some(there)) = (&target, &origin_settings) {
+            self.note_what_comes_along(desired, target, there, &steps);
+        }
+        self.add(desired, steps, found.is_none());
+        self.tell_of_failing_port(&desired.address, wanted, origin);
+        let (subject, address) = (&desired.subject, &desired.address);
+        let mut change = changes::between(subject, address, origin_settings.as_ref(), Some(wanted), reason);
+        let starts = desired.active && origin.is_some_and(|origin| !origin.active);
+        if starts && change.actions == [Action::NoOp] {
+            change.actions = vec![Action::Update];
+        }
+        if let Some(origin) = origin.filter(|_| because.is_some()) {
+            change.actions = vec![Action::Delete, Action::Create];
+            change.impact = if origin.active { rules::REPLACE } else { Impact::None };
+            change.replace_paths = replaced.into_iter().map(|(path, _)| path.to_owned()).collect();
+        }
+        self.draft.change(change);
+    }
+
+    /// Notes what becomes as the file wants it by steps that are there for something else: a new netdev is down by itself.
+    fn note_what_comes_along(
+        &mut self,
+        desired: &DesiredFunction,
+        target: &Target,
+        there: &Settings,
+        steps: &[Step],
+    ) {
+        if self.undoing.is_some() {
+            return;
+        }
+        for applied in desired.wanted.settings.iter().filter(|setting| target.settings.has(setting)) {
+            let attribute = applied.attribute();
+            let brings = |step: &Step| step.sets(&attribute) || step.writes.contains(applied);
+            let found = there.get(&attribute).filter(|found| *found != applied);
+            if found.is_none() || steps.iter().any(brings) {
+                continue;
+            }
+            let (subject, found) = (desired.subject.clone(), found.cloned());
+            let address = subject.attribute_address(&desired.address, &attribute);
+            let change = RecordChange::Written { subject, address, found, applied: applied.clone() };
+            self.draft.bookkeeping.written.push(change);
+            // It is in force, and waits for no reload; where another one does, the plan has that reload.
+            if !self.draft.input.record.pending.contains(&desired.subject) {
+                self.draft.bookkeeping.written.push(RecordChange::Reloaded(desired.subject.clone()));
+            }
+        }
+    }
+
+    /// Refuses what cannot be of a function.
+    fn check(&mut self, desired: &DesiredFunction, origin: Option<&Function>, wanted: &Settings) {
+        self.check_names(desired, origin);
+        self.check_kernel(desired);
+        self.check_legacy(desired);
+        self.check_port(desired);
+        self.check_devlink(&desired.address, &by_devlink(desired, wanted));
+        self.check_device_attributes(desired);
+    }
+
+    /// Takes a function away that comes back as another one.
+    fn make_again(&mut self, desired: &DesiredFunction, because: &Reason) {
+        self.take(&desired.id, because);
+        for present in self.take_out(|_, function| function.id == desired.id) {
+            self.delete(&present, &desired.address, because, rules::REPLACE);
+        }
+    }
+
+    /// Adds the steps of a function to the lane.
+    fn add(&mut self, desired: &DesiredFunction, steps: Vec<Step>, is_new: bool) {
         self.draft.ports.note(&steps);
         let loses_driver = steps.iter().any(|step| step.stage == Stage::Stop);
         // Once its representor is gone, nothing tells whose a port was that an apply left behind that did not finish.
-        let is_early = |step: &Step| found.is_none() && step.stage == Stage::LeaveSwitch;
+        let is_early = |step: &Step| is_new && step.stage == Stage::LeaveSwitch;
         let (early, steps) = steps.into_iter().partition(is_early);
         self.lane.removal.push(early);
         self.lane.functions.push(steps);
         if loses_driver && desired.id.is_pci() {
             let index = desired.id.vf_index();
-            self.mdevs_come_off(
-                |on_vf| Some(on_vf) == index,
-                &Reason::forced("it goes when its VF loses the driver"),
-            );
+            let because = Reason::forced("it goes when its VF loses the driver");
+            self.mdevs_come_off(|on_vf| Some(on_vf) == index, &because);
         }
-        self.tell_of_failing_port(&desired.address, wanted, origin);
-        let mut change = changes::between(
-            &desired.subject,
-            &desired.address,
-            origin_settings.as_ref(),
-            Some(wanted),
-            reason,
-        );
-        if origin.is_some_and(|origin| !origin.active) && change.actions == [Action::NoOp] {
-            change.actions = vec![Action::Update];
-        }
-        if origin.is_some() && because.is_some() {
-            change.actions = vec![Action::Delete, Action::Create];
-            change.impact =
-                if origin.is_some_and(|origin| origin.active) { rules::REPLACE } else { Impact::None };
-            if retyped {
-                change.replace_paths = vec!["mdev.type".to_owned()];
-            } else if moved {
-                change.replace_paths = vec!["vf".to_owned()];
-            }
-        }
-        self.draft.change(change);
     }
 
     /// Whether a function is as the apply found it, and runs or not as it is wanted to. If it has all that the file says of it
@@ -276,6 +307,19 @@ impl Planner<'_, '_> {
         let restarts = mac.is_some_and(|mac| !settings.has(mac));
         wants_netdev && in_force && !restarts && !self.draft.input.record.pending.contains(&desired.subject)
     }
+}
+
+/// The attribute for which a function that is there is made again, and why.
+fn replaces(
+    desired: &DesiredFunction,
+    mdev_type: Option<&str>,
+    found: &Function,
+) -> Option<(&'static str, &'static str)> {
+    if found.mdev_type.as_deref() != mdev_type {
+        return Some(("mdev.type", "the type of a mediated device never changes: it is made again"));
+    }
+    let because = "a mediated device stays where it was made: it is made again on the other device";
+    (found.on_vf != desired.on_vf).then_some(("vf", because))
 }
 
 /// What devlink shows the way to: of a VF all but its netdev, which is below its PCI device.

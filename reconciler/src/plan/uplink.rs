@@ -39,6 +39,9 @@ impl Planner<'_, '_> {
         let mut target: Settings = origin.unwrap_or(&now).settings().collect();
         target.extend(wanted.iter().cloned());
         let found: Settings = now.settings().collect();
+        for setting in wanted.iter().filter(|setting| found.has(setting)) {
+            self.comes_by_itself(setting.clone());
+        }
         for setting in target.into_iter().filter(|setting| !found.has(setting)) {
             let is_wanted = wanted.get(&setting.attribute()).is_some();
             let mut step: Step = self.set(setting.clone(), &found);

@@ -221,14 +221,13 @@ impl Planner<'_, '_> {
             Some(_) => desired.wanted.why(&Attribute::Bind).clone(),
             None => Reason::forced("comes back as it was"),
         };
-        let set = |setting| Request::Set { subject: desired.subject.clone(), setting };
-        let rule = rules::for_attribute(&desired.subject, &Attribute::Bind, self.catalogue);
-        let mut step = Step::new(rule.stage, &desired.address, set(target.clone()), reason);
+        let (subject, address) = (&desired.subject, &desired.address);
+        let rule = rules::for_attribute(subject, &Attribute::Bind, self.catalogue);
+        let mut step = Step::set(rule.stage, address, subject, target.clone(), now.as_ref(), reason);
         step.before = before.as_ref().map(Setting::value);
         // To write down a choice that is in force already disturbs nobody.
         let stays = |found: &&Vdpa| Setting::Bind(found.volatile.0.driver.clone()) != target;
         step.impact = found.filter(stays).map_or(Impact::None, |found| price(found, rule.impact));
-        step.undo = now.map(|setting| (set(setting), None)).into_iter().collect();
         Some(step)
     }
 
@@ -239,9 +238,7 @@ impl Planner<'_, '_> {
         for name in vdpas.keys() {
             let subject = self.of_vdpa(name);
             if self.recorded_child(&subject).is_none() {
-                let because = because.text.as_deref().unwrap_or_default();
-                let text = format!("{subject} is in the way, and subdevcfg did not make it: {because}");
-                self.draft.refuse(&self.desired.address, text);
+                self.refuse_to_take(&subject, because);
             }
         }
         vdpas

@@ -9,7 +9,7 @@ use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode, LinkState, Rate, Sc
 use super::function::{self, Context, Now, Target};
 use super::lane::Step;
 use super::parent::Planner;
-use super::{NoteKind, Reversible, changes, places, rates, tree};
+use super::{NoteKind, Reversible, changes, mdev, places, rates, removal, tree};
 use crate::desired::{DesiredFunction, Wanted};
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
@@ -78,14 +78,15 @@ pub(super) fn held_as_observed(parent: &DevlinkHandle, vfs: &[Function]) -> Vec<
 impl Context<'_> {
     /// A VF that has just come with its number: the driver is bound as the kernel does it, unless it is held. What the PF
     /// has set for it is not known: some drivers keep it.
-    pub(super) fn new_vf(&self, target: &Target) -> Now {
+    pub(super) fn new_vf(&self, now: &mut Now, target: &Target) {
         let bind = are_devices(self.parent).then_some(Setting::Bind(None));
         let interfaces = Side::ALL.into_iter().flat_map(function::new_interface);
         // How many queues a VF has the firmware says.
         let attributes = function::default_attributes(self.catalogue)
             .filter(|setting| setting.attribute() != Attribute::MaxIoEqs);
         let settings = attributes.chain(self.new_rates()).chain(bind).chain(interfaces).collect();
-        Now { exists: true, active: target.active && !is_held(self.parent, target), settings }
+        (now.exists, now.settings) = (true, settings);
+        now.active = target.active && !is_held(self.parent, target);
     }
 
     /// What is seen when a VF is bound: a driver that was named comes; of another one nobody knows whether there is any.
@@ -371,17 +372,23 @@ impl Planner<'_, '_> {
         true
     }
 
-    /// The VFs that no subdevice names get back what steps on the parent took from them, and leave rate nodes that go.
-    pub(super) fn unnamed_vfs(&mut self) {
+    /// What no subdevice names gets back what steps on the parent took from it. VFs that the file counts leave rate nodes that
+    /// go.
+    pub(super) fn unnamed(&mut self) {
         let count = self.vf_count().unwrap_or(0);
         for origin in self.origin_functions() {
+            if self.desired_function(&origin.id).is_some() {
+                continue;
+            }
             let found = self.now.as_ref().and_then(|now| now.function(&origin.id)).cloned();
-            let stays = is_own(&origin.id) && origin.id.vf_index().is_some_and(|index| index < count);
+            let own = origin.id.vf_index();
+            // What functions of other hosts lose is left to the next apply: they are not to be seen before.
+            let stays = own.map_or(found.is_some() && !origin.id.is_pci(), |index| index < count);
             let above = origin.rates.as_ref().and_then(|rates| rates.parent.as_deref());
-            let moves = self.counts_vfs() && above.is_some_and(|above| self.rate_node_goes(above));
-            let changes = moves || found.as_ref() != Some(origin);
-            if stays && changes && self.desired_function(&origin.id).is_none() {
-                self.unnamed_vf(origin, found.as_ref());
+            let moves =
+                own.is_some() && self.counts_vfs() && above.is_some_and(|above| self.rate_node_goes(above));
+            if stays && (moves || found.as_ref() != Some(origin)) {
+                self.restore_unnamed(origin, found.as_ref());
             }
         }
     }
@@ -408,25 +415,27 @@ impl Planner<'_, '_> {
         }
     }
 
-    fn unnamed_vf(&mut self, origin: &Function, found: Option<&Function>) {
+    fn restore_unnamed(&mut self, origin: &Function, found: Option<&Function>) {
+        let input = self.draft.input;
         let subject = self.of_function(&origin.id);
-        let address = subject.to_string();
-        let reason = self.gone.get(&origin.id).cloned().unwrap_or_default();
+        let address = input.record.address_or_kind(&subject);
+        let returns = Reason::forced("nobody named it: it comes back as it was");
+        let reason = self.gone.get(&origin.id).unwrap_or(&returns).clone();
+        let granted = mdev::taken_for_granted(input.record, &subject, origin, &Settings::new());
         let target = self.target_of_unnamed(origin);
         let context = Context {
-            parent: &self.desired.subject.parent,
-            id: &origin.id,
-            address: &address,
-            catalogue: self.catalogue,
-            kernel_release: &self.draft.input.state.volatile.0.kernel_release,
-            origin: Some(origin),
-            made_again: found.is_none(),
             ports: Some(&self.draft.ports),
-            granted: &Settings::new(),
-            pending: false,
-            has_state: true,
-            why: &|_| Reason::forced("nobody named it: it comes back as it was"),
-            reason: &reason,
+            made_again: found.is_none(),
+            why: &|_| returns.clone(),
+            ..removal::as_found(
+                &input,
+                &self.desired.subject.parent,
+                origin,
+                self.catalogue,
+                &address,
+                &reason,
+                &granted,
+            )
         };
         let steps = function::steps(&context, found, &target);
         let settings = origin.settings();
@@ -472,14 +481,12 @@ impl Planner<'_, '_> {
         let limits = found
             .iter()
             .filter(|setting| free.get(&setting.attribute()).is_some_and(|free| free != *setting));
-        let set = |setting| Request::Set { subject: subject.clone(), setting };
+        let address = self.address_of(&function.id);
         let step = |found: &Setting| {
             let free = free.get(&found.attribute())?.clone();
             let mut step =
-                Step::new(Stage::StopRemoved, &self.address_of(&function.id), set(free), because.clone());
-            step.before = Some(found.value());
+                Step::set(Stage::StopRemoved, &address, &subject, free, Some(found), because.clone());
             step.impact = self.price(Impact::Traffic);
-            step.undo.push((set(found.clone()), None));
             Some(step)
         };
         limits.filter_map(step).collect()

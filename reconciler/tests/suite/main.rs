@@ -4,6 +4,7 @@
 mod card_manners;
 mod cards;
 mod carried;
+mod destroy;
 mod drivers_of_vfs;
 mod failures;
 mod for_the_other_host;

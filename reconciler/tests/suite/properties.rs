@@ -10,6 +10,7 @@ use subdevcfg_reconciler::apply::{OnError, Outcome, differences};
 use subdevcfg_reconciler::described::described;
 use subdevcfg_reconciler::kernel::Request;
 use subdevcfg_reconciler::plan::{Input, Operation, Plan, Selection, plan};
+use subdevcfg_reconciler::record::Record;
 use subdevcfg_reconciler::resource::Setting;
 use subdevcfg_reconciler::simulated::OtherHost;
 use subdevcfg_reconciler::state::State;
@@ -301,6 +302,16 @@ fn host_after(release: &str, texts: &[String]) -> Host {
     host
 }
 
+/// A host that came about by a file, of which nothing tells who made it.
+fn made_by_hand(release: &str, text: String) -> Host {
+    Host { record: Record::default(), ..host_after(release, &[text]) }
+}
+
+/// The file, with a parameter that wants every parent of the module reloaded.
+fn with_a_reload(text: &str) -> String {
+    text.replace(" eswitch mode", " param max_queues 32\n eswitch mode")
+}
+
 /// Which effects are seen late, as bits: none, any, all.
 fn late() -> impl Strategy<Value = u64> {
     prop_oneof![Just(0), any::<u64>(), Just(u64::MAX)]
@@ -458,6 +469,40 @@ proptest! {
         prop_assert_eq!(differences(&empty, &host.state()), Vec::<String>::new());
         prop_assert_eq!(ports(&host), Vec::<String>::new());
         prop_assert!(host.record.made.is_empty());
+    }
+
+    #[test]
+    fn destroy_leaves_what_was_made_by_hand_as_it_was(
+        release in release(), by_hand in hosts(), file in hosts(), reloads in any::<bool>(),
+    ) {
+        let mut host = made_by_hand(release, by_hand);
+        let before = host.state();
+        let file = if reloads { with_a_reload(&file) } else { file };
+        let wanted = desired(&file);
+        prop_assume!(host.plan(&wanted).refusals.is_empty());
+        let outcome = host.apply(&wanted);
+        prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
+        // What was adopted stands in the way of what can be done without it only.
+        let refusals = host.plan_of_destroy().refusals;
+        let is_known = |text: &str| text.contains("subdevcfg did not make it");
+        prop_assert!(refusals.iter().all(|refusal| is_known(&refusal.text)), "{refusals:#?}");
+        prop_assume!(refusals.is_empty());
+        let outcome = host.destroy();
+        prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
+        prop_assert_eq!(but_for_names(&before, &host.state()), Vec::<String>::new());
+        prop_assert_eq!(&host.record, &Record::default());
+    }
+
+    #[test]
+    fn an_apply_over_what_was_made_by_hand_can_be_undone(
+        release in release(), by_hand in hosts(), file in hosts(), at in any::<prop::sample::Index>(),
+    ) {
+        let before = made_by_hand(release, by_hand);
+        let wanted = desired(&with_a_reload(&file));
+        prop_assume!(before.plan(&wanted).refusals.is_empty());
+        is_undone_at(&mut before.clone(), &wanted, at)?;
+        let host = is_undone_as_a_plan(&before, &wanted)?;
+        prop_assert_eq!(but_for_names(&before.state(), &host.state()), Vec::<String>::new());
     }
 
     #[test]

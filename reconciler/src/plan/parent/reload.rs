@@ -150,11 +150,14 @@ fn reset_by_reload(function: &Function) -> Function {
         tx_weight: rates.tx_weight.map(|_| 0),
         ..Rates::default()
     };
-    Function {
+    let mut left = Function {
         active: false,
         netdev: None,
         representor: None,
         rates: function.rates.as_ref().map(lost),
         ..function.clone()
-    }
+    };
+    // The reload comes back when its driver has let go (`sd_fn_deactivate`, kmod/fn.c).
+    left.volatile.0.attached = false;
+    left
 }
