@@ -27,7 +27,7 @@ pub struct FileKeeper {
     lasting: Lasting,
     boot_id: String,
     /// The log that continues the record, once something was noted.
-    log: Option<File>,
+    log: Option<Log>,
     /// The number of the record as a whole: a log that continues another one says nothing.
     generation: u64,
 }
@@ -45,6 +45,14 @@ struct Kept<R> {
 #[derive(Deserialize)]
 struct Versioned {
     format_version: Option<String>,
+}
+
+/// The open log.
+#[derive(Debug)]
+struct Log {
+    file: File,
+    /// What it holds in whole lines, in bytes.
+    length: u64,
 }
 
 /// A line of the log.
@@ -181,16 +189,19 @@ impl FileKeeper {
             none => {
                 let mut options = OpenOptions::new();
                 options.append(true).create(true).mode(0o644).custom_flags(OFlag::O_NOFOLLOW.bits());
-                none.insert(options.open(path)?)
+                let file = options.open(path)?;
+                let length = file.metadata()?.len();
+                none.insert(Log { file, length })
             }
         };
         let mut line = serde_json::to_vec(&Line { generation: self.generation, entry: entry.clone() })?;
         line.push(b'\n');
-        let whole = log.metadata()?.len();
-        log.write_all(&line).and_then(|()| log.sync_data()).inspect_err(|_| {
+        log.file.write_all(&line).and_then(|()| log.file.sync_data()).inspect_err(|_| {
             // What is left of a line that did not fit would be the beginning of the next one.
-            let _ = log.set_len(whole);
-        })
+            let _ = log.file.set_len(log.length);
+        })?;
+        log.length += line.len() as u64;
+        Ok(())
     }
 
     fn write(&mut self, record: &Record) -> io::Result<()> {
