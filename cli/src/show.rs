@@ -1,7 +1,9 @@
 //! What people and programs get to see. Data goes to standard output, everything else to standard error.
 
 mod alike;
+mod changes;
 mod drift;
+mod layout;
 pub mod markdown;
 pub mod past;
 pub mod picture;

@@ -6,7 +6,7 @@ use subdevcfg_compiler::values::{MacAddr, Scalar};
 use subdevcfg_reconciler::kernel::Request;
 use subdevcfg_reconciler::plan::{Action, Operation, Plan, ResourceChange};
 
-use super::plan::verb;
+use super::changes::verb;
 
 /// From how many on they are folded.
 const LEAST: usize = 4;

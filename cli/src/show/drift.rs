@@ -3,7 +3,7 @@
 use subdevcfg_reconciler::guard::is_within;
 use subdevcfg_reconciler::plan::{Drift, Plan};
 
-use super::plan::line;
+use super::layout::line;
 
 /// The most that are named one by one; a reset takes everything.
 const MOST: usize = 6;

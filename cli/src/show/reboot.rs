@@ -2,7 +2,7 @@
 
 use subdevcfg_reconciler::reboot::WaitsForReboot;
 
-use super::plan::wrapped;
+use super::layout::wrapped;
 
 /// A line for each parameter.
 pub fn lines(text: &mut String, waiting: &[WaitsForReboot]) {
