@@ -53,6 +53,8 @@ pub struct Catalogue {
     pub driver_rate_nodes: Option<DriverRateNodes>,
     /// VFs; `None` where nothing is known of them.
     pub vfs: Option<VfManners>,
+    /// Whether tc filters on the uplink have to be gone before the eswitch changes its mode.
+    pub mode_without_filters: bool,
     /// What a user should know and no other word says, a sentence or two each.
     pub quirks: Vec<String>,
     /// Where each fact but the parameters is known from, by its node (`sf`, `function-attribute mac`); a quirk by its

@@ -114,6 +114,10 @@ impl Catalogue {
             );
             fact("vfs", text);
         }
+        if self.mode_without_filters {
+            let text = "The eswitch changes its mode only when there are no tc filters on the uplink.";
+            fact("mode-switch", text.to_owned());
+        }
         for &reset in &self.reset_by_reload {
             let (word, text) = reset_words(reset);
             fact(&format!("reset-by-reload {word}"), format!("A reload of the parent: {text}."));

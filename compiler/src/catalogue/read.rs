@@ -145,6 +145,10 @@ fn catalogue(document: &Document) -> Catalogue {
             mode_ends_with_vfs: flag(node, "mode-ends-with-vfs"),
             nodes_end_with_vfs: flag(node, "nodes-end-with-vfs"),
         }),
+        mode_without_filters: document
+            .all("mode-switch")
+            .next()
+            .is_some_and(|node| flag(node, "without-filters")),
         quirks: names("quirk"),
         sources: document.nodes.iter().filter_map(source).collect(),
     }

@@ -2,13 +2,15 @@
 
 use subdevcfg_compiler::values::EswitchMode;
 
+use super::lane::Step;
 use super::parent::Planner;
 use super::target::is_of_switchdev;
 use super::vfs;
 use crate::desired::DesiredFunction;
+use crate::kernel::Request;
 use crate::resource::{Attribute, FunctionId, Setting, Settings};
 use crate::rules;
-use crate::state::Function;
+use crate::state::{Function, User};
 
 impl Planner<'_, '_> {
     /// Names that the kernel may give away itself.
@@ -86,6 +88,25 @@ impl Planner<'_, '_> {
             let text = "the driver makes subfunctions in switchdev mode only, and the eswitch is in legacy mode: write \
                         `eswitch mode=switchdev` as well";
             self.draft.refuse(&desired.address, text);
+        }
+    }
+
+    /// Filters of others hold the eswitch in its mode, by some drivers, and only who made them knows what they are for.
+    pub(super) fn check_filters(&mut self) {
+        let sets_mode =
+            |step: &Step| matches!(&step.request, Request::Set { setting: Setting::EswitchMode(_), .. });
+        let holds = self.catalogue.is_some_and(|known| known.mode_without_filters);
+        if !holds || !self.lane.parent.iter().any(sets_mode) {
+            return;
+        }
+        let Some(parent) = &self.origin.map(|parent| &parent.volatile.0) else { return };
+        for filters in parent.users.iter().filter(|user| matches!(user, User::TcFilters(_))) {
+            let uplink = parent.uplink.as_deref().unwrap_or("the uplink");
+            let text = format!(
+                "{filters} on {uplink} are in the way: the driver does not change the eswitch mode (EBUSY) while there are \
+                 any; see `tc filter show dev {uplink} ingress`, remove them, and plan again"
+            );
+            self.draft.refuse(&self.desired.address, text);
         }
     }
 

@@ -76,6 +76,7 @@ pub(super) fn steps(planner: &mut Planner<'_, '_>) {
     planner.leave_mode();
     planner.params();
     planner.eswitch();
+    planner.check_filters();
     planner.uplink();
     planner.vfs_that_come();
     planner.parent_change();

@@ -226,6 +226,12 @@ impl SimulatedCard {
         driver_named(&self.pf.driver).unwrap_or(&ice::Ice)
     }
 
+    /// Those that the file names, and who has made the rules that hold the mode.
+    fn users_of_uplink(&self) -> Vec<User> {
+        let named = self.uplink.iter().flat_map(|uplink| uplink.users.clone());
+        named.chain(self.has_tc_rules.then(|| User::TcFilters(vec!["flower".to_owned()]))).collect()
+    }
+
     pub fn is_switchdev(&self) -> bool {
         self.mode == Some(EswitchMode::Switchdev)
     }
@@ -344,7 +350,7 @@ impl SimulatedCard {
                 mdev_types: Some(BTreeMap::new()),
                 uplink_up: self.uplink.as_ref().is_some_and(|uplink| uplink.up),
                 uplink: self.uplink.as_ref().map(|uplink| uplink.name.clone()),
-                users: self.uplink.as_ref().map(|uplink| uplink.users.clone()).unwrap_or_default(),
+                users: self.users_of_uplink(),
                 restarts: driver.counts_restarts().then_some(self.restarts),
                 profile: Some(format!("the source of {} in Linux 6.12.117", driver.name())),
                 hardware: self.hardware(),

@@ -303,6 +303,15 @@ fn a_mode_that_is_none_of_the_two_is_no_mode_until_one_is_set() {
     let text = text.replace("\"mode\": null", "\"has_tc_rules\": true");
     let mut card = Card(serde_json::from_str(&text).unwrap());
     assert_eq!(card.refusal(&mode(EswitchMode::Switchdev)), Errno::EBUSY);
+    host.kernel = serde_json::from_str(&text).unwrap();
+    host.kernel.show_interfaces_of_cards();
+    let refusals = host.plan(&desired(&file("mlx5_core", "eswitch mode=switchdev"))).refusals;
+    assert_eq!(refusals.len(), 1, "{refusals:#?}");
+    let words = "tc filters (flower) on ens1f0np0 are in the way: the driver does not change the eswitch mode (EBUSY)";
+    assert!(refusals[0].text.starts_with(words), "{refusals:#?}");
+    // They are in the way of nothing else.
+    let mtu = host.plan(&desired(&file("mlx5_core", "uplink mtu=9000")));
+    assert_eq!(mtu.refusals, []);
 }
 
 #[test]
