@@ -307,7 +307,8 @@ fn a_mode_that_is_none_of_the_two_is_no_mode_until_one_is_set() {
     host.kernel.show_interfaces_of_cards();
     let refusals = host.plan(&desired(&file("mlx5_core", "eswitch mode=switchdev"))).refusals;
     assert_eq!(refusals.len(), 1, "{refusals:#?}");
-    let words = "tc filters (flower) on ens1f0np0 are in the way: the driver does not change the eswitch mode (EBUSY)";
+    let words =
+        "tc filters (flower) on eth0 are in the way: the driver does not change the eswitch mode (EBUSY)";
     assert!(refusals[0].text.starts_with(words), "{refusals:#?}");
     // They are in the way of nothing else.
     let mtu = host.plan(&desired(&file("mlx5_core", "uplink mtu=9000")));
