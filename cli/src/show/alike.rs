@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use subdevcfg_compiler::values::{MacAddr, Scalar};
+use subdevcfg_reconciler::guard;
 use subdevcfg_reconciler::kernel::Request;
 use subdevcfg_reconciler::plan::{Action, Operation, Plan, ResourceChange};
 
@@ -41,8 +42,8 @@ struct Form<'p> {
     actions: Vec<&'static str>,
     attributes: Vec<&'p str>,
     replaced: &'p [String],
-    /// What is done to one that is there; of a new one the attributes tell all.
-    steps: Vec<String>,
+    /// What is done to one that is there, and what is felt of it; of a new one the attributes tell all.
+    steps: Vec<(String, &'static str)>,
 }
 
 /// The resources of a plan in order; those that are alike stand where the first of them does.
@@ -90,7 +91,8 @@ fn form<'p>(plan: &Plan, change: &'p ResourceChange, used: &BTreeSet<&str>) -> O
     let attributes = change.after.iter().flatten().map(|(name, _)| name.as_str()).collect();
     let actions = change.actions.iter().map(|action| word(*action)).collect();
     let is_new = change.actions == [Action::Create];
-    let steps = if is_new { Vec::new() } else { plan.of(change).into_iter().map(step).collect() };
+    let felt = |operation: &Operation| (step(operation), guard::impact_word(operation));
+    let steps = if is_new { Vec::new() } else { plan.of(change).into_iter().map(felt).collect() };
     Some((Form { stem, is_mdev, actions, attributes, replaced: &change.replace_paths, steps }, number))
 }
 

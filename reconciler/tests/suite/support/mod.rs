@@ -87,36 +87,28 @@ impl Host {
 
     /// Applies, and tells what was asked of the kernel.
     pub fn apply_and_listen(&mut self, desired: &Desired) -> (Outcome, Vec<String>) {
-        let planner = |state: &State, record: &Record| plan(Input { desired, state, record });
-        let mut kernel = Faulty::new(self.told(desired), None, self.late);
-        let plan = planner(&kernel.inner.state(), &self.record);
-        let mut kept = Kept::new(&self.record);
-        let outcome = self.run(&mut kernel, &mut kept, &plan, &planner, OnError::Undo);
-        (self.kernel, self.record) = (kernel.inner, kept.record);
-        (outcome, kernel.heard)
+        let kernel = Faulty::new(self.told(desired), None, self.late);
+        self.apply_on(kernel, Kept::new(&self.record), desired)
     }
 
     /// Applies with the k-th request failing in this manner.
     pub fn apply_with_a(&mut self, manner: Manner, fault: usize, desired: &Desired) -> Outcome {
-        let planner = |state: &State, record: &Record| plan(Input { desired, state, record });
-        let mut kernel = Faulty::new(self.told(desired), Some(fault), self.late);
-        kernel.manner = manner;
-        let plan = planner(&kernel.inner.state(), &self.record);
-        let mut kept = Kept::new(&self.record);
-        let outcome = self.run(&mut kernel, &mut kept, &plan, &planner, OnError::Undo);
-        (self.kernel, self.record) = (kernel.inner, kept.record);
-        outcome
+        let kernel = Faulty { manner, ..Faulty::new(self.told(desired), Some(fault), self.late) };
+        self.apply_on(kernel, Kept::new(&self.record), desired).0
     }
 
     /// Applies while the whole of the record can be written so often only.
     pub fn apply_with_room(&mut self, room: usize, desired: &Desired) -> Outcome {
+        let kernel = Faulty::new(self.told(desired), None, self.late);
+        self.apply_on(kernel, Kept { room: Some(room), ..Kept::new(&self.record) }, desired).0
+    }
+
+    fn apply_on(&mut self, mut kernel: Faulty, mut kept: Kept, desired: &Desired) -> (Outcome, Vec<String>) {
         let planner = |state: &State, record: &Record| plan(Input { desired, state, record });
-        let mut kernel = Faulty::new(self.told(desired), None, self.late);
         let plan = planner(&kernel.inner.state(), &self.record);
-        let mut kept = Kept { room: Some(room), ..Kept::new(&self.record) };
         let outcome = self.run(&mut kernel, &mut kept, &plan, &planner, OnError::Undo);
         (self.kernel, self.record) = (kernel.inner, kept.record);
-        outcome
+        (outcome, kernel.heard)
     }
 
     pub fn apply(&mut self, desired: &Desired) -> Outcome {
