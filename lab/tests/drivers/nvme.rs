@@ -68,8 +68,7 @@ fn a_driver_goes_back_to_what_it_was() {
         return;
     }
     sh(&format!("echo 1 > {PF}/sriov_numvfs"));
-    // QEMU gives the VF no queues: the driver binds, fails (on 6.1 some time later) and lets go.
-    sh(&format!("for i in $(seq 100); do [ -e {VF}/driver ] || break; usleep 100000; done"));
+    settle();
     let before = config();
     let file = device("subdevice vm { vf 0; bind vfio-pci; }");
     subdevcfg(&["apply", file, "--yes", "--allow", "subdevice-restart"]).expect(0);
@@ -94,6 +93,7 @@ fn a_function_that_a_virtual_machine_has_is_taken_only_by_name() {
     }
     let with = |number: u32| device(&format!("vfs {number}; subdevice vm {{ vf 0; bind vfio-pci; }}"));
     apply(with(2));
+    settle();
     let before = config();
     let group = sh(&format!("basename $(readlink {VF}/iommu_group)"));
     let mut user = std::process::Command::new("sleep")
