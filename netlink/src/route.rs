@@ -14,7 +14,7 @@ use std::time::Duration;
 use rtnetlink::LinkUnspec;
 use rtnetlink::packet_core::{Emitable, Parseable};
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
-use rtnetlink::packet_route::link::{LinkAttribute, LinkExtentMask, LinkMessage};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkExtentMask, LinkMessage, Prop};
 
 pub use bridge::{PortVlan, PortVlans};
 pub use filters::Hook;
@@ -30,6 +30,8 @@ pub use vf::{VfChange, VfConfig, VfTag};
 const RTM_NEWLINK: u16 = 16;
 const RTM_GETLINK: u16 = 18;
 const RTM_GETADDR: u16 = 22;
+const RTM_NEWLINKPROP: u16 = 108;
+const RTM_DELLINKPROP: u16 = 109;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An address of a link, of wider than link scope.
@@ -93,6 +95,52 @@ impl<D: Datagrams> Route<D> {
         let links = reply.messages.iter().map(|message| link::decode(message)).collect::<Result<_, _>>();
         let links = links.map_err(|why| NetlinkError::Malformed { request: name, why })?;
         Ok((links, reply.interrupted))
+    }
+
+    /// One link, as it is now.
+    ///
+    /// # Errors
+    /// See [`Self::links`].
+    pub fn link(&mut self, index: u32) -> Result<Link, NetlinkError> {
+        let name = "ip link show";
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        message.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+        let request = Request { name, kind: RTM_GETLINK, dump: false, payload: emit(&message), lookup: None };
+        let reply = self.conversation.exchange(&request)?;
+        let link = reply.messages.first().ok_or_else(|| "no link in the answer".to_owned());
+        link.and_then(|message| link::decode(message))
+            .map_err(|why| NetlinkError::Malformed { request: name, why })
+    }
+
+    /// Gives a link an alternative name beside its own; the kernel finds it by either (`ip link property add`).
+    ///
+    /// # Errors
+    /// See [`Self::links`]; `EEXIST` for a name that some link has.
+    pub fn add_altname(&mut self, index: u32, altname: &str) -> Result<(), NetlinkError> {
+        self.altname("ip link property add", RTM_NEWLINKPROP, index, altname)
+    }
+
+    /// Takes an alternative name from a link.
+    ///
+    /// # Errors
+    /// See [`Self::links`]; `EINVAL` for the name of another (`netdev_name_node_alt_destroy`, `net/core/dev.c`).
+    pub fn remove_altname(&mut self, index: u32, altname: &str) -> Result<(), NetlinkError> {
+        self.altname("ip link property del", RTM_DELLINKPROP, index, altname)
+    }
+
+    fn altname(
+        &mut self,
+        name: &'static str,
+        kind: u16,
+        index: u32,
+        altname: &str,
+    ) -> Result<(), NetlinkError> {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        message.attributes.push(LinkAttribute::PropList(vec![Prop::AltIfName(altname.to_owned())]));
+        let request = Request { name, kind, dump: false, payload: emit(&message), lookup: None };
+        self.conversation.exchange(&request).map(drop)
     }
 
     /// All addresses but those of link scope, which IPv6 gives to every link that is up.

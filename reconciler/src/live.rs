@@ -8,6 +8,7 @@
 //! Architecture invariant: only `sysfs.rs` touches files here, and only `ovs/ovsdb.rs` a socket.
 
 mod bridge;
+mod interface;
 mod lifelines;
 mod mirror;
 mod mounts;

@@ -188,3 +188,36 @@ fn a_shell_completes_addresses_of_what_is_there() {
     destroy();
     sh("echo other > /sys/bus/subdev/del_device");
 }
+
+/// The names of an interface, its own first.
+fn names_of(interface: &str) -> Vec<String> {
+    let link = json(&format!("ip -j link show {interface}"));
+    let altnames = link[0]["altnames"].as_array().cloned().unwrap_or_default();
+    [&link[0]["ifname"]].into_iter().chain(&altnames).map(|name| name.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn an_interface_is_still_found_by_the_name_that_the_kernel_gave_it() {
+    fresh();
+    apply(host_file(&nic0("subdevice a { sf 88; }")));
+    let port = json("devlink -j port show");
+    let mut ports = port["port"].as_object().unwrap().values();
+    let kernels = ports.find(|port| port["sfnum"] == 88).unwrap()["netdev"].as_str().unwrap();
+    let named = |name: &str| format!("subdevice a {{ sf 88; representor {name}; }}");
+    apply(host_file(&nic0(&named("r0"))));
+    assert_eq!(names_of(kernels), ["r0", kernels]);
+    // Nobody else can have it.
+    let other = format!("{}; subdevice b {{ sf 89; representor {kernels}; }}", named("r0"));
+    let refused = subdevcfg(&["apply", host_file(&nic0(&other)), "--yes"]).expect(3);
+    let taken = format!("the name {kernels} is taken by subdev/nic0 sf 88");
+    assert!(refused.stdout.contains(&taken), "{}", refused.all());
+    // One that somebody chose is free again.
+    apply(host_file(&nic0(&named("r1"))));
+    assert_eq!(names_of(kernels), ["r1", kernels]);
+    subdevcfg(&["undo", "--yes"]).expect(0);
+    assert_eq!(names_of(kernels), ["r0", kernels]);
+    // It may have its own back.
+    apply(host_file(&nic0(&named(kernels))));
+    assert_eq!(names_of(kernels), [kernels]);
+    destroy();
+}

@@ -497,6 +497,7 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
                 .or_else(|| dumps.ports.get(&link.name).cloned()),
             volatile: Volatile(InterfaceVolatile {
                 name: link.name.clone(),
+                altnames: link.altnames.clone(),
                 index: link.index,
                 mac: link.address.map(wire::mac),
             }),

@@ -12,7 +12,7 @@ use super::mirror::type_key;
 use super::sysfs::Mdev;
 use super::{LiveKernel, ovs, wire};
 use crate::kernel::{Request, RequestError};
-use crate::resource::{BridgeName, FunctionId, PortVlans, Setting, Side, Subject};
+use crate::resource::{BridgeName, FunctionId, PortVlans, Setting, Subject};
 
 /// How long the identity of a function that is gone may stay taken.
 const IDENTITY_DEADLINE: Duration = Duration::from_secs(10);
@@ -218,11 +218,8 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
             }
             Setting::Param { name, cmode, value } => self.set_param(subject, name, *cmode, value),
             Setting::Name(side, name) => {
-                if let Some(index) = self.interface_index(subject, *side) {
-                    self.sysfs.wait_for_udev(index);
-                }
-                let change = LinkChange { name: Some(name.to_string()), ..LinkChange::default() };
-                self.set_interface(subject, *side, &change)
+                let index = self.find_interface(subject, *side)?;
+                self.rename(index, name.as_str()).map_err(wire::request_error)
             }
             Setting::Mtu(side, mtu) => {
                 let change = LinkChange { mtu: Some(*mtu), ..LinkChange::default() };
@@ -290,18 +287,6 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
         let value = wire::param_value(name, kind, value)?;
         let cmode = wire::cmode_number(cmode);
         self.devlink.param_set(&instance, name, cmode, &value).map_err(wire::request_error)
-    }
-
-    fn set_interface(&mut self, subject: &Subject, side: Side, change: &LinkChange) -> Answer {
-        self.current()?;
-        let index = match self.interface_index(subject, side) {
-            Some(index) => index,
-            None => self.find(
-                |mirror| mirror.interface(subject, side),
-                || format!("{subject} has no {} in this network namespace", side.as_str()),
-            )?,
-        };
-        self.route.change(index, change).map_err(wire::request_error)
     }
 
     fn find_instance(&mut self, subject: &Subject) -> Result<Handle, RequestError> {

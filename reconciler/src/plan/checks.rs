@@ -18,7 +18,7 @@ impl Planner<'_, '_> {
         for setting in desired.wanted.settings.iter() {
             let Setting::Name(side, name) = setting else { continue };
             let own = origin.and_then(|origin| origin.interface(*side));
-            let has_it = own.is_some_and(|own| own.volatile.0.name == name.as_str());
+            let has_it = own.is_some_and(|own| own.volatile.0.names().any(|own| own == name.as_str()));
             if !has_it && is_the_kernels(name.as_str()) {
                 let text =
                     format!("the kernel gives names like {name} to new interfaces itself: choose another");

@@ -87,7 +87,7 @@ pub(super) fn delete_steps(context: &Context<'_>, origin: &Function, impact: Imp
         step.impact = impact;
         step.reversible = Reversible::ConfigurationOnly;
         step.undo = later.into_iter().map(Step::into_request).collect();
-        step.frees = places::of_interface(origin, Side::Netdev).into_iter().collect();
+        step.frees = places::of_interface(origin, Side::Netdev);
         steps.push(step);
     }
     let mut step = context.step(Stage::Remove, context.delete(), context.reason.clone());
@@ -290,7 +290,7 @@ impl Context<'_> {
         step.reversible = Reversible::ConfigurationOnly;
         let stopped = self.origin.map(|origin| self.stopped(origin));
         step.undo = self.restore(stopped.as_ref()).into_iter().map(Step::into_request).collect();
-        step.frees = self.place_of(Side::Netdev).into_iter().collect();
+        step.frees = self.places_of(Side::Netdev);
         steps.push(step);
         now.active = false;
         self.lose_what_runs(now);
@@ -365,7 +365,7 @@ impl Context<'_> {
             step.effect = wants(target, Side::Netdev).then_some(Effect::Netdev);
             step.impact = self.price(rules::RESTART);
             step.reversible = self.reversible();
-            step.frees = self.place_of(Side::Netdev).into_iter().collect();
+            step.frees = self.places_of(Side::Netdev);
             lose_netdev(now);
         }
         if survives {

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::fmt;
 
-use subdevcfg_compiler::values::DevlinkHandle;
+use subdevcfg_compiler::values::{DevlinkHandle, InterfaceName};
 use uuid::Uuid;
 
 use super::{Operation, Refusal, ovs};
@@ -62,13 +62,23 @@ pub(super) fn of_function(parent: &DevlinkHandle, function: &Function) -> Vec<Pl
     };
     let number = function.volatile.0.sf_number;
     let number = number.map(|number| Place::Number(parent.clone(), numbers(&function.id), number));
-    let names = Side::ALL.into_iter().filter_map(|side| of_interface(function, side));
+    let names = Side::ALL.into_iter().flat_map(|side| of_interface(function, side));
     uuid.into_iter().chain(number).chain(names).collect()
 }
 
-/// The place that one of a function's interfaces has.
-pub(super) fn of_interface(function: &Function, side: Side) -> Option<Place> {
-    function.interface(side).map(|interface| Place::Name(interface.volatile.0.name.clone()))
+/// The places that one of a function's interfaces has: its names, alternative ones among them.
+pub(super) fn of_interface(function: &Function, side: Side) -> Vec<Place> {
+    let names = function.interface(side).into_iter().flat_map(|interface| interface.volatile.0.names());
+    names.map(|name| Place::Name(name.to_owned())).collect()
+}
+
+/// The places that an interface leaves for another name: the name that it had, unless that is the kernel's and stays as an
+/// alternative one, and the new name, if it has that as an alternative one already.
+pub(super) fn left_for(function: &Function, side: Side, name: &str) -> Vec<Place> {
+    let Some(interface) = function.interface(side) else { return Vec::new() };
+    let left = interface.name.as_ref().map(InterfaceName::as_str);
+    let own = interface.volatile.0.altnames.iter().map(String::as_str).filter(|altname| *altname == name);
+    own.chain(left).map(|name| Place::Name(name.to_owned())).collect()
 }
 
 /// The place that a request moves into.

@@ -183,6 +183,9 @@ pub(super) struct SimulatedInterface {
     pub name: String,
     /// Somebody renamed it.
     pub renamed: bool,
+    /// The name that the kernel gave it, once it has another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub altname: Option<String>,
     pub mtu: u32,
     pub max_mtu: u32,
     pub up: bool,
@@ -237,25 +240,25 @@ impl SimulatedHost {
         Rates { tx_priority: number, tx_weight: number, ..Rates::default() }
     }
 
+    /// The names of all interfaces, alternative ones among them: no two have one name.
     pub(super) fn interface_names(&self) -> impl Iterator<Item = &str> {
         let others = self.other_interfaces.iter().chain(self.bridges.keys());
         let of_cards = self.cards.values().flat_map(SimulatedCard::interfaces);
-        let of_cards = of_cards.map(|interface| interface.name.as_str());
         let of_functions = self.function_interfaces().chain(self.netdevsim_interfaces()).chain(of_cards);
-        of_functions.chain(others.map(String::as_str))
+        of_functions.flat_map(SimulatedInterface::names).chain(others.map(String::as_str))
     }
 
     /// The interfaces of parents and functions.
-    fn function_interfaces(&self) -> impl Iterator<Item = &str> {
+    fn function_interfaces(&self) -> impl Iterator<Item = &SimulatedInterface> {
         let functions = self.parents.values().flat_map(|parent| &parent.functions);
         let interfaces = functions.flat_map(|function| function.netdev.iter().chain(&function.representor));
         let uplinks = self.parents.values().filter_map(|parent| parent.uplink.as_ref());
-        interfaces.chain(uplinks).map(|interface| interface.name.as_str())
+        interfaces.chain(uplinks)
     }
 
     /// Whether an interface of that name belongs to a parent or a function.
     pub(super) fn functions_have(&self, name: &str) -> bool {
-        self.function_interfaces().any(|known| known == name)
+        self.function_interfaces().flat_map(SimulatedInterface::names).any(|known| known == name)
     }
 
     /// A new Ethernet interface under the first free `eth%d`.
@@ -277,6 +280,7 @@ impl SimulatedHost {
             index,
             name: format!("eth{number}"),
             renamed: false,
+            altname: None,
             mtu: 1500,
             max_mtu,
             up: false,
@@ -520,13 +524,23 @@ impl SimulatedFunction {
 }
 
 impl SimulatedInterface {
+    /// The names that the kernel finds it by.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.altname.iter().chain([&self.name]).map(String::as_str)
+    }
+
     pub fn state(&self) -> Interface {
         Interface {
             name: self.renamed.then(|| self.name.parse::<InterfaceName>().ok()).flatten(),
             mtu: self.mtu,
             up: self.up,
             port: self.port.as_ref().and_then(SimulatedPort::state),
-            volatile: Volatile(InterfaceVolatile { name: self.name.clone(), index: self.index, mac: None }),
+            volatile: Volatile(InterfaceVolatile {
+                name: self.name.clone(),
+                altnames: self.altname.iter().cloned().collect(),
+                index: self.index,
+                mac: None,
+            }),
         }
     }
 }

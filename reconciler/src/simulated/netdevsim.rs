@@ -78,10 +78,10 @@ impl SimulatedHost {
     }
 
     /// The interfaces of the VFs' ports.
-    pub(super) fn netdevsim_interfaces(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn netdevsim_interfaces(&self) -> impl Iterator<Item = &SimulatedInterface> {
         let devices = self.netdevsims.values();
         let ports = devices.flat_map(|device| device.ports.values().chain(device.other_side.ports()));
-        ports.map(|port| port.netdev.name.as_str())
+        ports.map(|port| &port.netdev)
     }
 
     /// The devices as the tool observes them.

@@ -383,11 +383,15 @@ pub(super) fn write_interface(
             if interface.name == name.as_str() {
                 return Ok(());
             }
-            if taken {
+            let was_its_own = interface.altname.take_if(|altname| altname == name.as_str()).is_some();
+            if taken && !was_its_own {
                 return Err(refuse(Errno::EEXIST, ""));
             }
-            name.as_str().clone_into(&mut interface.name);
-            interface.renamed = true;
+            // What the live kernel is asked to do with the name that it gave itself.
+            let old = std::mem::replace(&mut interface.name, name.as_str().to_owned());
+            if !std::mem::replace(&mut interface.renamed, true) {
+                interface.altname = Some(old);
+            }
         }
         Setting::Mtu(_, mtu) => {
             if !(MIN_MTU..=interface.max_mtu).contains(mtu) {

@@ -120,12 +120,22 @@ pub struct InterfaceVolatile {
     /// The name it has now, whoever chose it.
     #[serde(default)]
     pub name: String,
+    /// Its alternative names: the kernel finds it by each of them, and no other interface can have one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub altnames: Vec<String>,
     /// Interface index.
     #[serde(default)]
     pub index: u32,
     /// MAC address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac: Option<MacAddr>,
+}
+
+impl InterfaceVolatile {
+    /// All names that the kernel finds it by.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.altnames.iter().chain([&self.name]).map(String::as_str)
+    }
 }
 
 impl Rates {

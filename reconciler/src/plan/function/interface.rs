@@ -54,8 +54,9 @@ impl Context<'_> {
         for setting in &changed {
             let rule = rules::for_attribute(&self.subject(), &setting.attribute(), self.catalogue);
             let mut step = self.set(rule.stage, now, (*setting).clone());
-            if matches!(setting, Setting::Name(..)) {
-                step.frees = self.place_of(side).into_iter().collect();
+            if let Setting::Name(_, name) = setting {
+                step.frees =
+                    self.origin.map_or_else(Vec::new, |origin| places::left_for(origin, side, name.as_str()));
                 if step.undo.is_empty() {
                     step.undo.extend(self.kernel_name(side).map(|request| (request, None)));
                 }
@@ -82,9 +83,9 @@ impl Context<'_> {
         }
     }
 
-    /// The name that one of the interfaces has as the apply begins.
-    pub(super) fn place_of(&self, side: Side) -> Option<Place> {
-        self.origin.and_then(|origin| places::of_interface(origin, side))
+    /// The names that one of the interfaces has as the apply begins.
+    pub(super) fn places_of(&self, side: Side) -> Vec<Place> {
+        self.origin.map_or_else(Vec::new, |origin| places::of_interface(origin, side))
     }
 
     /// The request that gives an interface the name back that the kernel had chosen.

@@ -124,7 +124,7 @@ impl Planner<'_, '_> {
                 }
                 Some(remains) => {
                     let lost = Side::ALL.into_iter().filter(|side| remains.interface(*side).is_none());
-                    step.frees.extend(lost.filter_map(|side| places::of_interface(&function, side)));
+                    step.frees.extend(lost.flat_map(|side| places::of_interface(&function, side)));
                     left.push(remains);
                 }
             }
