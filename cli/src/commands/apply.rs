@@ -46,7 +46,7 @@ pub fn apply(
     };
     machine::check_host(&host.model, file, options)?;
     let desired = sources::desired(&host, &sources);
-    let mut machine = machine::open(options, Access::Change)?;
+    let mut machine = machine::open(options, Access::Change(change.patience.lock_timeout))?;
     machine.look_for(&desired);
     let selection = match &saved {
         Some(saved) => saved.selection(file, part)?,
@@ -93,7 +93,7 @@ pub fn destroy(
         Some((host, sources)) => sources::desired(host, sources),
         None => sources::nothing_desired(),
     };
-    let mut machine = machine::open(options, Access::Change)?;
+    let mut machine = machine::open(options, Access::Change(change.patience.lock_timeout))?;
     machine.look_for(&desired);
     let scope = if file.is_some() { Scope::Named } else { Scope::Everything };
     let nothing = sources::nothing_desired();
@@ -123,7 +123,7 @@ pub fn destroy(
 
 /// Undoes the last apply.
 pub fn undo(options: &args::Machine, change: &Change, output: Output) -> Result<Exit, CliError> {
-    let machine = machine::open(options, Access::Undo)?;
+    let machine = machine::open(options, Access::Undo(change.patience.lock_timeout))?;
     // One that failed and was undone left everything as it was: the one before it is the last that counts.
     let mut all = machine.history.history()?;
     all.retain(|past| !past.left_nothing());

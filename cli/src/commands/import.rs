@@ -35,7 +35,7 @@ pub fn import(options: &ImportOptions) -> Result<Exit, CliError> {
         let state = machine::read_state(path)?;
         return Found { state: &state, record: &Record::default(), host: &host }.write(options, None);
     }
-    let access = if options.adopt { Access::Change } else { Access::Look };
+    let access = if options.adopt { Access::Change(options.lock_timeout) } else { Access::Look };
     let mut machine = machine::open(&options.machine, access)?;
     let state = machine.kernel.observe()?;
     let record = machine.record.clone();

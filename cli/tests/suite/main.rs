@@ -20,6 +20,7 @@ mod import;
 mod in_use;
 mod json_reference;
 mod lifecycle;
+mod lock;
 mod manual;
 mod other_side;
 mod ovs;

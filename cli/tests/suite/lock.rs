@@ -1,0 +1,89 @@
+//! One at a time: how long a command waits for another one that is changing the host.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
+use crate::run::{Host, host_with, snapshot};
+
+const ONE: &str = "subdevice a { sf 1; }";
+
+impl Host {
+    /// Another one holds the lock until the file is dropped.
+    fn lock(&self) -> File {
+        self.write("host.json.lock", "4711 subdevcfg apply other.kdl\n");
+        let file = File::open(self.path("host.json.lock")).unwrap();
+        file.lock().unwrap();
+        file
+    }
+
+    fn is_locked(&self) -> bool {
+        self.path("host.json.lock").exists()
+    }
+}
+
+#[test]
+fn who_lets_go_in_time_is_waited_for_and_told_of_once() {
+    let host = Host::new();
+    host.write("host.kdl", &host_with(ONE));
+    let other = host.lock();
+    let mut apply = Command::new(env!("CARGO_BIN_EXE_subdevcfg"))
+        .args(["apply", "host.kdl", "--simulate", "host.json", "--yes", "--lock-timeout", "10m"])
+        .current_dir(host.path(""))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(apply.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let waits = lines.next().unwrap();
+    snapshot("cli", "lock-waits", &waits);
+    assert!(!host.path("host.json").exists(), "nothing is read before the other one is done");
+    drop(other);
+    let rest: Vec<String> = lines.collect();
+    assert!(!rest.iter().any(|line| line.contains("4711")), "{rest:#?}");
+    assert_eq!(apply.wait().unwrap().code(), Some(0), "{rest:#?}");
+    assert_eq!(host.plan(&host_with(ONE)).code, 0);
+    assert!(!host.is_locked(), "nothing is left of it");
+}
+
+#[test]
+fn who_does_not_want_to_wait_is_told_at_once_who_holds_it() {
+    let host = Host::new();
+    host.apply(&host_with(ONE));
+    let before = host.simulated();
+    let _other = host.lock();
+    let at_once = |arguments: &[&str]| host.run(&[arguments, &["--lock-timeout", "0s"]].concat());
+    let apply = at_once(&["apply", "host.kdl", "--yes"]);
+    snapshot("cli", "lock-held", &apply.all());
+    for arguments in [
+        &["destroy", "--yes"][..],
+        &["undo", "--yes"],
+        &["confirm"],
+        &["forget", "subdev/nic0#a"],
+        &["import", "--adopt"],
+        &["watch", "host.kdl", "--once"],
+        &["watch", "host.kdl", "--once", "--allow", "none"],
+    ] {
+        let run = at_once(arguments);
+        assert_eq!((run.code, run.stderr), (1, apply.stderr.clone()), "{arguments:?}");
+    }
+    assert_eq!(host.simulated(), before);
+    // Who only looks asks nobody.
+    assert_eq!(host.plan(&host_with(ONE)).code, 0);
+}
+
+#[test]
+fn a_time_to_wait_that_is_none_is_wrong_use() {
+    let host = Host::new();
+    for (time, why) in [("soon", "a time is wanted: 0s, 60s, 5m, 1h30m"), ("-1s", "shorter than nothing")] {
+        let run = host.run(&["confirm", &format!("--lock-timeout={time}")]);
+        assert_eq!(run.code, 64, "{}", run.all());
+        assert!(run.stderr.contains(why), "{}", run.all());
+    }
+    // Neither asks for the lock.
+    for arguments in [&["watch", "host.kdl"][..], &["import"]] {
+        let run = host.run(&[arguments, &["--lock-timeout", "1s"]].concat());
+        assert_eq!(run.code, 64, "{}", run.all());
+    }
+}
