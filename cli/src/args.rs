@@ -31,6 +31,10 @@ pub struct Cli {
     /// Know the drivers of the catalogues in this directory as well (`*.kdl`, in the form of those that the program has).
     #[arg(long = "catalog", value_name = "DIR", global = true)]
     pub catalogs: Vec<Utf8PathBuf>,
+    /// Take a file for any host (`host "*"`) also where it names hardware by its address (`pci/...`): all hosts that it is
+    /// for have the same hardware there.
+    #[arg(long, global = true)]
+    pub any_host: bool,
 }
 
 /// The options of `check`.

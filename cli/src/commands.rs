@@ -23,7 +23,7 @@ use crate::timer;
 
 /// Runs the command of a command line.
 pub fn run(cli: &Cli) -> Result<Exit, CliError> {
-    sources::read_catalogues(&cli.catalogs)?;
+    sources::read_options(&cli.catalogs, cli.any_host)?;
     match &cli.command {
         Command::Check(options) => check::check(options),
         Command::Plan {

@@ -146,7 +146,7 @@ impl Written {
 
     /// Compiles it; its diagnostics go to standard error.
     fn compile(&self, release: &str) -> Result<(CompiledHost, SourceMap), CliError> {
-        sources::compile_with(self, &self.path, release)
+        sources::compile_with(self, &self.path, &sources::options(release.parse().ok()))
     }
 }
 

@@ -227,6 +227,7 @@ fn command(heading: &Heading<'_>, flags: &[String]) -> String {
     words.extend(heading.flags.simulate.as_ref().map(|path| format!("--simulate {}", quoted(path))));
     let directories = sources::catalogue_directories().iter();
     words.extend(directories.map(|directory| format!("--catalog {}", quoted(directory))));
+    words.extend((file.is_some() && sources::any_host()).then(|| "--any-host".to_owned()));
     let part = |flag: &str, addresses: &[String]| -> Vec<String> {
         addresses.iter().map(|address| format!("{flag} {}", guard::quoted(address))).collect()
     };

@@ -1,25 +1,32 @@
 //! One at a time: how long a command waits for another one that is changing the host.
 
-use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+use subdevcfg_reconciler::store::{Lock, Turn};
 
 use crate::run::{Host, host_with, snapshot};
 
 const ONE: &str = "subdevice a { sf 1; }";
 
 impl Host {
-    /// Another one holds the lock until the file is dropped.
-    fn lock(&self) -> File {
-        self.write("host.json.lock", "4711 subdevcfg apply other.kdl\n");
-        let file = File::open(self.path("host.json.lock")).unwrap();
-        file.lock().unwrap();
-        file
+    /// Another one is changing the host, until this is dropped.
+    fn lock(&self) -> Lock {
+        let path = Utf8PathBuf::from_path_buf(self.path("host.json.lock")).unwrap();
+        let turn = Turn { command: "subdevcfg apply other.kdl", patience: Duration::ZERO, waits: &|_| {} };
+        Lock::take(&path, turn).unwrap()
     }
 
     fn is_locked(&self) -> bool {
         self.path("host.json.lock").exists()
     }
+}
+
+/// The one that holds the lock is this process.
+fn without_process(text: &str) -> String {
+    text.replace(&std::process::id().to_string(), "4711")
 }
 
 #[test]
@@ -37,11 +44,11 @@ fn who_lets_go_in_time_is_waited_for_and_told_of_once() {
         .unwrap();
     let mut lines = BufReader::new(apply.stderr.take().unwrap()).lines().map(Result::unwrap);
     let waits = lines.next().unwrap();
-    snapshot("cli", "lock-waits", &waits);
+    snapshot("cli", "lock-waits", &without_process(&waits));
     assert!(!host.path("host.json").exists(), "nothing is read before the other one is done");
     drop(other);
     let rest: Vec<String> = lines.collect();
-    assert!(!rest.iter().any(|line| line.contains("4711")), "{rest:#?}");
+    assert!(!rest.contains(&waits), "{rest:#?}");
     assert_eq!(apply.wait().unwrap().code(), Some(0), "{rest:#?}");
     assert_eq!(host.plan(&host_with(ONE)).code, 0);
     assert!(!host.is_locked(), "nothing is left of it");
@@ -55,7 +62,7 @@ fn who_does_not_want_to_wait_is_told_at_once_who_holds_it() {
     let _other = host.lock();
     let at_once = |arguments: &[&str]| host.run(&[arguments, &["--lock-timeout", "0s"]].concat());
     let apply = at_once(&["apply", "host.kdl", "--yes"]);
-    snapshot("cli", "lock-held", &apply.all());
+    snapshot("cli", "lock-held", &without_process(&apply.all()));
     for arguments in [
         &["destroy", "--yes"][..],
         &["undo", "--yes"],

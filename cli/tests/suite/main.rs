@@ -1,6 +1,7 @@
 //! Tests of the command line as a user meets it: arguments in, text and exit code out.
 #![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
 
+mod any_host;
 mod bonds;
 mod bridges;
 mod cards;
