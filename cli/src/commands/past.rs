@@ -116,6 +116,7 @@ pub fn show_saved(path: &Utf8Path, all: bool, output: Output) -> Result<Exit, Cl
                 is_observed: false,
                 flags: &args::Machine::default(),
                 part: &part,
+                has_parts: false,
             };
             show::print(&show::plan::text(&plan, &heading, Permissions::default(), all))?;
         }

@@ -269,9 +269,13 @@ impl Planner<'_, '_> {
     /// Refuses a step that takes along what nobody may take.
     pub(super) fn refuse_to_take(&mut self, subject: &Subject, because: &Reason) {
         let is_made = self.draft.input.record.made.contains_key(subject);
-        let whose = if is_made { "the file does not name it" } else { "subdevcfg did not make it" };
+        let (whose, way_out) = if is_made {
+            ("the file does not name it", "name it as well")
+        } else {
+            ("subdevcfg did not make it", "remove it by hand if nobody needs it")
+        };
         let because = because.text.as_deref().unwrap_or_default();
-        let text = format!("{subject} is in the way, and {whose}: {because}");
+        let text = format!("{subject} is in the way, and {whose}: {because}; {way_out}");
         self.draft.refuse(&self.desired.address, text);
     }
 
