@@ -3,6 +3,8 @@
 mod import;
 mod watch;
 
+use std::time::Duration;
+
 use crate::completion;
 use crate::exit::Exit;
 use camino::Utf8PathBuf;
@@ -29,6 +31,10 @@ pub struct Cli {
     /// Know the drivers of the catalogues in this directory as well (`*.kdl`, in the form of those that the program has).
     #[arg(long = "catalog", value_name = "DIR", global = true)]
     pub catalogs: Vec<Utf8PathBuf>,
+    /// Take a file for any host (`host "*"`) also where it names hardware by its address (`pci/...`): all hosts that it is
+    /// for have the same hardware there.
+    #[arg(long, global = true)]
+    pub any_host: bool,
 }
 
 /// The options of `check`.
@@ -174,6 +180,8 @@ pub enum Command {
     Confirm {
         #[command(flatten)]
         machine: Machine,
+        #[command(flatten)]
+        patience: Patience,
     },
     /// Show what was applied on this host, and how it ended.
     #[command(after_help = "Examples: subdevcfg history, subdevcfg history 12 --format json")]
@@ -204,6 +212,8 @@ pub enum Command {
         address: String,
         #[command(flatten)]
         machine: Machine,
+        #[command(flatten)]
+        patience: Patience,
     },
     /// Undoes an apply at that time, unless it is confirmed before. `--confirm-within` starts it.
     #[command(hide = true)]
@@ -308,7 +318,7 @@ pub enum Command {
 #[derive(Debug, Default, Args)]
 pub struct Machine {
     /// Work on a simulated host whose state and record live in this file; it is made if it is not there. Needs no
-    /// privilege and touches nothing else.
+    /// privilege and touches nothing else; while a command changes the host, its lock lies beside it, FILE.json.lock.
     #[arg(long, value_name = "FILE.json")]
     pub simulate: Option<Utf8PathBuf>,
 }
@@ -348,6 +358,24 @@ fn duration(text: &str) -> Result<SignedDuration, String> {
         Ok(_) => Err("it has to be longer than nothing".to_owned()),
         Err(_) => Err("a time is wanted: 60s, 5m, 1h30m".to_owned()),
     }
+}
+
+/// How long to wait for somebody, which may be no time at all.
+fn patience(text: &str) -> Result<Duration, String> {
+    let time =
+        text.parse::<SignedDuration>().map_err(|_| "a time is wanted: 0s, 60s, 5m, 1h30m".to_owned())?;
+    Duration::try_from(time).map_err(|_| "it cannot be shorter than nothing".to_owned())
+}
+
+/// How long a command waits by default for another one that changes the host.
+const LOCK_TIMEOUT: &str = "10s";
+
+/// How long to wait for the lock.
+#[derive(Debug, Default, Args)]
+pub struct Patience {
+    /// Wait so long (0s, 60s, 5m) for another subdevcfg that is changing this host. `0s` does not wait.
+    #[arg(long, value_name = "TIME", value_parser = patience, default_value = LOCK_TIMEOUT)]
+    pub lock_timeout: Duration,
 }
 
 impl Guard {
@@ -398,6 +426,8 @@ pub struct Change {
     /// second SIGINT or SIGTERM ends it at once, and the next run goes on from there).
     #[arg(long, value_name = "WHAT", default_value = "undo")]
     pub on_error: OnError,
+    #[command(flatten)]
+    pub patience: Patience,
     /// The form of the progress on standard error.
     #[arg(long, default_value = "human")]
     pub log_format: LogFormat,

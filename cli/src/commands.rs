@@ -23,7 +23,7 @@ use crate::timer;
 
 /// Runs the command of a command line.
 pub fn run(cli: &Cli) -> Result<Exit, CliError> {
-    sources::read_catalogues(&cli.catalogs)?;
+    sources::read_options(&cli.catalogs, cli.any_host)?;
     match &cli.command {
         Command::Check(options) => check::check(options),
         Command::Plan {
@@ -60,10 +60,10 @@ pub fn run(cli: &Cli) -> Result<Exit, CliError> {
             apply::destroy(file.as_deref(), machine, part, change, *output)
         }
         Command::Undo { machine, change, output } => apply::undo(machine, change, *output),
-        Command::Confirm { machine } => past::confirm(machine),
+        Command::Confirm { machine, patience } => past::confirm(machine, patience),
         Command::History { number, machine, output } => past::history(*number, machine, *output),
         Command::Show { plan, all, output } => past::show_saved(plan, *all, *output),
-        Command::Forget { address, machine } => past::forget(address, machine),
+        Command::Forget { address, machine, patience } => past::forget(address, machine, patience),
         Command::UndoUnlessConfirmed { number, until, machine } => timer::run(*number, *until, machine),
         Command::Watch(options) => watch::watch(options),
         Command::Diff { before, after, output } => diff::diff(before, after, *output),

@@ -215,7 +215,7 @@ impl CliError {
 
 const fn lock_help(error: &LockError) -> &'static str {
     match error {
-        LockError::Held { .. } => "wait until it is done, or end it",
+        LockError::Held { .. } => "wait until it is done (`--lock-timeout 5m` waits longer), or end it",
         LockError::File { .. } => "changing devices needs root; looking (plan, state) and --simulate do not",
     }
 }

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use camino::Utf8Path;
+use jiff::SignedDuration;
 use subdevcfg_compiler::model::HostModel;
 use subdevcfg_reconciler::apply::RecordKeeper;
 use subdevcfg_reconciler::desired::Desired;
@@ -17,20 +18,17 @@ use subdevcfg_reconciler::plan::attributes_to_tell;
 use subdevcfg_reconciler::record::Record;
 use subdevcfg_reconciler::simulated::SimulatedHost;
 use subdevcfg_reconciler::state::State;
-use subdevcfg_reconciler::store::{FileHistory, FileKeeper, FileMarks, Lock, LockError};
+use subdevcfg_reconciler::store::{FileHistory, FileKeeper, FileMarks, Lock, LockError, Turn};
 
 use crate::args;
 use crate::error::CliError;
-use crate::{session, timer};
+use crate::{session, show, timer};
 
 /// Where lock and record are: what they tell dies with the kernel, and so does this folder.
 const RUN: &str = "/run/subdevcfg";
 
 /// Where what is protected is kept, over a boot.
 const LASTING: &str = "/var/lib/subdevcfg";
-
-/// How long a second run waits for the first.
-pub const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The devices that were asked and have not answered yet: `watch` opens the machine for each look anew.
 static UNANSWERED: LazyLock<Unanswered> = LazyLock::new(Unanswered::default);
@@ -52,7 +50,7 @@ pub struct Machine {
     /// Where udev finds what the file hands over to others; a simulated machine has no udev.
     marks: Option<FileMarks>,
     /// Held while the machine is open for changes.
-    _lock: Option<Lock>,
+    lock: Option<Lock>,
 }
 
 /// What a command is going to do with the machine.
@@ -60,16 +58,12 @@ pub struct Machine {
 pub enum Access {
     /// It only looks.
     Look,
-    /// It changes things: it has the lock, or waits for it, and no confirmation is awaited.
-    Change,
-    /// It undoes or confirms the last change, or writes the record.
-    Undo,
-    /// It undoes the last change, and waits so long for the lock.
-    UndoAfter(Duration),
     /// It looks while nobody else changes things, as far as its privileges let it know that, and waits so long for that.
     Glance(Duration),
-    /// It changes things as [`Self::Change`] does, and waits so long.
-    Repair(Duration),
+    /// It changes things, which is refused while a confirmation is awaited; it waits so long for the lock.
+    Change(Duration),
+    /// It undoes or confirms the last change; it waits so long for the lock.
+    Undo(Duration),
 }
 
 impl Access {
@@ -77,8 +71,7 @@ impl Access {
     const fn patience(self) -> Option<Duration> {
         match self {
             Self::Look => None,
-            Self::Change | Self::Undo => Some(LOCK_PATIENCE),
-            Self::UndoAfter(patience) | Self::Glance(patience) | Self::Repair(patience) => Some(patience),
+            Self::Glance(patience) | Self::Change(patience) | Self::Undo(patience) => Some(patience),
         }
     }
 }
@@ -103,12 +96,15 @@ impl Machine {
 
 /// Opens the machine that the command line names.
 pub fn open(machine: &args::Machine, access: Access) -> Result<Machine, CliError> {
+    // Before anything is read: what is read without the lock may be half of somebody else's change.
+    let lock = take_lock(machine, access)?;
     let mut opened = match &machine.simulate {
         Some(path) => simulated::open(path)?,
-        None => open_live(access)?,
+        None => open_live()?,
     };
+    opened.lock = lock;
     opened.look_for(&Desired::default());
-    if matches!(access, Access::Change | Access::Repair(_)) {
+    if matches!(access, Access::Change(_)) {
         refuse_while_unconfirmed(&opened)?;
     }
     Ok(opened)
@@ -138,14 +134,28 @@ fn live_history() -> FileHistory {
     FileHistory::new(format!("{LASTING}/history"), format!("{RUN}/history"))
 }
 
-fn open_live(access: Access) -> Result<Machine, CliError> {
-    // Before anything is read: what is read without the lock may be half of somebody else's change.
-    let lock = access.patience().map(|patience| Lock::take(Utf8Path::new(RUN), &command_line(), patience));
-    let lock = match (lock.transpose(), access) {
-        // Who may not take the lock may look all the same.
-        (Err(LockError::File { .. }), Access::Glance(_)) => None,
-        (lock, _) => lock?,
+/// Takes the lock of the machine, if the command needs it.
+fn take_lock(machine: &args::Machine, access: Access) -> Result<Option<Lock>, CliError> {
+    let Some(patience) = access.patience() else { return Ok(None) };
+    let most = SignedDuration::try_from(patience).unwrap_or_default();
+    let waits =
+        |held: &LockError| show::note(&format!("Waiting at most {most:#} (--lock-timeout): {held}\n"));
+    let turn = Turn { command: &command_line(), patience, waits: &waits };
+    let lock = match &machine.simulate {
+        Some(path) => Lock::take(&path.with_added_extension("lock"), turn),
+        None => Lock::take_in(Utf8Path::new(RUN), turn),
     };
+    match (lock, access) {
+        // Who may not take the lock may look all the same.
+        (Err(LockError::File { .. }), Access::Glance(_)) => Ok(None),
+        (Err(LockError::File { path, source }), _) if machine.simulate.is_some() => {
+            Err(CliError::Unwritable { path, source })
+        }
+        (lock, _) => Ok(Some(lock?)),
+    }
+}
+
+fn open_live() -> Result<Machine, CliError> {
     let mut kernel = LiveKernel::open_knowing(UNANSWERED.clone()).map_err(ObserveError::from)?;
     if let Some(peer) = session::peer() {
         kernel.keep_reachable(peer);
@@ -161,7 +171,7 @@ fn open_live(access: Access) -> Result<Machine, CliError> {
         boot_id,
         simulated: None,
         marks: Some(FileMarks::new(format!("{RUN}/handed-over"))),
-        _lock: lock,
+        lock: None,
     })
 }
 

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
-use subdevcfg_compiler::CompiledHost;
 use subdevcfg_compiler::catalogue::Catalogue;
 use subdevcfg_compiler::source::{SourceLoader, SourceMap};
+use subdevcfg_compiler::{CompiledHost, Options};
 use subdevcfg_reconciler::apply::differences;
 use subdevcfg_reconciler::plan::{Plan, Selection};
 use subdevcfg_reconciler::record::Record;
@@ -41,6 +41,9 @@ pub struct Saved {
     /// The texts of the catalogues that the command line named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     catalogues: Vec<(Utf8PathBuf, String)>,
+    /// `--any-host`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    any_host: bool,
     /// `--only` and `--except`.
     #[serde(default)]
     only: Vec<String>,
@@ -88,6 +91,7 @@ impl Saved {
             file: file.to_owned(),
             texts: sources.texts().map(|(path, text)| (path.to_owned(), text.to_owned())).collect(),
             catalogues: sources::catalogue_texts().to_vec(),
+            any_host: sources::any_host(),
             only: part.only.clone(),
             except: part.except.clone(),
             plan: serde_json::to_value(plan)?,
@@ -135,7 +139,8 @@ impl Saved {
         let catalogues = self.catalogues.iter();
         let catalogues = catalogues.map(|(path, text)| sources::parse_catalogue(path, text).map(Arc::new));
         let texts = Texts { texts: &self.texts, catalogues: catalogues.collect::<Result<_, _>>()? };
-        sources::compile_with(&texts, &self.file, &self.state.volatile.0.kernel_release)
+        let kernel = self.state.volatile.0.kernel_release.parse().ok();
+        sources::compile_with(&texts, &self.file, &Options { kernel, any_host: self.any_host })
     }
 
     /// The part of the file that is meant; the command line has no say in it any more.

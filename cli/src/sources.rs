@@ -9,7 +9,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use subdevcfg_compiler::catalogue::Catalogue;
 use subdevcfg_compiler::diagnostic::Severity;
 use subdevcfg_compiler::source::{SourceLoader, SourceMap};
-use subdevcfg_compiler::{Compilation, CompiledHost, compile, compile_on, render};
+use subdevcfg_compiler::values::Version;
+use subdevcfg_compiler::{Compilation, CompiledHost, Options, render};
 use subdevcfg_reconciler::desired::Desired;
 
 use crate::error::CliError;
@@ -29,7 +30,7 @@ impl SourceLoader for Files {
     }
 }
 
-/// The catalogues that the command line names: read once, before anything is compiled.
+/// What the command line says of all host files: read once, before anything is compiled.
 static NAMED: OnceLock<Named> = OnceLock::new();
 
 #[derive(Default)]
@@ -38,6 +39,7 @@ struct Named {
     catalogues: Vec<Arc<Catalogue>>,
     /// Their texts, for those who save a plan.
     texts: Vec<(Utf8PathBuf, String)>,
+    any_host: bool,
 }
 
 /// The directories of catalogues that the command line names: whoever goes on with a command has to name them as well.
@@ -55,9 +57,19 @@ pub fn catalogues() -> &'static [Arc<Catalogue>] {
     NAMED.get().map_or(&[], |named| &named.catalogues)
 }
 
-/// Reads the catalogues in these directories, in the order of their names.
-pub fn read_catalogues(directories: &[Utf8PathBuf]) -> Result<(), CliError> {
-    let mut named = Named { directories: directories.to_vec(), ..Named::default() };
+/// Whether a file for any host may name hardware by its address.
+pub fn any_host() -> bool {
+    NAMED.get().is_some_and(|named| named.any_host)
+}
+
+/// What the host files of the command line are compiled for, with this kernel.
+pub fn options(kernel: Option<Version>) -> Options {
+    Options { kernel, any_host: any_host() }
+}
+
+/// Takes in what the command line says of all host files; the catalogues in each directory in the order of their names.
+pub fn read_options(directories: &[Utf8PathBuf], any_host: bool) -> Result<(), CliError> {
+    let mut named = Named { directories: directories.to_vec(), any_host, ..Named::default() };
     for directory in directories {
         let unreadable = |source| CliError::Unreadable {
             path: directory.clone(),
@@ -144,19 +156,16 @@ pub fn nothing_desired() -> Desired {
 
 /// Compiles a host file for a host with this kernel (`uname -r`; of one that cannot be read, the newest); its diagnostics go to standard error.
 pub fn compile_host(path: &Utf8Path, kernel_release: &str) -> Result<(CompiledHost, SourceMap), CliError> {
-    compile_with(&Files, path, kernel_release)
+    compile_with(&Files, path, &options(kernel_release.parse().ok()))
 }
 
 /// Compiles a host file that this loader has.
 pub fn compile_with(
     loader: &dyn SourceLoader,
     path: &Utf8Path,
-    kernel_release: &str,
+    options: &Options,
 ) -> Result<(CompiledHost, SourceMap), CliError> {
-    let Compilation { sources, diagnostics, host } = match kernel_release.parse() {
-        Ok(kernel) => compile_on(path, loader, &kernel),
-        Err(_) => compile(path, loader),
-    };
+    let Compilation { sources, diagnostics, host } = subdevcfg_compiler::compile_with(path, loader, options);
     if !diagnostics.is_empty() {
         let text = render::render(&diagnostics, &sources, show::width(), show::color_on_stderr());
         io::stderr().write_all(text.as_bytes())?;

@@ -98,11 +98,11 @@ pub fn run(number: u64, until: Timestamp, options: &args::Machine) -> Result<Exi
 
 /// Undoes the apply, unless it was confirmed or undone before.
 fn undo(number: u64, apply: Pid, options: &args::Machine) -> Result<Exit, CliError> {
-    let machine = match machine::open(options, Access::UndoAfter(Duration::ZERO)) {
+    let machine = match machine::open(options, Access::Undo(Duration::ZERO)) {
         Err(CliError::Lock(error)) if error.is_held_by(apply.as_raw()) => {
             // It ends after the running operation, and undoes what it did by itself.
             let _ = kill(apply, Signal::SIGTERM);
-            machine::open(options, Access::UndoAfter(LAST_PATIENCE))?
+            machine::open(options, Access::Undo(LAST_PATIENCE))?
         }
         machine => machine?,
     };

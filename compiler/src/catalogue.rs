@@ -128,6 +128,17 @@ pub struct FunctionManners {
     pub needs_switchdev: bool,
     /// Smallest and largest number of a function that a user may choose.
     pub numbers: (u32, u32),
+    /// Functions with this number and above can be another program's, on some of the driver's devices.
+    pub reserved_from: Option<u32>,
+}
+
+impl FunctionManners {
+    /// Whether a function with this number can be another program's, so that nobody may take it for left over.
+    #[must_use]
+    pub fn is_reserved(&self, number: u32) -> bool {
+        let (first, last) = self.numbers;
+        !(first..=last).contains(&number) || self.reserved_from.is_some_and(|from| number >= from)
+    }
 }
 
 /// The two sequences in which drivers let a function's params be written.

@@ -13,8 +13,8 @@ mod words;
 use crate::diagnostic::{Code, Diagnostic, any_error};
 use crate::model::{Device, HostModel, Lifecycle, Subdevice};
 
-/// Checks a host and reports what cannot be meant.
-pub(crate) fn check(host: &HostModel, diagnostics: &mut Vec<Diagnostic>) {
+/// Checks a host and reports what cannot be meant; whether any host may have hardware at its addresses.
+pub(crate) fn check(host: &HostModel, any_host: bool, diagnostics: &mut Vec<Diagnostic>) {
     duplicates::check(host, diagnostics);
     bridges::check(host, diagnostics);
     reserved::check(host, diagnostics);
@@ -28,7 +28,7 @@ pub(crate) fn check(host: &HostModel, diagnostics: &mut Vec<Diagnostic>) {
         // What is wrong with a subdevice keeps it out of the model.
         let all = !any_error(diagnostics);
         diagnostics.extend(pool(device, all));
-        diagnostics.extend(any_host(host, device));
+        diagnostics.extend(hardware_of_any_host(host, device).filter(|_| !any_host));
     }
 }
 
@@ -56,7 +56,7 @@ fn pool(device: &Device, all: bool) -> Option<Diagnostic> {
 }
 
 /// A hardware address in a file for any host.
-fn any_host(host: &HostModel, device: &Device) -> Option<Diagnostic> {
+fn hardware_of_any_host(host: &HostModel, device: &Device) -> Option<Diagnostic> {
     if host.name.value != "*" || device.handle()?.bus() != "pci" {
         return None;
     }
@@ -66,6 +66,9 @@ fn any_host(host: &HostModel, device: &Device) -> Option<Diagnostic> {
     Some(
         Diagnostic::new(Code::AnyHostHardware, message, name.span, "the address of one machine's hardware")
             .and(host.name.span, "any host")
-            .help("name the host in `host`, or find the device by a `match`; soft parents, `subdev/...`, can stand here too"),
+            .help(
+                "name the host in `host`, find the device by a `match`, or say with `--any-host` that all its hosts have \
+                 this hardware there; soft parents, `subdev/...`, can stand here too",
+            ),
     )
 }

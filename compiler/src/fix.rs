@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::catalogue::Catalogue;
 use crate::diagnostic::{Applicability, Code, Edit, Fix, Severity};
 use crate::source::{SourceId, SourceLoader};
-use crate::{Compilation, compile};
+use crate::{Compilation, Options, compile_with};
 
 /// What the fixes of a host file make of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,8 +30,8 @@ const MAX_ROUNDS: usize = 8;
 
 /// Makes the fixes that are certain to be what was meant: all together, or, if an error is left that was not there before,
 /// one after the other, without those that bring one.
-pub fn fix(entry: &Utf8Path, loader: &dyn SourceLoader) -> Fixed {
-    let before = compile(entry, loader);
+pub fn fix(entry: &Utf8Path, loader: &dyn SourceLoader, options: &Options) -> Fixed {
+    let before = compile_with(entry, loader, options);
     let errors = errors(&before);
     let holds = |after: &Compilation| {
         self::errors(after).iter().all(|(error, count)| errors.get(error).is_some_and(|most| count <= most))
@@ -47,7 +47,7 @@ pub fn fix(entry: &Utf8Path, loader: &dyn SourceLoader) -> Fixed {
         }
         all.files.extend(texts);
         all.made += made;
-        after = compile(entry, &Overlay { files: &all.files, under: loader });
+        after = compile_with(entry, &Overlay { files: &all.files, under: loader }, options);
     }
     if all.made == 0 || holds(&after) {
         return all;
@@ -57,7 +57,8 @@ pub fn fix(entry: &Utf8Path, loader: &dyn SourceLoader) -> Fixed {
     for &fix in fixes.iter().take(MOST_TRIED) {
         kept.push(fix);
         let (texts, made) = edited(&before, &kept);
-        if made < kept.len() || !holds(&compile(entry, &Overlay { files: &texts, under: loader })) {
+        let overlay = Overlay { files: &texts, under: loader };
+        if made < kept.len() || !holds(&compile_with(entry, &overlay, options)) {
             kept.pop();
         }
     }

@@ -60,26 +60,31 @@ pub struct CompiledHost {
     pub left_out: Vec<Span>,
 }
 
-/// Compiles the host file at `entry`, for a kernel above all that its `when` nodes name; what is wrong with another kernel
-/// is reported as well.
+/// What a host file is compiled for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The kernel of the host (`uname -r`); without one, a kernel above all that the `when` nodes name.
+    pub kernel: Option<Version>,
+    /// A file for any host (`host "*"`) may name hardware by its address: whoever says so knows that all its hosts have it
+    /// there.
+    pub any_host: bool,
+}
+
+/// Compiles the host file at `entry` with nothing said of what for.
 pub fn compile(entry: &Utf8Path, loader: &dyn SourceLoader) -> Compilation {
-    compile_with(entry, loader, Kernel::Newest)
+    compile_with(entry, loader, &Options::default())
 }
 
-/// Compiles the host file at `entry` for a host with this kernel (`uname -r`); what is wrong with another kernel is
-/// reported as well.
-pub fn compile_on(entry: &Utf8Path, loader: &dyn SourceLoader, kernel: &Version) -> Compilation {
-    compile_with(entry, loader, Kernel::Release(kernel.clone()))
-}
-
-fn compile_with(entry: &Utf8Path, loader: &dyn SourceLoader, kernel: Kernel) -> Compilation {
+/// Compiles the host file at `entry`; what is wrong with another kernel than the one that is asked for is reported as well.
+pub fn compile_with(entry: &Utf8Path, loader: &dyn SourceLoader, options: &Options) -> Compilation {
+    let kernel = options.kernel.clone().map_or(Kernel::Newest, Kernel::Release);
     let is_newest = kernel == Kernel::Newest;
-    let (mut compilation, bounds) = compile_for(entry, loader, kernel);
+    let (mut compilation, bounds) = compile_for(entry, loader, kernel, options.any_host);
     let mut others: Vec<(Kernel, String)> =
         below(&bounds).into_iter().map(|(kernel, words)| (Kernel::Release(kernel), words)).collect();
     others.extend(bounds.last().filter(|_| !is_newest).map(|last| (Kernel::Newest, format!("above {last}"))));
     for (kernel, words) in others {
-        let (other, _) = compile_for(entry, loader, kernel);
+        let (other, _) = compile_for(entry, loader, kernel, options.any_host);
         let what = format!("with a kernel {words}");
         diagnostic::add_new(&mut compilation.diagnostics, &mut compilation.sources, &other, &what);
     }
@@ -108,6 +113,7 @@ fn compile_for(
     entry: &Utf8Path,
     loader: &dyn SourceLoader,
     kernel: Kernel,
+    any_host: bool,
 ) -> (Compilation, BTreeSet<Version>) {
     let mut sources = SourceMap::default();
     let mut diagnostics = Vec::new();
@@ -121,7 +127,7 @@ fn compile_for(
         let left_out = conditions.left_out;
         let document = validate::validate(document, Schema::language(), &mut diagnostics);
         let model = lower::lower(&document, loader.catalogues(), &mut diagnostics);
-        check::check(&model, &mut diagnostics);
+        check::check(&model, any_host, &mut diagnostics);
         (model, left_out)
     });
 

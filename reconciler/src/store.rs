@@ -10,6 +10,6 @@ mod record;
 mod tests;
 
 pub use history::FileHistory;
-pub use lock::{Holder, Lock, LockError};
+pub use lock::{Holder, Lock, LockError, Turn};
 pub use marks::FileMarks;
 pub use record::{FileKeeper, LoadError};

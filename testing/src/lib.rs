@@ -33,7 +33,7 @@ use std::path::Path;
 
 use camino::Utf8Path;
 use subdevcfg_compiler::source::SourceLoader;
-use subdevcfg_compiler::{Compilation, compile, compile_on, render};
+use subdevcfg_compiler::{Compilation, Options, compile_with, render};
 use subdevcfg_reconciler::described::described;
 use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::plan::{Input, Plan, plan};
@@ -74,20 +74,49 @@ impl SourceLoader for Files {
     }
 }
 
+/// What files are compiled for unless something else is said.
+fn options() -> Options {
+    Options { kernel: KERNEL.parse().ok(), ..Options::default() }
+}
+
+fn utf8(path: &Path) -> Result<&Utf8Path, HostError> {
+    Utf8Path::from_path(path).ok_or_else(|| HostError::Path(path.display().to_string()))
+}
+
 impl Host {
     /// Reads and compiles a host file, and what it includes.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, HostError> {
-        let path = path.as_ref();
-        let path = Utf8Path::from_path(path).ok_or_else(|| HostError::Path(path.display().to_string()))?;
-        Self::compile(path, &Files)
+        Self::compile(utf8(path.as_ref())?, &Files)
+    }
+
+    /// Reads and compiles a file for any host that names hardware by its address, as the commands do with `--any-host`.
+    ///
+    /// ```
+    /// # let file = std::env::temp_dir().join(format!("subdevcfg-testing-any-{}.kdl", std::process::id()));
+    /// # std::fs::write(&file, "subdevcfg version=1\nhost \"*\"\ndevice \"pci/0000:08:00.0\" driver=mlx5_core\n")?;
+    /// use subdevcfg_testing::Host;
+    ///
+    /// assert!(Host::read(&file).is_err(), "E0412");
+    /// assert_eq!(Host::read_for_any_host(&file)?.name(), "*");
+    /// # std::fs::remove_file(&file)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn read_for_any_host(path: impl AsRef<Path>) -> Result<Self, HostError> {
+        let options = Options { any_host: true, ..options() };
+        Self::compile_with(utf8(path.as_ref())?, &Files, &options)
     }
 
     /// Compiles a host file whose text and includes come from somewhere else.
     pub fn compile(path: &Utf8Path, loader: &dyn SourceLoader) -> Result<Self, HostError> {
-        let Compilation { sources, diagnostics, host } = match KERNEL.parse() {
-            Ok(kernel) => compile_on(path, loader, &kernel),
-            Err(_) => compile(path, loader),
-        };
+        Self::compile_with(path, loader, &options())
+    }
+
+    fn compile_with(
+        path: &Utf8Path,
+        loader: &dyn SourceLoader,
+        options: &Options,
+    ) -> Result<Self, HostError> {
+        let Compilation { sources, diagnostics, host } = compile_with(path, loader, options);
         let host =
             host.ok_or_else(|| HostError::Invalid(render::render(&diagnostics, &sources, WIDTH, false)))?;
         let desired = Desired::of(&host, &sources);

@@ -1,9 +1,11 @@
 //! The options of `import`.
 
+use std::time::Duration;
+
 use camino::Utf8PathBuf;
 use clap::Args;
 
-use super::Machine;
+use super::{LOCK_TIMEOUT, Machine, patience};
 
 /// What is described, and where the file goes.
 #[derive(Debug, Args)]
@@ -29,4 +31,7 @@ pub struct ImportOptions {
     /// is removed from the host.
     #[arg(long, conflicts_with_all = ["state", "mdevctl", "mlnx_sf"])]
     pub adopt: bool,
+    /// With `--adopt`: wait so long (0s, 60s, 5m) for another subdevcfg that is changing this host. `0s` does not wait.
+    #[arg(long, value_name = "TIME", value_parser = patience, default_value = LOCK_TIMEOUT, requires = "adopt")]
+    pub lock_timeout: Duration,
 }

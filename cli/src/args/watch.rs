@@ -1,5 +1,7 @@
 //! The command line of `watch`.
 
+use std::time::Duration;
+
 use camino::Utf8PathBuf;
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
@@ -7,7 +9,7 @@ use jiff::SignedDuration;
 use subdevcfg_reconciler::guard::Allowance;
 use subdevcfg_reconciler::watch::Policy;
 
-use super::{DEFAULT_FILE, LogFormat, Machine, Part, duration};
+use super::{DEFAULT_FILE, LOCK_TIMEOUT, LogFormat, Machine, Part, duration, patience};
 use crate::completion;
 
 /// The options of `watch`.
@@ -40,6 +42,10 @@ pub struct WatchOptions {
     /// With `--once`: wait so long for devices that are not there yet.
     #[arg(long, value_name = "TIME", value_parser = duration, requires = "once")]
     pub wait: Option<SignedDuration>,
+    /// With `--once`: wait so long (0s, 60s, 5m) for another subdevcfg that is changing this host. `0s` does not wait. Without
+    /// `--once` it looks again until nobody is.
+    #[arg(long, value_name = "TIME", value_parser = patience, default_value = LOCK_TIMEOUT, requires = "once")]
+    pub lock_timeout: Duration,
     /// Write what was found and done into this file, for the textfile collector of Prometheus.
     #[arg(long, value_name = "FILE")]
     pub metrics: Option<Utf8PathBuf>,

@@ -46,7 +46,7 @@ pub fn apply(
     };
     machine::check_host(&host.model, file, options)?;
     let desired = sources::desired(&host, &sources);
-    let mut machine = machine::open(options, Access::Change)?;
+    let mut machine = machine::open(options, Access::Change(change.patience.lock_timeout))?;
     machine.look_for(&desired);
     let selection = match &saved {
         Some(saved) => saved.selection(file, part)?,
@@ -64,6 +64,7 @@ pub fn apply(
             is_observed: true,
             flags: options,
             part,
+            has_parts: saved.is_none(),
         },
         selection,
         saved: saved.as_ref(),
@@ -93,7 +94,7 @@ pub fn destroy(
         Some((host, sources)) => sources::desired(host, sources),
         None => sources::nothing_desired(),
     };
-    let mut machine = machine::open(options, Access::Change)?;
+    let mut machine = machine::open(options, Access::Change(change.patience.lock_timeout))?;
     machine.look_for(&desired);
     let scope = if file.is_some() { Scope::Named } else { Scope::Everything };
     let nothing = sources::nothing_desired();
@@ -109,6 +110,7 @@ pub fn destroy(
             is_observed: true,
             flags: options,
             part,
+            has_parts: true,
         },
         selection: part.selection(),
         saved: None,
@@ -123,7 +125,7 @@ pub fn destroy(
 
 /// Undoes the last apply.
 pub fn undo(options: &args::Machine, change: &Change, output: Output) -> Result<Exit, CliError> {
-    let machine = machine::open(options, Access::Undo)?;
+    let machine = machine::open(options, Access::Undo(change.patience.lock_timeout))?;
     // One that failed and was undone left everything as it was: the one before it is the last that counts.
     let mut all = machine.history.history()?;
     all.retain(|past| !past.left_nothing());
@@ -173,6 +175,7 @@ fn undo_past(
             is_observed: true,
             flags: options,
             part: &args::Part::default(),
+            has_parts: false,
         },
         selection: Selection::default(),
         saved: None,

@@ -5,7 +5,7 @@ use rayon::iter::{IntoParallelIterator as _, IntoParallelRefIterator as _, Paral
 use subdevcfg_compiler::diagnostic::Diagnostic;
 use subdevcfg_compiler::fleet::{self, Fleet, Member};
 use subdevcfg_compiler::source::SourceMap;
-use subdevcfg_compiler::{Compilation, CompiledHost, compile, compile_on, fix, render, report};
+use subdevcfg_compiler::{Compilation, CompiledHost, compile_with, fix, render, report};
 use subdevcfg_reconciler::described::described;
 use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::plan::{Input, Plan, plan};
@@ -20,7 +20,7 @@ use crate::findings::{Change, Findings, Found};
 use crate::hosts::Selection;
 use crate::machine::read_state;
 use crate::show;
-use crate::sources::{Files, replace};
+use crate::sources::{self, Files, replace};
 
 /// What is found in one host file.
 struct Checked {
@@ -59,12 +59,12 @@ pub fn check(options: &CheckOptions) -> Result<Exit, CliError> {
 
 /// Compiles one host file, compares it with its former version, and plans it for its host.
 fn host(file: &Utf8Path, options: &CheckOptions) -> Checked {
-    let compiled = compile(file, &Files);
+    let compiled = newest(file);
     let mut diagnostics = compiled.diagnostics.clone();
     let mut change = None;
     if let Some(after) = &compiled.host {
         let former = options.base.as_ref().map(|base| base.join(file)).filter(|former| former.exists());
-        let before = former.map(|former| compile(&former, &Files));
+        let before = former.map(|former| newest(&former));
         if let Some(before) = before.as_ref().and_then(|before| before.host.as_ref()) {
             diagnostics.extend(fleet::moved_identities(before, after, &compiled.sources));
         }
@@ -81,6 +81,11 @@ fn host(file: &Utf8Path, options: &CheckOptions) -> Checked {
     }
     let found = shown(&diagnostics, &compiled.sources);
     Checked { member: compiled.into(), found, change }
+}
+
+/// Compiles a file for no kernel in particular.
+fn newest(file: &Utf8Path) -> Compilation {
+    compile_with(file, &Files, &sources::options(None))
 }
 
 /// What the change does to a host at its former configuration, or why that is not known. A host without a former file has
@@ -107,10 +112,8 @@ fn planned_for_state(seen: &Utf8Path, file: &Utf8Path, before: Option<Compilatio
         return Err(format!("there is no {seen}"));
     }
     let state = read_state(seen).map_err(|error| show::sentence(&error))?;
-    let compiled = match state.volatile.0.kernel_release.parse() {
-        Ok(kernel) => compile_on(file, &Files, &kernel),
-        Err(_) => compile(file, &Files),
-    };
+    let compiled =
+        compile_with(file, &Files, &sources::options(state.volatile.0.kernel_release.parse().ok()));
     let after = compiled.host.ok_or("it has errors on the kernel of its host")?;
     let desired = Desired::of(&after, &compiled.sources);
     let (_, record) = former(before)?;
@@ -125,7 +128,7 @@ fn gone(base: &Utf8Path, options: &CheckOptions, pool: &rayon::ThreadPool) -> Re
     Ok(pool.install(|| {
         let removed = hosts.into_par_iter().filter_map(|former| {
             let file = former.strip_prefix(base).ok()?.to_owned();
-            let name = compile(&former, &Files).host?.model.name.value;
+            let name = newest(&former).host?.model.name.value;
             (!file.exists())
                 .then(|| Change::unknown(&file, &name, "its file is removed: what is on the host stays"))
         });
@@ -147,7 +150,7 @@ fn shown(diagnostics: &[Diagnostic], sources: &SourceMap) -> Vec<Found> {
 
 /// Makes the fixes of a host file, in it and in what it includes. Returns how many.
 fn write_fixes(file: &Utf8Path) -> Result<usize, CliError> {
-    let fixed = fix::fix(file, &Files);
+    let fixed = fix::fix(file, &Files, &sources::options(None));
     for (path, text) in &fixed.files {
         replace(path, text).map_err(|source| CliError::Unwritable { path: path.clone(), source })?;
     }

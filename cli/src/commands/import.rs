@@ -35,7 +35,7 @@ pub fn import(options: &ImportOptions) -> Result<Exit, CliError> {
         let state = machine::read_state(path)?;
         return Found { state: &state, record: &Record::default(), host: &host }.write(options, None);
     }
-    let access = if options.adopt { Access::Change } else { Access::Look };
+    let access = if options.adopt { Access::Change(options.lock_timeout) } else { Access::Look };
     let mut machine = machine::open(&options.machine, access)?;
     let state = machine.kernel.observe()?;
     let record = machine.record.clone();
@@ -146,7 +146,7 @@ impl Written {
 
     /// Compiles it; its diagnostics go to standard error.
     fn compile(&self, release: &str) -> Result<(CompiledHost, SourceMap), CliError> {
-        sources::compile_with(self, &self.path, release)
+        sources::compile_with(self, &self.path, &sources::options(release.parse().ok()))
     }
 }
 

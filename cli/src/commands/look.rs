@@ -84,6 +84,7 @@ pub fn plan(file: &Utf8Path, options: &PlanOptions<'_>) -> Result<Exit, CliError
         is_observed: options.state.is_none() && options.from.is_none(),
         flags: options.machine,
         part: options.part,
+        has_parts: true,
     };
     let text = || show::plan::text(&plan, &heading, options.permissions, options.all);
     match options.format {

@@ -51,8 +51,8 @@ fn without_states(past: &Past) -> Result<Value, CliError> {
 }
 
 /// Keeps what the last apply did.
-pub fn confirm(options: &args::Machine) -> Result<Exit, CliError> {
-    let mut machine = machine::open(options, Access::Undo)?;
+pub fn confirm(options: &args::Machine, patience: &args::Patience) -> Result<Exit, CliError> {
+    let mut machine = machine::open(options, Access::Undo(patience.lock_timeout))?;
     let mut last = machine.history.last()?.filter(timer::awaits_confirmation);
     let awaited = last.as_mut().and_then(|past| past.confirmation.as_mut());
     let Some(confirmation) = awaited else { return Err(CliError::NothingToConfirm { since: String::new() }) };
@@ -70,8 +70,8 @@ pub fn confirm(options: &args::Machine) -> Result<Exit, CliError> {
 }
 
 /// Drops a resource, with all on it, from the record: it stays as it is, and is nobody's.
-pub fn forget(address: &str, options: &args::Machine) -> Result<Exit, CliError> {
-    let mut machine = machine::open(options, Access::Change)?;
+pub fn forget(address: &str, options: &args::Machine, patience: &args::Patience) -> Result<Exit, CliError> {
+    let mut machine = machine::open(options, Access::Change(patience.lock_timeout))?;
     let record = &machine.record;
     let named: Vec<Subject> = record
         .subjects()
@@ -116,6 +116,7 @@ pub fn show_saved(path: &Utf8Path, all: bool, output: Output) -> Result<Exit, Cl
                 is_observed: false,
                 flags: &args::Machine::default(),
                 part: &part,
+                has_parts: false,
             };
             show::print(&show::plan::text(&plan, &heading, Permissions::default(), all))?;
         }

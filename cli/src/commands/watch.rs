@@ -15,7 +15,7 @@ use crate::args::{Format, LogFormat, WatchOptions};
 use crate::clock;
 use crate::error::{CliError, counted};
 use crate::exit::Exit;
-use crate::machine::{self, Access, LOCK_PATIENCE, Machine};
+use crate::machine::{self, Access, Machine};
 use crate::progress::Lines;
 use crate::show;
 use crate::sources;
@@ -109,7 +109,7 @@ impl Watch<'_> {
         let mut failed = false;
         loop {
             self.listen()?;
-            let seen = self.look(LOCK_PATIENCE)?;
+            let seen = self.look(self.options.lock_timeout)?;
             failed |= seen.exit == Exit::Incomplete && seen.repaired;
             if seen.repaired && !self.sleep.is_to_end() {
                 continue;
@@ -235,7 +235,7 @@ impl Watch<'_> {
     fn open(&self, patience: Duration) -> Result<(Machine, bool), CliError> {
         let options = &self.options.machine;
         if self.options.policy().repairs() {
-            match machine::open(options, Access::Repair(patience)) {
+            match machine::open(options, Access::Change(patience)) {
                 Err(CliError::Unconfirmed { .. }) => {}
                 opened => return Ok((opened?, true)),
             }

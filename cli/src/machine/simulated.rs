@@ -53,7 +53,7 @@ pub(super) fn open(path: &Utf8Path) -> Result<Machine, CliError> {
         boot_id,
         simulated: Some(shared),
         marks: None,
-        _lock: None,
+        lock: None,
     })
 }
 

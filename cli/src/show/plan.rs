@@ -32,6 +32,8 @@ pub struct Heading<'a> {
     pub flags: &'a args::Machine,
     /// The flags that choose a part of the file.
     pub part: &'a args::Part,
+    /// Whether the command takes such flags: an undo and a saved plan are done whole.
+    pub has_parts: bool,
 }
 
 /// The whole plan.
@@ -190,9 +192,25 @@ fn verdict(text: &mut String, plan: &Plan, heading: &Heading<'_>, permissions: P
             &format!("To do it:  {}", command(heading, &guard::missing(plan, Permissions::default()))),
         );
     }
-    // An undo has no parts.
-    if heading.command != "undo" {
+    if heading.has_parts {
         one_after_the_other(text, plan, heading);
+        the_rest(text, plan, heading);
+    }
+}
+
+/// The command that does what nothing is in the way of.
+fn the_rest(text: &mut String, plan: &Plan, heading: &Heading<'_>) {
+    if plan.refusals.is_empty() {
+        return;
+    }
+    let Selection { except, .. } = plan.selection_without_refusals();
+    let is_narrower = !except.is_empty();
+    let except = [heading.part.except.clone(), except].concat();
+    let part = args::Part { only: heading.part.only.clone(), except };
+    let rest = plan.clone().narrowed(&part.selection());
+    if is_narrower && rest.refusals.is_empty() && !rest.operations.is_empty() {
+        let flags = guard::missing(&rest, Permissions::default());
+        line(text, &format!("The rest:  {}", command(&Heading { part: &part, ..*heading }, &flags)));
     }
 }
 
@@ -227,6 +245,7 @@ fn command(heading: &Heading<'_>, flags: &[String]) -> String {
     words.extend(heading.flags.simulate.as_ref().map(|path| format!("--simulate {}", quoted(path))));
     let directories = sources::catalogue_directories().iter();
     words.extend(directories.map(|directory| format!("--catalog {}", quoted(directory))));
+    words.extend((file.is_some() && sources::any_host()).then(|| "--any-host".to_owned()));
     let part = |flag: &str, addresses: &[String]| -> Vec<String> {
         addresses.iter().map(|address| format!("{flag} {}", guard::quoted(address))).collect()
     };

@@ -480,9 +480,21 @@ fn what_the_kernel_has_in_switchdev_mode_only_is_refused_before_it_is_asked() {
     };
     let plan = host.plan(&text(""));
     snapshot("cli", "needs-switchdev", &plan.all());
+    // A saved plan is refused whole: no flag of its apply leaves a part out.
+    let saved = host.run(&["plan", "host.kdl", "--out", "plan.json"]);
+    assert!(saved.stdout.contains("The rest:"), "{}", saved.all());
+    let refused = host.run(&["apply", "plan.json", "--yes"]);
+    assert!(refused.code == 3 && !refused.stdout.contains("The rest:"), "{}", refused.all());
+    // What the plan names for the rest does it.
+    let without = ["--except", "subdev/nic0.rate-node[gold]", "--except", "subdev/nic0#a"];
+    let rest = host.run(&[&["apply", "host.kdl", "--yes"][..], &without].concat());
+    assert_eq!(rest.code, 0, "{}", rest.all());
     // The same of a device that is there.
-    host.apply(&text("").replace("rate-node gold; subdevice a { sf 1; };", ""));
-    let refusals = |run: &Run| run.stdout.split_once("REFUSED").map(|(_, words)| words.to_owned());
+    assert_eq!(host.plan(&text("").replace("rate-node gold; subdevice a { sf 1; };", "")).code, 0);
+    let refusals = |run: &Run| {
+        let (_, words) = run.stdout.split_once("REFUSED").unwrap();
+        words.split("The rest:").next().unwrap().to_owned()
+    };
     let there = host.plan(&text(""));
     assert_eq!(refusals(&there), refusals(&plan), "{}", there.all());
     host.apply(&text("eswitch mode=switchdev;"));

@@ -1,6 +1,7 @@
 //! Tests of the command line as a user meets it: arguments in, text and exit code out.
 #![expect(clippy::unwrap_used, reason = "what a test cannot go on without is a failed test")]
 
+mod any_host;
 mod bonds;
 mod bridges;
 mod cards;
@@ -20,6 +21,7 @@ mod import;
 mod in_use;
 mod json_reference;
 mod lifecycle;
+mod lock;
 mod manual;
 mod other_side;
 mod ovs;

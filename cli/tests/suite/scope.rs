@@ -171,6 +171,28 @@ fn what_nobody_named_goes_where_the_file_is_exclusive() {
 }
 
 #[test]
+fn a_number_that_can_be_another_programs_stays_where_the_file_is_exclusive() {
+    let host = Host::new();
+    let text = |body: &str| {
+        format!(
+            "subdevcfg version=1\nhost node-17\ndevice \"pci/0000:08:00.0\" driver=mlx5_core {{\n    eswitch \
+             mode=switchdev\n    subdevice a {{ sf 1; }}\n    {body}\n}}\n"
+        )
+    };
+    host.apply(&text("subdevice b { sf 2; }; subdevice c { sf 999; }; subdevice d { sf 1000; }"));
+    host.forget_record();
+    let exclusive = text("exclusive sf=\"2..1999\"");
+    snapshot("cli", "exclusive-reserved", &host.plan(&exclusive).all());
+    host.write("host.kdl", &exclusive);
+    let run = host.run(&["apply", "host.kdl", "--yes", "--allow", "subdevice-delete"]);
+    assert_eq!(run.code, 0, "{}", run.all());
+    let state = host.config();
+    let left = state["parents"]["pci/0000:08:00.0"]["functions"].as_array().unwrap().iter();
+    let left: Vec<_> = left.map(|function| function["id"]["sf"]["number"].as_u64().unwrap()).collect();
+    assert_eq!(left, [1, 1000]);
+}
+
+#[test]
 fn more_than_half_at_once_wants_a_number() {
     let host = Host::new();
     host.apply(&host_with("subdevice a { sf 1; }; subdevice b { sf 10; }; subdevice c { sf 11; }"));

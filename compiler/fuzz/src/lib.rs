@@ -12,7 +12,7 @@ use subdevcfg_compiler::graph::ResourceGraph;
 use subdevcfg_compiler::render::render;
 use subdevcfg_compiler::report::Report;
 use subdevcfg_compiler::source::{SourceLoader, SourceMap, Span};
-use subdevcfg_compiler::{Compilation, compile};
+use subdevcfg_compiler::{Compilation, Options, compile};
 
 /// The name of the first file of a text.
 const HOST: &str = "host.kdl";
@@ -129,7 +129,7 @@ fn form_is_stable(files: &Files<'_>, before: &Compilation) {
 }
 
 fn fixes_bring_no_error(files: &Files<'_>, before: &Compilation) {
-    let fixed = fix(HOST.into(), files);
+    let fixed = fix(HOST.into(), files, &Options::default());
     if fixed.made == 0 {
         return;
     }

@@ -53,7 +53,11 @@ impl Catalogue {
         }
         if let Some(manners) = &self.sf {
             let (from, to) = manners.numbers;
-            let text = format!("Subfunctions, numbered from {from} to {to}, {}.", self::manners(manners));
+            let reserved = manners.reserved_from.map_or_else(String::new, |from| {
+                format!(" Those from {from} on can be another program's: `exclusive` takes none of them.")
+            });
+            let text =
+                format!("Subfunctions, numbered from {from} to {to}, {}.{reserved}", self::manners(manners));
             fact("sf", text);
         }
         if let Some(manners) = &self.mdev {

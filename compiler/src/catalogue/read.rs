@@ -263,6 +263,7 @@ fn manners(node: &Node) -> Option<FunctionManners> {
         },
         needs_switchdev: node.property("needs-switchdev")?.boolean()?,
         numbers: (number("numbers-from", 0), number("numbers-to", u32::MAX)),
+        reserved_from: node.property("reserved-from").and_then(Value::number),
     })
 }
 
@@ -320,6 +321,19 @@ mod tests {
         for driver in ["subdev", "mlx5_core"] {
             insta::assert_debug_snapshot!(driver, Catalogue::of_driver(driver).expect("a catalogue"));
         }
+    }
+
+    #[test]
+    fn a_number_that_no_user_may_choose_is_reserved() {
+        let reserved = |words: &str| {
+            let text = format!(
+                "driver x source=y\nsf params-before=use needs-switchdev=#true numbers-from=8 numbers-to=99 {words} source=y"
+            );
+            let manners = Catalogue::read(&text).expect("a catalogue").sf.expect("subfunctions");
+            [7, 8, 50, 99, 100].map(|number| manners.is_reserved(number))
+        };
+        assert_eq!(reserved(""), [true, false, false, false, true]);
+        assert_eq!(reserved("reserved-from=50"), [true, false, true, true, true]);
     }
 
     #[test]

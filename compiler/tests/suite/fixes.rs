@@ -1,12 +1,13 @@
 //! Fixes: what `check --fix` makes of a file.
 
 use crate::common::{QUICKSTART, Text, compile};
+use subdevcfg_compiler::Options;
 use subdevcfg_compiler::diagnostic::Applicability;
 use subdevcfg_compiler::fix::fix;
 use subdevcfg_compiler::report::Report;
 
 fn fixed(text: &str) -> (String, usize, usize) {
-    let fixed = fix("a.kdl".into(), &Text("a.kdl", text));
+    let fixed = fix("a.kdl".into(), &Text("a.kdl", text), &Options::default());
     let after = fixed.files.get(camino::Utf8Path::new("a.kdl")).cloned();
     (after.unwrap_or_else(|| text.to_owned()), fixed.made, fixed.left)
 }

@@ -9,7 +9,7 @@ use camino::Utf8Path;
 use nix::sys::signal::Signal;
 use similar::TextDiff;
 use subdevcfg_compiler::source::SourceLoader;
-use subdevcfg_compiler::{Compilation, compile_on};
+use subdevcfg_compiler::{Compilation, Options, compile_with};
 use subdevcfg_reconciler::apply::{Apply, OnError, Outcome, RecordKeeper, apply, differences};
 use subdevcfg_reconciler::desired::Desired;
 use subdevcfg_reconciler::history::{Past, Planned};
@@ -82,9 +82,9 @@ impl Target {
             Goal::Changed => journey.changes,
         };
         let path = format!("/lab/examples/{}", journey.example);
-        let kernel = sh("uname -r").parse().unwrap();
+        let options = Options { kernel: Some(sh("uname -r").parse().unwrap()), ..Options::default() };
         let Compilation { sources, diagnostics, host } =
-            compile_on(Utf8Path::new(&path), &Files(changes), &kernel);
+            compile_with(Utf8Path::new(&path), &Files(changes), &options);
         let host = host.unwrap_or_else(|| panic!("{path}: {diagnostics:?}"));
         Self { desired: Desired::of(&host, &sources), goal, settle: journey.settle }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use camino::Utf8Path;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use subdevcfg_reconciler::store::Lock;
+use subdevcfg_reconciler::store::{Lock, Turn};
 
 use crate::guest::{apply, config, destroy, fresh, host_file, sh, subdevcfg, subdevcfg_as_nobody};
 
@@ -203,7 +203,8 @@ fn what_fails_keeps_nothing_else_and_is_tried_again() {
 #[test]
 fn while_somebody_else_changes_the_host_it_waits() {
     let file = applied();
-    let lock = Lock::take(Utf8Path::new("/run/subdevcfg"), "subdevcfg apply", Duration::ZERO).unwrap();
+    let turn = Turn { command: "subdevcfg apply", patience: Duration::ZERO, waits: &|_| {} };
+    let lock = Lock::take_in(Utf8Path::new("/run/subdevcfg"), turn).unwrap();
     let mut watching = Watching::new(file, &["--allow", "traffic"]);
     let waits = watching.says("WAITING    process ");
     assert!(waits.contains("(`subdevcfg apply`) is changing this host"), "{waits}");

@@ -93,10 +93,11 @@ impl<D: Datagrams + 'static> Scouts<D> {
         Self { open: Arc::new(open), unanswered, patience: (PATIENCE, PATIENCE_EACH) }
     }
 
-    /// With less patience, where nothing real is waited for.
+    /// With less patience for all together, where nothing real is waited for; each that answers has time for it on a machine that
+    /// does other things as well.
     #[cfg(test)]
     pub fn hasty(self) -> Self {
-        Self { patience: (Duration::from_millis(200), Duration::from_millis(100)), ..self }
+        Self { patience: (Duration::from_millis(200), 2 * PATIENCE_EACH), ..self }
     }
 
     /// All instances; `None` when one of them keeps the answer back, or did so before and does still.

@@ -179,10 +179,27 @@ impl Planner<'_, '_> {
         matches!(id, FunctionId::Sf { controller: 0, number, .. } if (first..=last).contains(number))
     }
 
-    /// Whether a function goes because nobody named it. What is in use stays.
+    /// Why a function stays that `exclusive` covers.
+    fn why_kept(&self, function: &Function) -> Option<String> {
+        if let Some(user) = function.volatile.0.users.first() {
+            return Some(format!("it is in use ({user})"));
+        }
+        let catalogue = self.catalogue?;
+        let is_reserved = |number| catalogue.sf.as_ref().is_some_and(|manners| manners.is_reserved(number));
+        match &function.id {
+            FunctionId::Sf { number, .. } if is_reserved(*number) => {
+                let driver = &catalogue.driver;
+                Some(format!("its number can be another program's (subdevcfg explain {driver})"))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a function goes because nobody named it.
     fn is_swept(&self, function: &Function) -> bool {
-        let in_use = !function.volatile.0.users.is_empty();
-        self.is_exclusive(&function.id) && self.is_unmanaged(&function.id) && !in_use
+        self.is_exclusive(&function.id)
+            && self.is_unmanaged(&function.id)
+            && self.why_kept(function).is_none()
     }
 
     /// Takes away what an `exclusive` covers and nobody named.
@@ -216,11 +233,10 @@ impl Planner<'_, '_> {
             let is_told = is_told || is_restored;
             if self.is_unmanaged(&function.id) && !self.is_swept(function) && !is_told {
                 let about = subject.to_string();
-                let text = match function.volatile.0.users.first() {
-                    Some(user) if self.is_exclusive(&function.id) => {
-                        format!("kept although `exclusive` covers it, for it is in use ({user})")
-                    }
-                    _ => "not made by subdevcfg and in no file: untouched".to_owned(),
+                let kept = self.is_exclusive(&function.id).then(|| self.why_kept(function)).flatten();
+                let text = match kept {
+                    Some(why) => format!("kept although `exclusive` covers it, for {why}"),
+                    None => "not made by subdevcfg and in no file: untouched".to_owned(),
                 };
                 self.draft.note(NoteKind::Unmanaged, about, text);
             }
@@ -253,9 +269,13 @@ impl Planner<'_, '_> {
     /// Refuses a step that takes along what nobody may take.
     pub(super) fn refuse_to_take(&mut self, subject: &Subject, because: &Reason) {
         let is_made = self.draft.input.record.made.contains_key(subject);
-        let whose = if is_made { "the file does not name it" } else { "subdevcfg did not make it" };
+        let (whose, way_out) = if is_made {
+            ("the file does not name it", "name it as well")
+        } else {
+            ("subdevcfg did not make it", "remove it by hand if nobody needs it")
+        };
         let because = because.text.as_deref().unwrap_or_default();
-        let text = format!("{subject} is in the way, and {whose}: {because}");
+        let text = format!("{subject} is in the way, and {whose}: {because}; {way_out}");
         self.draft.refuse(&self.desired.address, text);
     }
 

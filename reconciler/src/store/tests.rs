@@ -1,5 +1,6 @@
 //! What must hold for the files, whatever happens to them.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -21,6 +22,10 @@ fn folder() -> (TempDir, Utf8PathBuf) {
     let outer = tempfile::tempdir().unwrap();
     let folder = Utf8PathBuf::from_path_buf(outer.path().join("run")).unwrap();
     (outer, folder)
+}
+
+fn turn(command: &str, patience: Duration) -> Turn<'_> {
+    Turn { command, patience, waits: &|_| {} }
 }
 
 fn record() -> Record {
@@ -128,7 +133,7 @@ fn links_are_not_followed() {
     let mut keeper = FileKeeper::new(&folder, "one");
     assert!(keeper.keep(&record()).is_err());
     assert!(matches!(keeper.load(), Err(LoadError::File { .. })));
-    assert!(matches!(Lock::take(&folder, "t", Duration::ZERO), Err(LockError::File { .. })));
+    assert!(matches!(Lock::take_in(&folder, turn("t", Duration::ZERO)), Err(LockError::File { .. })));
     fs::remove_file(&folder).unwrap();
 
     keeper.keep(&record()).unwrap();
@@ -138,7 +143,7 @@ fn links_are_not_followed() {
         symlink(&target, folder.join(name)).unwrap();
     }
     assert!(keeper.load().is_err());
-    assert!(Lock::take(&folder, "t", Duration::ZERO).is_err());
+    assert!(Lock::take_in(&folder, turn("t", Duration::ZERO)).is_err());
     keeper.keep(&record()).unwrap();
     assert_eq!(keeper.load().unwrap(), record(), "the link was replaced");
     assert!(!target.exists());
@@ -147,20 +152,26 @@ fn links_are_not_followed() {
 #[test]
 fn one_at_a_time_holds_the_lock_and_says_who() {
     let (_outer, folder) = folder();
-    let first = Lock::take(&folder, "subdevcfg apply host.kdl", Duration::ZERO).unwrap();
+    let first = Lock::take_in(&folder, turn("subdevcfg apply host.kdl", Duration::ZERO)).unwrap();
     assert_eq!(mode(&folder.join("lock")), 0o600);
     let start = Instant::now();
-    let error = Lock::take(&folder, "other", Duration::from_millis(120)).unwrap_err();
+    let told = RefCell::new(Vec::new());
+    let waits = |held: &LockError| told.borrow_mut().push(held.to_string());
+    let other = Turn { waits: &waits, ..turn("other", Duration::from_millis(120)) };
+    let error = Lock::take_in(&folder, other).unwrap_err();
     assert!(start.elapsed() >= Duration::from_millis(120));
+    assert_eq!(told.into_inner(), [error.to_string()], "once, however often it is tried");
     let held = format!("process {} (`subdevcfg apply host.kdl`)", std::process::id());
     assert!(error.to_string().starts_with(&held), "{error}");
     drop(first);
-    let again = Lock::take(&folder, "other", Duration::ZERO).unwrap();
+    assert!(!folder.join("lock").exists());
+    let again = Lock::take_in(&folder, turn("other", Duration::ZERO)).unwrap();
     let waiting = std::thread::spawn({
         let folder = folder.clone();
-        move || Lock::take(&folder, "third", Duration::from_secs(20)).map(drop)
+        move || Lock::take_in(&folder, turn("third", Duration::from_secs(20))).map(drop)
     });
     std::thread::sleep(Duration::from_millis(30));
+    // Its file goes with it; who has it open takes the one that is there then.
     drop(again);
     waiting.join().unwrap().unwrap();
 }

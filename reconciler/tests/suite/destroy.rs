@@ -46,7 +46,8 @@ fn a_reload_that_would_delete_what_others_made_is_refused() {
     host.kernel.perform(&create).unwrap();
     assert_eq!(
         refusals(&host),
-        ["subdev/p0 sf 5 is in the way, and subdevcfg did not make it: a reload of the parent deletes it"]
+        ["subdev/p0 sf 5 is in the way, and subdevcfg did not make it: a reload of the parent deletes it; \
+          remove it by hand if nobody needs it"]
     );
 }
 
@@ -61,7 +62,8 @@ fn a_reload_that_would_delete_what_was_adopted_is_refused() {
     apply(&mut host, &format!("{PARAM} subdevice a {{ sf 5; }}"));
     assert_eq!(
         refusals(&host),
-        ["subdev/p0 sf 5 is in the way, and subdevcfg did not make it: a reload of the parent deletes it"]
+        ["subdev/p0 sf 5 is in the way, and subdevcfg did not make it: a reload of the parent deletes it; \
+          remove it by hand if nobody needs it"]
     );
 }
 
@@ -74,7 +76,8 @@ fn a_reload_that_would_delete_what_the_file_does_not_name_is_refused() {
     let refused: Vec<&str> = plan.refusals.iter().map(|refusal| refusal.text.as_str()).collect();
     assert_eq!(
         refused,
-        ["subdev/p0 sf 5 is in the way, and the file does not name it: a reload of the parent deletes it"]
+        ["subdev/p0 sf 5 is in the way, and the file does not name it: a reload of the parent deletes it; \
+          name it as well"]
     );
 }
 
