@@ -26,7 +26,7 @@ use crate::state::{Bridge, Function, Parent, State, Unreadable, Vdpa};
 #[must_use]
 pub fn undo(past: &Past, input: Input<'_>) -> Plan {
     let known = input.record;
-    let record = without_its_protection(past, known);
+    let record = record_to_undo_with(past, known);
     let input = Input { record: &record, ..input };
     let after = past.end.as_ref().and_then(|end| end.after.as_ref()).unwrap_or(input.state);
     let way = Way { past, after, input };
@@ -59,7 +59,7 @@ pub fn undo(past: &Past, input: Input<'_>) -> Plan {
 
 /// What the apply protected is protected from everything but its own undo. What runs took along comes back as it was before
 /// the apply: what was missing then is missing again, and known to be.
-fn without_its_protection(past: &Past, record: &Record) -> Record {
+fn record_to_undo_with(past: &Past, record: &Record) -> Record {
     let mut record = Record { taken: BTreeMap::new(), ..record.clone() };
     record.protected.retain(|subject, _| past.record.protected.contains_key(subject));
     record
