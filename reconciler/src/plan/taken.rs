@@ -115,7 +115,12 @@ impl<'a> Planner<'_, 'a> {
     /// Notes what of the parent is another for a while, though the file does not say what it is to be.
     pub(super) fn takes_settings_along(&mut self) {
         let steps = &self.lane.parent;
-        let switches = steps.iter().any(|step| step.sets(&Attribute::EswitchMode));
+        let switches =
+            |request: &Request| matches!(request, Request::Set { setting: Setting::EswitchMode(_), .. });
+        // So does the undo of a step perhaps, which may be killed as well.
+        let switches = steps
+            .iter()
+            .any(|step| switches(&step.request) || step.undo.iter().any(|(request, _)| switches(request)));
         let recounts = |step: &Step| matches!(step.request, Request::SetVfs { .. } | Request::Reload { .. });
         let recounts = steps.iter().any(recounts);
         let mode = self.mode_before().filter(|_| switches).map(Setting::EswitchMode);
