@@ -6,6 +6,7 @@ mod flow;
 mod journal;
 mod undo;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::kernel::{EFFECT_DEADLINE, Kernel, ObserveError, Request, RequestError};
@@ -263,6 +264,10 @@ fn note_release(record: &mut Record, plan: &Plan) {
     for subject in &plan.bookkeeping.unprotect {
         record.protected.remove(subject);
     }
+    let taken = plan.bookkeeping.taken.iter().map(|(subject, _)| subject);
+    for subject in taken.chain(&plan.bookkeeping.settled) {
+        record.taken.remove(subject);
+    }
     if let Some(other) = &plan.bookkeeping.becomes {
         record.become_as(other);
     }
@@ -294,7 +299,7 @@ impl Apply<'_> {
                     failures.push(Failure::Stopped { before: operation.id });
                     break;
                 }
-                (operation, self.operate(operation, plan.operations.len(), record, done))
+                (operation, self.operate(operation, plan, record, done))
             } else if let Some(operation) = flow.oldest() {
                 (operation, self.wait(operation, EFFECT_DEADLINE).map(|()| true))
             } else {
@@ -335,16 +340,19 @@ impl Apply<'_> {
     fn operate<'p>(
         &mut self,
         operation: &'p Operation,
-        total: usize,
+        plan: &Plan,
         record: &mut Record,
         done: &mut Vec<&'p Operation>,
     ) -> Result<bool, Failure> {
+        let total = plan.operations.len();
         self.progress.begins(operation, total);
+        let is_first = !done.iter().any(|other| other.lane == operation.lane);
+        let taken = if is_first { journal::taken_on(plan, &operation.lane) } else { Vec::new() };
         let mut entry = Entry {
             operation: operation.id,
             total,
             request: operation.request.to_string(),
-            change: self.change_before(operation),
+            change: self.change_before(operation, taken),
         };
         self.keeper.note(&entry)?;
         if let Err(source) = self.kernel.perform(&operation.request) {
@@ -371,7 +379,9 @@ impl Apply<'_> {
     /// The state afterwards, if it leaves nothing to do.
     fn verify(&mut self, plan: &Plan, record: &Record) -> Result<Verified, Failure> {
         let state = self.kernel.observe()?;
-        let next = self.next_plan(plan, &state, record);
+        // What was taken along was asked back for; nobody has asked for it to be so.
+        let record = Record { taken: BTreeMap::new(), ..record.clone() };
+        let next = self.next_plan(plan, &state, &record);
         let left = requests(&next);
         if !left.is_empty() {
             return Err(Failure::NotKept { left });

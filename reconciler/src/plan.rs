@@ -29,6 +29,7 @@ mod reset;
 mod selection;
 mod soft_parent;
 mod supported;
+mod taken;
 mod target;
 mod tree;
 mod under_way;
@@ -48,7 +49,7 @@ use crate::guard::Cause;
 use crate::kernel::{Effect, Request};
 use crate::reason::Reason;
 use crate::reboot::WaitsForReboot;
-use crate::record::{Occasion, Record, RecordChange};
+use crate::record::{Occasion, Record, RecordChange, Taken};
 use crate::resource::{Attribute, Setting, Subject};
 use crate::state::{State, Unread};
 
@@ -136,6 +137,10 @@ pub struct Bookkeeping {
     pub protect: Vec<(Subject, String)>,
     /// Subjects that are not protected any more.
     pub unprotect: Vec<Subject>,
+    /// What operations take along and bring back, as it is to be where no file says otherwise.
+    pub taken: Vec<(Subject, Taken)>,
+    /// What has back, once everything is done, what a run took along that did not end.
+    pub settled: Vec<Subject>,
     /// The record that this one becomes once everything is done.
     pub becomes: Option<Record>,
 }

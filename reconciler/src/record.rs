@@ -9,7 +9,7 @@ use subdevcfg_compiler::values::DevlinkHandle;
 
 use crate::reboot::Stored;
 use crate::resource::{Attribute, Setting, Subject};
-use crate::state::{Restarts, State, Volatile};
+use crate::state::{Function, Restarts, State, Volatile};
 
 /// The version of the record's JSON form.
 pub const FORMAT_VERSION: &str = "1.0";
@@ -31,6 +31,9 @@ pub struct Record {
     pub protected: BTreeMap<Subject, String>,
     /// Permanent parameters that were written. They are kept over a boot, and wait on the one that they were written on.
     pub stored: BTreeMap<(Subject, Attribute), Stored>,
+    /// What a run takes along and brings back, as it was before. What is here when the next plan is made is of a run that
+    /// did not end.
+    pub taken: BTreeMap<Subject, Taken>,
     /// The last run that changed the host, or found it as its file says. It counts in no comparison.
     pub last: Volatile<Option<Occasion>>,
     /// Where the last apply was when it was killed, if it was.
@@ -52,6 +55,16 @@ pub struct Occasion {
     /// The file that it carried out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+}
+
+/// What steps take along that are there for something else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Taken {
+    /// A function, or some of what it has.
+    Function(Box<Function>),
+    /// Of a parent, the mode of its eswitch and the number of its VFs.
+    Settings(Vec<Setting>),
 }
 
 /// The place at which an apply was killed.
@@ -118,6 +131,8 @@ pub enum RecordChange {
     Reloaded(Subject),
     /// A permanent parameter was written, whoever asked for it.
     Stored(Subject, Stored),
+    /// Something is taken along, and comes back as it was.
+    Taken(Subject, Taken),
 }
 
 impl Record {
@@ -160,6 +175,9 @@ impl Record {
                 self.pending.remove(subject);
             }
             RecordChange::Stored(subject, stored) => self.note_stored(subject, stored),
+            RecordChange::Taken(subject, taken) => {
+                self.taken.insert(subject.clone(), taken.clone());
+            }
         }
     }
 
@@ -195,13 +213,16 @@ impl Record {
         for (key, stored) in &other.stored {
             self.stored.entry(key.clone()).or_insert_with(|| stored.clone());
         }
+        for (subject, taken) in &other.taken {
+            self.taken.entry(subject.clone()).or_insert_with(|| taken.clone());
+        }
     }
 
     /// This record, but for some subjects: of these it has what another record has.
     #[must_use]
     pub fn joined(&self, other: &Self, is_others: impl Fn(&Subject) -> bool) -> Self {
         let mut joined = self.clone();
-        let Self { made, adopted, settings, pending, protected, .. } = other.clone();
+        let Self { made, adopted, settings, pending, protected, taken, .. } = other.clone();
         joined.made.retain(|subject, _| !is_others(subject));
         joined.made.extend(made.into_iter().filter(|(subject, _)| is_others(subject)));
         joined.adopted.retain(|subject, _| !is_others(subject));
@@ -212,6 +233,8 @@ impl Record {
         joined.pending.extend(pending.into_iter().filter(&is_others));
         joined.protected.retain(|subject, _| !is_others(subject));
         joined.protected.extend(protected.into_iter().filter(|(subject, _)| is_others(subject)));
+        joined.taken.retain(|subject, _| !is_others(subject));
+        joined.taken.extend(taken.into_iter().filter(|(subject, _)| is_others(subject)));
         joined
     }
 
@@ -221,6 +244,8 @@ impl Record {
         self.adopted.retain(|adopted, _| !is_on(adopted, subject));
         self.settings.retain(|(written, _), _| !is_on(written, subject));
         self.pending.retain(|pending| !is_on(pending, subject));
+        // A function that goes may be the one that comes back.
+        self.taken.retain(|taken, _| !(subject.is_parent() && is_on(taken, subject)));
     }
 
     /// Becomes another record. What devices have stored is as this one knows it, and it is this one's run.
@@ -318,6 +343,8 @@ struct RecordFile {
     protected: Vec<SubjectEntry>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     stored: Vec<StoredEntry>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    taken: Vec<TakenEntry>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last: Option<Occasion>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -394,6 +421,13 @@ struct StoredEntry {
     stored: Stored,
 }
 
+#[derive(Serialize, Deserialize)]
+struct TakenEntry {
+    subject: Subject,
+    #[serde(flatten)]
+    taken: Taken,
+}
+
 fn stored(entries: Vec<StoredEntry>) -> BTreeMap<(Subject, Attribute), Stored> {
     let entries = entries.into_iter();
     entries.map(|entry| ((entry.subject, entry.stored.written.attribute()), entry.stored)).collect()
@@ -424,6 +458,7 @@ impl From<RecordFile> for Record {
             pending: file.pending,
             protected: subjects(file.protected),
             stored: stored(file.stored),
+            taken: file.taken.into_iter().map(|entry| (entry.subject, entry.taken)).collect(),
             last: Volatile(file.last),
             interrupted: None,
             waiting: BTreeSet::new(),
@@ -446,6 +481,7 @@ impl From<Record> for RecordFile {
             pending: record.pending,
             protected: entries(record.protected),
             stored: stored_entries(record.stored),
+            taken: record.taken.into_iter().map(|(subject, taken)| TakenEntry { subject, taken }).collect(),
             last: record.last.0,
             restarts: record.restarts.0,
         }

@@ -1,22 +1,29 @@
 //! What an operation does to the record. What it makes and writes is noted before it is sent, what it takes away when
 //! it is gone: whenever the run is killed, nothing that it made is missing from the record.
 
+use subdevcfg_compiler::values::DevlinkHandle;
+
 use super::Apply;
 use crate::kernel::Request;
-use crate::plan::Operation;
+use crate::plan::{Operation, Plan};
 use crate::reboot::Stored;
 use crate::record::RecordChange;
 use crate::resource::{Attribute, Setting, Subject};
 use crate::state::State;
 
 impl Apply<'_> {
-    /// What is noted before the operation.
-    pub(super) fn change_before(&mut self, operation: &Operation) -> Option<RecordChange> {
+    /// What is noted before the operation, beside what it takes along.
+    pub(super) fn change_before(
+        &mut self,
+        operation: &Operation,
+        taken: Vec<RecordChange>,
+    ) -> Option<RecordChange> {
         let named = self.named_change(operation);
-        if operation.writes.is_empty() {
+        if operation.writes.is_empty() && taken.is_empty() {
             return named;
         }
-        Some(RecordChange::Several(named.into_iter().chain(self.written_beside(operation)).collect()))
+        let beside = self.written_beside(operation);
+        Some(RecordChange::Several(taken.into_iter().chain(named).chain(beside).collect()))
     }
 
     /// What its request names.
@@ -105,6 +112,12 @@ impl Apply<'_> {
         });
         written.collect()
     }
+}
+
+/// What is taken along on this device, to be noted before the first operation there: which of them takes it does not matter.
+pub(super) fn taken_on(plan: &Plan, lane: &DevlinkHandle) -> Vec<RecordChange> {
+    let taken = plan.bookkeeping.taken.iter().filter(|(subject, _)| subject.parent == *lane);
+    taken.map(|(subject, taken)| RecordChange::Taken(subject.clone(), taken.clone())).collect()
 }
 
 /// What is noted after the operation.

@@ -139,6 +139,7 @@ fn rest(before: &Record, record: &Record, after: &State) -> Record {
     rest.settings.extend(in_force.map(|(key, written)| (key.clone(), written.clone())));
     rest.pending.extend(record.pending.clone());
     rest.stored.clone_from(&record.stored);
+    rest.taken.clone_from(&record.taken);
     let gone: Vec<Subject> = rest.made.keys().filter(|subject| !after.has(subject)).cloned().collect();
     for subject in gone {
         rest.forget(&subject);

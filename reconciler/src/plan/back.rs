@@ -1,7 +1,7 @@
 //! Going back: the plan that brings a host back to how an apply found it. It is a plan as any other, with the same rules
 //! of order and the same guards; what is desired comes from the state of before in place of a file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use subdevcfg_compiler::model::MdevType;
 use subdevcfg_compiler::values::{BridgeKind, DevlinkHandle};
@@ -25,7 +25,8 @@ use crate::state::{Bridge, Function, Parent, State, Unreadable, Vdpa};
 /// differs from before goes back.
 #[must_use]
 pub fn undo(past: &Past, input: Input<'_>) -> Plan {
-    let record = without_its_protection(past, input.record);
+    let known = input.record;
+    let record = record_to_undo_with(past, known);
     let input = Input { record: &record, ..input };
     let after = past.end.as_ref().and_then(|end| end.after.as_ref()).unwrap_or(input.state);
     let way = Way { past, after, input };
@@ -48,14 +49,18 @@ pub fn undo(past: &Past, input: Input<'_>) -> Plan {
     plan.notes.retain(|note| !matches!(note.kind, NoteKind::Adopted | NoteKind::Released));
     plan.drift.clear();
     plan.resets.clear();
-    let becomes = past.record.joined(input.record, |subject| is_withheld(input.state, subject));
-    plan.bookkeeping = super::Bookkeeping { becomes: Some(becomes), ..Default::default() };
+    let becomes = past.record.joined(known, |subject| is_withheld(input.state, subject));
+    let mut taken = plan.bookkeeping.taken;
+    // Should it be killed, what is known of an earlier run counts before what that has left.
+    taken.retain(|(subject, _)| !known.taken.contains_key(subject));
+    plan.bookkeeping = super::Bookkeeping { becomes: Some(becomes), taken, ..Default::default() };
     plan
 }
 
-/// What the apply protected is protected from everything but its own undo.
-fn without_its_protection(past: &Past, record: &Record) -> Record {
-    let mut record = record.clone();
+/// What the apply protected is protected from everything but its own undo. What runs took along comes back as it was before
+/// the apply: what was missing then is missing again, and known to be.
+fn record_to_undo_with(past: &Past, record: &Record) -> Record {
+    let mut record = Record { taken: BTreeMap::new(), ..record.clone() };
     record.protected.retain(|subject, _| past.record.protected.contains_key(subject));
     record
 }

@@ -28,7 +28,7 @@ impl Planner<'_, '_> {
     fn mode_at_the_end(&self) -> Option<EswitchMode> {
         match self.wanted().get(&Attribute::EswitchMode) {
             Some(Setting::EswitchMode(mode)) => Some(*mode),
-            _ => self.origin.and_then(|origin| origin.eswitch.mode),
+            _ => self.mode_before(),
         }
     }
 
@@ -169,8 +169,9 @@ impl Planner<'_, '_> {
         let found = self.now.as_ref().map(Parent::settings).unwrap_or_default();
         let mut wanted = self.wanted();
         // What a step before took back to legacy mode, and nobody asked for that.
-        let before = self.origin.and_then(|origin| origin.eswitch.mode).map(Setting::EswitchMode);
-        wanted.extend(before.filter(|_| wanted.get(&Attribute::EswitchMode).is_none()));
+        if let Some(before) = self.mode_before().filter(|_| wanted.get(&Attribute::EswitchMode).is_none()) {
+            wanted.set(Setting::EswitchMode(before));
+        }
         for setting in wanted {
             self.eswitch_attribute(setting, &found);
         }

@@ -85,6 +85,8 @@ pub(super) fn steps(planner: &mut Planner<'_, '_>) {
     planner.functions();
     planner.ports_that_go();
     planner.rate_nodes_that_go();
+    planner.takes_settings_along();
+    planner.settles_what_is_owed();
 }
 
 /// One parent's plan in the making.
@@ -230,7 +232,7 @@ impl Planner<'_, '_> {
             // What a step passes over is told of as a change.
             let left = self.now.as_ref().and_then(|now| now.function(&function.id));
             let is_restored = !function.id.is_pci() && left.is_some_and(|left| left != function);
-            let is_told = is_told || is_restored;
+            let is_told = is_told || is_restored || self.owed(&function.id).is_some();
             if self.is_unmanaged(&function.id) && !self.is_swept(function) && !is_told {
                 let about = subject.to_string();
                 let kept = self.is_exclusive(&function.id).then(|| self.why_kept(function)).flatten();

@@ -238,6 +238,8 @@ fn narrowed_bookkeeping(all: Bookkeeping, is_in: impl Fn(&Subject) -> bool) -> B
         let_go: all.let_go.into_iter().filter(|subject| is_in(subject)).collect(),
         protect: all.protect.into_iter().filter(|(subject, _)| is_in(subject)).collect(),
         unprotect: all.unprotect.into_iter().filter(|subject| is_in(subject)).collect(),
+        taken: all.taken.into_iter().filter(|(subject, _)| is_in(subject)).collect(),
+        settled: all.settled.into_iter().filter(|subject| is_in(subject)).collect(),
         readdress: all.readdress.into_iter().filter(|(subject, _)| is_in(subject)).collect(),
         // A part of an undo leaves a record that nobody has seen before.
         becomes: None,

@@ -6,7 +6,7 @@ use subdevcfg_compiler::values::EswitchMode;
 use super::function::{self, Context, Target};
 use super::lane::Step;
 use super::parent::Planner;
-use super::{Action, NoteKind, changes, mdev, supported, tree};
+use super::{Action, NoteKind, changes, mdev, supported, tree, vfs};
 use crate::desired::DesiredFunction;
 use crate::reason::Reason;
 use crate::record::RecordChange;
@@ -33,7 +33,7 @@ impl Planner<'_, '_> {
         let input = self.draft.input;
         let origin = self.origin.and_then(|parent| parent.function(&desired.id));
         let mut found = self.now.as_ref().and_then(|parent| parent.function(&desired.id)).cloned();
-        let wanted = &self.wanted_of(desired, origin);
+        let wanted = &self.wanted_of(desired);
         if desired.id.is_pci() && self.is_missing(desired, found.as_ref()) {
             return;
         }
@@ -58,8 +58,9 @@ impl Planner<'_, '_> {
         let mut target = (!stands).then(|| Target {
             mdev_type: mdev_type.clone(),
             on_vf: desired.on_vf,
-            ..self.target_of(desired, origin, found.as_ref(), &granted)
+            ..self.target_of(desired, found.as_ref(), &granted)
         });
+        let is_passed_over = found.as_ref() != origin;
         self.check(desired, origin, wanted);
         if found.is_none() {
             self.check_subfunction(desired);
@@ -109,11 +110,18 @@ impl Planner<'_, '_> {
         };
         let steps = |target: &Target| function::steps(&context, found.as_ref(), target);
         debug_assert!(
-            !stands || steps(&self.target_of(desired, origin, found.as_ref(), &granted)).is_empty(),
+            !stands || steps(&self.target_of(desired, found.as_ref(), &granted)).is_empty(),
             "{} stands as it is, and there are steps",
             desired.address
         );
         let steps = target.as_ref().map(steps).unwrap_or_default();
+        let is_restarted = steps.iter().any(|step| step.stage == Stage::Stop);
+        let is_taken = is_passed_over || replaced.is_some() || is_restarted;
+        match (self.had(&desired.id), &target) {
+            (Some(had), _) if origin.is_some() && is_taken => self.takes_along(&had),
+            (None, Some(target)) => self.comes_without_driver(&desired.id, target),
+            _ => {}
+        }
         if let (Some(target), Some(there)) = (&target, &origin_settings) {
             self.note_what_comes_along(desired, target, there, &steps);
         }
@@ -211,12 +219,14 @@ impl Planner<'_, '_> {
         }) && found == origin
             && !self.gone.contains_key(&desired.id)
             && self.draft.ports.is_empty()
+            && self.owed(&desired.id).is_none()
             && !self.draft.input.record.pending.contains(&desired.subject)
     }
 
     /// What the file says of a function, as far as it can be done now.
-    fn wanted_of(&self, desired: &DesiredFunction, origin: Option<&Function>) -> Settings {
-        let mut wanted = ours(desired, origin);
+    fn wanted_of(&self, desired: &DesiredFunction) -> Settings {
+        let origin = self.origin.and_then(|parent| parent.function(&desired.id));
+        let mut wanted = ours(desired, origin.or_else(|| self.owed(&desired.id)));
         self.leave_what_waits(&mut wanted);
         wanted
     }
@@ -225,19 +235,19 @@ impl Planner<'_, '_> {
     pub(super) fn target_of(
         &self,
         desired: &DesiredFunction,
-        origin: Option<&Function>,
         found: Option<&Function>,
         granted: &Settings,
     ) -> Target {
-        let wanted = &self.wanted_of(desired, origin);
-        let mut target = match origin {
-            // A new VF begins with what was set of the former one.
-            Some(origin) if origin.id.is_pci() && found.is_none() => Target::as_observed(origin),
-            Some(origin) => Target {
-                active: origin.active,
-                mdev_type: origin.mdev_type.clone(),
-                on_vf: origin.on_vf,
-                settings: origin.settings(),
+        let wanted = &self.wanted_of(desired);
+        let had = self.had(&desired.id);
+        let had = had.as_deref();
+        let mut target = match had {
+            Some(had) => Target {
+                active: had.active,
+                mdev_type: had.mdev_type.clone(),
+                on_vf: had.on_vf,
+                // A new VF begins with what was set of the former one.
+                settings: if found.is_none() { vfs::as_set(had) } else { had.settings() },
                 order: Vec::new(),
             },
             None => Target {
@@ -253,7 +263,7 @@ impl Planner<'_, '_> {
         target.active = desired.active;
         if desired.id.is_pci() {
             target.active = desired.bound.unwrap_or_else(|| {
-                desired.active && (self.carries(&desired.id) || self.vf_is_active(wanted, origin, found))
+                desired.active && (self.carries(&desired.id) || self.vf_is_active(wanted, had))
             });
         }
         target.settings.extend(granted.iter().cloned());
@@ -268,8 +278,8 @@ impl Planner<'_, '_> {
         }
         self.leave_what_goes(&mut target.settings, &desired.wanted);
         self.leave_bridge(&mut target.settings, wanted);
-        let origin_bridge = origin.and_then(Function::bridge);
-        if target.settings.get(&Attribute::Bridge) != origin_bridge.as_ref()
+        let bridge_before = had.and_then(Function::bridge);
+        if target.settings.get(&Attribute::Bridge) != bridge_before.as_ref()
             && wanted.get(&Attribute::Vlans).is_none()
         {
             // The VLANs were those of another bridge.

@@ -38,10 +38,19 @@ pub(super) fn is_held(parent: &DevlinkHandle, target: &Target) -> bool {
 /// The settings of a VF as they are put back on a new one: what is as nobody has set it is left out, and what the PF sets
 /// in legacy mode is not to be written in switchdev mode.
 pub(super) fn as_observed(function: &Function) -> Settings {
-    let switchdev = function.rates.is_some() || function.representor.is_some();
+    let mut settings = as_set(function);
+    if function.rates.is_some() || function.representor.is_some() {
+        settings.retain(|attribute| !matches!(attribute, Attribute::Legacy(_)));
+    }
+    settings
+}
+
+/// The settings of a function; of a VF, what is as nobody has set it is left out.
+pub(super) fn as_set(function: &Function) -> Settings {
+    let is_pci = function.id.is_pci();
     let is_set = |setting: &Setting| match setting {
-        Setting::Legacy(legacy) => !switchdev && !legacy.is_nothing(),
-        Setting::Mac(mac) => !mac.is_zero(),
+        Setting::Legacy(legacy) => !legacy.is_nothing(),
+        Setting::Mac(mac) => !is_pci || !mac.is_zero(),
         _ => true,
     };
     function.settings().into_iter().filter(is_set).collect()
@@ -117,17 +126,17 @@ impl Planner<'_, '_> {
     }
 
     /// The number of VFs that there are to be: the file's, else the one that subdevcfg gave before and that still is.
-    fn wanted_vfs(&self) -> Option<u32> {
+    pub(super) fn wanted_vfs(&self) -> Option<u32> {
         let recorded = (self.desired.subject.clone(), Attribute::Vfs);
         let recorded = self.draft.input.record.settings.get(&recorded).map(|written| &written.applied);
         let is_there = |applied: &&Setting| self.origin.is_some_and(|origin| origin.settings().has(applied));
         match self.wanted().get(&Attribute::Vfs).or_else(|| recorded.filter(is_there)) {
             Some(Setting::Vfs(count)) => Some(*count),
-            // What goes back to what was found takes VFs away and brings them back as it did on the way here.
-            _ if self.undoing.is_some() && self.mode_switches() => {
-                self.origin?.sriov.as_ref().map(|sriov| sriov.vfs)
-            }
-            _ => None,
+            _ => self.owed_vfs().or_else(|| {
+                // What goes back to what was found takes VFs away and brings them back as it did on the way here.
+                let goes_back = self.undoing.is_some() && self.mode_switches();
+                self.origin?.sriov.as_ref().map(|sriov| sriov.vfs).filter(|_| goes_back)
+            }),
         }
     }
 
@@ -302,11 +311,10 @@ impl Planner<'_, '_> {
     /// Whether the VF of this index is kept from its driver for a while when it comes.
     fn holds(&self, index: u32) -> bool {
         let id = FunctionId::local_vf(self.handle(), index);
-        let origin = self.origin.and_then(|parent| parent.function(&id));
         let target = match self.desired_function(&id) {
-            Some(desired) => self.target_of(desired, origin, None, &Settings::new()),
-            None => match origin {
-                Some(origin) => self.target_of_unnamed(origin),
+            Some(desired) => self.target_of(desired, None, &Settings::new()),
+            None => match self.had(&id) {
+                Some(had) => self.target_of_unnamed(&had),
                 None => return false,
             },
         };
@@ -332,17 +340,12 @@ impl Planner<'_, '_> {
     }
 
     /// What a VF is active for: as it was, as a driver named for it wants it, or as the kernel does it with new ones.
-    pub(super) fn vf_is_active(
-        &self,
-        wanted: &Settings,
-        origin: Option<&Function>,
-        found: Option<&Function>,
-    ) -> bool {
+    pub(super) fn vf_is_active(&self, wanted: &Settings, had: Option<&Function>) -> bool {
         let is_named = matches!(wanted.get(&Attribute::Bind), Some(Setting::Bind(Some(_))));
         let autoprobe = self.now.as_ref().and_then(|now| now.sriov.as_ref()?.autoprobe);
         !are_devices(self.handle())
             || is_named
-            || found.or(origin).map_or(autoprobe == Some(true), |function| function.active)
+            || had.map_or(autoprobe == Some(true), |function| function.active)
     }
 
     /// A VF that its number does not reach, or a function that the other side has not made.
@@ -372,30 +375,33 @@ impl Planner<'_, '_> {
         true
     }
 
-    /// What no subdevice names gets back what steps on the parent took from it. VFs that the file counts leave rate nodes that
-    /// go.
+    /// What no subdevice names gets back what steps on the parent took from it, or those of a run that did not end. VFs that
+    /// the file counts leave rate nodes that go.
     pub(super) fn unnamed(&mut self) {
         let count = self.vf_count().unwrap_or(0);
-        for origin in self.origin_functions() {
-            if self.desired_function(&origin.id).is_some() {
-                continue;
-            }
-            let found = self.now.as_ref().and_then(|now| now.function(&origin.id)).cloned();
-            let own = origin.id.vf_index();
+        for id in self.unnamed_functions() {
+            let Some(had) = self.had(&id) else { continue };
+            let origin = self.origin.and_then(|parent| parent.function(&id));
+            let found = self.now.as_ref().and_then(|now| now.function(&id)).cloned();
+            let own = id.vf_index();
             // What functions of other hosts lose is left to the next apply: they are not to be seen before.
-            let stays = own.map_or(found.is_some() && !origin.id.is_pci(), |index| index < count);
-            let above = origin.rates.as_ref().and_then(|rates| rates.parent.as_deref());
+            let stays = own.map_or(found.is_some() && !id.is_pci(), |index| index < count);
+            let above = had.rates.as_ref().and_then(|rates| rates.parent.as_deref());
             let moves =
                 own.is_some() && self.counts_vfs() && above.is_some_and(|above| self.rate_node_goes(above));
-            if stays && (moves || found.as_ref() != Some(origin)) {
-                self.restore_unnamed(origin, found.as_ref());
+            let is_passed_over = found.as_ref() != origin;
+            if stays && is_passed_over {
+                self.takes_along(&had);
+            }
+            if stays && (moves || is_passed_over || self.owed(&id).is_some()) {
+                self.restore_unnamed(origin, &had, found.as_ref());
             }
         }
     }
 
-    fn target_of_unnamed(&self, origin: &Function) -> Target {
-        let mut target = Target::as_observed(origin);
-        tree::leave_drivers_choice(&mut target.settings, &origin.id, self.catalogue);
+    fn target_of_unnamed(&self, had: &Function) -> Target {
+        let mut target = Target { settings: as_set(had), ..Target::as_observed(had) };
+        tree::leave_drivers_choice(&mut target.settings, &had.id, self.catalogue);
         self.leave_other_mode(&mut target.settings);
         self.leave_what_goes(&mut target.settings, &Wanted::all(Settings::new(), Reason::default()));
         target
@@ -415,22 +421,27 @@ impl Planner<'_, '_> {
         }
     }
 
-    fn restore_unnamed(&mut self, origin: &Function, found: Option<&Function>) {
+    fn restore_unnamed(&mut self, origin: Option<&Function>, had: &Function, found: Option<&Function>) {
         let input = self.draft.input;
-        let subject = self.of_function(&origin.id);
+        let subject = self.of_function(&had.id);
         let address = input.record.address_or_kind(&subject);
-        let returns = Reason::forced("nobody named it: it comes back as it was");
-        let reason = self.gone.get(&origin.id).unwrap_or(&returns).clone();
-        let granted = mdev::taken_for_granted(input.record, &subject, origin, &Settings::new());
-        let target = self.target_of_unnamed(origin);
+        let returns = Reason::forced(if found == origin && self.owed(&had.id).is_some() {
+            "a run that did not end took it along: it comes back as it was"
+        } else {
+            "nobody named it: it comes back as it was"
+        });
+        let reason = self.gone.get(&had.id).unwrap_or(&returns).clone();
+        let granted = mdev::taken_for_granted(input.record, &subject, had, &Settings::new());
+        let target = self.target_of_unnamed(had);
         let context = Context {
+            origin,
             ports: Some(&self.draft.ports),
             made_again: found.is_none(),
             why: &|_| returns.clone(),
             ..removal::as_found(
                 &input,
                 &self.desired.subject.parent,
-                origin,
+                had,
                 self.catalogue,
                 &address,
                 &reason,
@@ -438,10 +449,14 @@ impl Planner<'_, '_> {
             )
         };
         let steps = function::steps(&context, found, &target);
-        let settings = origin.settings();
+        // There is nothing that it is owed still.
+        if steps.is_empty() && found == origin && found.is_some() {
+            return;
+        }
+        let settings = origin.unwrap_or(had).settings();
         let mut change =
             changes::between(&subject, &address, Some(&settings), Some(&target.settings), reason.clone());
-        if found.is_none() && are_devices(context.parent) {
+        if let Some(origin) = origin.filter(|_| found.is_none() && are_devices(context.parent)) {
             change.impact = if origin.active { rules::REPLACE } else { Impact::None };
         }
         self.draft.ports.note(&steps);

@@ -58,7 +58,7 @@ impl Vf {
 
 impl VfDevice {
     /// The driver that somebody chose. An override that came after the driver is not in force.
-    fn bound_by_name(&self) -> Option<&str> {
+    pub(crate) fn bound_by_name(&self) -> Option<&str> {
         let wanted = self.driver_override.as_deref()?;
         Some(self.driver.as_deref().unwrap_or(wanted))
     }

@@ -15,7 +15,7 @@ use subdevcfg_reconciler::resource::{FunctionId, LegacySetting, Setting, Subject
 use subdevcfg_reconciler::state::State;
 
 use crate::support::properties::{
-    is_imported, is_killed_at, is_refused, is_undone_as_a_plan, is_undone_though_killed, moments,
+    is_gone_on_with, is_imported, is_refused, is_undone_as_a_plan, is_undone_though_killed, kills, moments,
 };
 use crate::support::{Host, desired};
 
@@ -407,16 +407,13 @@ proptest! {
 
     #[test]
     fn a_run_that_is_killed_anywhere_is_gone_on_with(
-        by_hand in by_hand(), (driver, first, second) in hosts(), moment in moments(),
+        by_hand in by_hand(), (driver, first, second) in hosts(), kills in kills(),
     ) {
         let mut host = start(driver, by_hand);
         apply_if_possible(&mut host, &first);
         prop_assume!(!is_refused(&host, &second));
         let wanted = desired(&second);
-        is_killed_at(&mut host, &wanted, moment)?;
-        prop_assume!(!is_refused(&host, &second));
-        let outcome = host.apply(&wanted);
-        prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
+        is_gone_on_with(&mut host, &wanted, kills)?;
     }
 
     #[test]

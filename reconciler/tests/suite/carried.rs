@@ -15,7 +15,7 @@ use subdevcfg_reconciler::state::Function;
 use uuid::Uuid;
 
 use crate::support::properties::{
-    is_gone_on_with, is_imported, is_undone_as_a_plan, is_undone_at, is_undone_though_killed, moments,
+    is_gone_on_with, is_imported, is_undone_as_a_plan, is_undone_at, is_undone_though_killed, kills, moments,
     needs_each_operation,
 };
 use crate::support::{Host, desired};
@@ -183,13 +183,13 @@ proptest! {
 
     #[test]
     fn a_run_that_is_killed_anywhere_is_gone_on_with(
-        start_at in starts(), first in device(), second in device(), moment in moments(),
+        start_at in starts(), first in device(), second in device(), kills in kills(),
     ) {
         let mut host = start(start_at);
         apply_all(&mut host, &[text(&first, start_at.0)]);
         let second = text(&second, start_at.0);
         prop_assume!(!is_refused(&host, &second));
-        is_gone_on_with(&mut host, &desired(&second), moment)?;
+        is_gone_on_with(&mut host, &desired(&second), kills)?;
     }
 
     #[test]

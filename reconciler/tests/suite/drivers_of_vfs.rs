@@ -12,7 +12,7 @@ use subdevcfg_reconciler::plan::NoteKind;
 use subdevcfg_reconciler::resource::{FunctionId, Setting, Subject};
 
 use crate::support::properties::{
-    is_gone_on_with, is_imported, is_undone_as_a_plan, is_undone_at, is_undone_though_killed, moments,
+    is_gone_on_with, is_imported, is_undone_as_a_plan, is_undone_at, is_undone_though_killed, kills, moments,
     needs_each_operation,
 };
 use crate::support::{Host, desired};
@@ -117,11 +117,11 @@ proptest! {
 
     #[test]
     fn a_run_that_is_killed_anywhere_is_gone_on_with(
-        by_hand in by_hand(), first in hosts(), second in hosts(), moment in moments(),
+        by_hand in by_hand(), first in hosts(), second in hosts(), kills in kills(),
     ) {
         let mut host = start(by_hand);
         apply_all(&mut host, &[first]);
-        is_gone_on_with(&mut host, &desired(&second), moment)?;
+        is_gone_on_with(&mut host, &desired(&second), kills)?;
     }
 
     #[test]

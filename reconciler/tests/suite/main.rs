@@ -18,6 +18,7 @@ mod ovs_ports;
 mod properties;
 mod support;
 mod supported;
+mod taken;
 mod vdpa;
 mod vfs;
 mod watch;

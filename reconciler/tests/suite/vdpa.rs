@@ -13,7 +13,7 @@ use subdevcfg_reconciler::resource::{Setting, Subject, VdpaConfig};
 use subdevcfg_reconciler::state::{State, Unread, Unreadable};
 
 use crate::support::properties::{
-    is_gone_on_with, is_imported, is_undone_as_a_plan, is_undone_at, is_undone_though_killed, moments,
+    is_gone_on_with, is_imported, is_undone_as_a_plan, is_undone_at, is_undone_though_killed, kills, moments,
     needs_each_operation,
 };
 use crate::support::{Host, desired};
@@ -109,12 +109,12 @@ proptest! {
 
     #[test]
     fn a_run_that_is_killed_anywhere_is_gone_on_with(
-        first in of(any::<bool>()), one in hosts(), other in hosts(), moment in moments(),
+        first in of(any::<bool>()), one in hosts(), other in hosts(), kills in kills(),
     ) {
         let mut host = start(first);
         apply_if_possible(&mut host, &one);
         prop_assume!(!is_refused(&host, &other));
-        is_gone_on_with(&mut host, &desired(&other), moment)?;
+        is_gone_on_with(&mut host, &desired(&other), kills)?;
     }
 
     #[test]

@@ -15,8 +15,8 @@ use subdevcfg_reconciler::resource::{FunctionId, LegacySetting, Setting, Subject
 use subdevcfg_reconciler::state::State;
 
 use crate::support::properties::{
-    is_imported, is_killed_at, is_refused, is_undone_as_a_plan, is_undone_at, is_undone_though_killed,
-    moments, needs_each_operation,
+    is_gone_on_with, is_imported, is_refused, is_undone_as_a_plan, is_undone_at, is_undone_though_killed,
+    kills, moments, needs_each_operation,
 };
 use crate::support::{Host, desired};
 
@@ -282,16 +282,13 @@ proptest! {
 
     #[test]
     fn a_run_that_is_killed_anywhere_is_gone_on_with(
-        release in release(), by_hand in by_hand(), first in hosts(), second in hosts(), moment in moments(),
+        release in release(), by_hand in by_hand(), first in hosts(), second in hosts(), kills in kills(),
     ) {
         let mut host = start(release, by_hand);
         apply_all(&mut host, &[first]);
         prop_assume!(!is_refused(&host, &second));
         let wanted = desired(&second);
-        is_killed_at(&mut host, &wanted, moment)?;
-        prop_assume!(!is_refused(&host, &second));
-        let outcome = host.apply(&wanted);
-        prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
+        is_gone_on_with(&mut host, &wanted, kills)?;
     }
 
     #[test]

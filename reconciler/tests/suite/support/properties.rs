@@ -11,6 +11,7 @@ use subdevcfg_reconciler::import::{Import, host_file};
 use subdevcfg_reconciler::kernel::Kernel as _;
 use subdevcfg_reconciler::plan::{Input, Operation, plan};
 use subdevcfg_reconciler::record::Record;
+use subdevcfg_reconciler::state::State;
 
 use super::{Host, Kill, Manner, desired};
 
@@ -52,13 +53,50 @@ pub fn is_killed_at(host: &mut Host, wanted: &Desired, moment: Moment) -> Result
     Ok(())
 }
 
-/// A run that is killed is gone on with by the next, after which there is nothing left to do.
-pub fn is_gone_on_with(host: &mut Host, wanted: &Desired, moment: Moment) -> Result<(), TestCaseError> {
+/// When a run is killed, and the one that goes on with it, if that is.
+pub type Kills = (Moment, Option<Moment>);
+
+pub fn kills() -> impl Strategy<Value = Kills> {
+    (moments(), of(moments()))
+}
+
+/// A run that is killed is gone on with by the next, after which there is nothing left to do, and VFs have what they have
+/// after one that was not killed; that host.
+pub fn is_gone_on_with(
+    host: &mut Host,
+    wanted: &Desired,
+    (moment, again): Kills,
+) -> Result<(), TestCaseError> {
+    let mut straight = host.clone();
     is_killed_at(host, wanted, moment)?;
+    let is_refused = |host: &Host| !host.plan(wanted).refusals.is_empty();
+    prop_assume!(!is_refused(host));
+    if let Some(again) = again.filter(|_| !host.plan(wanted).is_empty()) {
+        is_killed_at(host, wanted, again)?;
+        prop_assume!(!is_refused(host));
+    }
+    let leaves_some = !host.plan(wanted).waiting.is_empty();
     let outcome = host.apply(wanted);
     prop_assert!(matches!(outcome, Outcome::Converged(_)), "{outcome:?}");
-    prop_assert!(host.plan(wanted).is_empty());
+    prop_assert!(leaves_some || host.plan(wanted).is_empty());
+    prop_assert!(host.record.taken.is_empty());
+    prop_assert!(matches!(straight.apply(wanted), Outcome::Converged(_)));
+    let mut left = differences(&only_vfs(&straight), &only_vfs(host));
+    // A name that the kernel had chosen and an undo brings back counts as chosen.
+    let is_kernels_name =
+        |left: &str| left.contains(" name is") || left.contains(" name was") && left.contains(" is eth");
+    left.retain(|left| left.contains(" vf ") && !is_kernels_name(left));
+    prop_assert_eq!(left, Vec::<String>::new());
     Ok(())
+}
+
+/// What there is of VFs whose number is their device's.
+fn only_vfs(host: &Host) -> State {
+    let mut state = host.state();
+    for parent in state.parents.values_mut() {
+        parent.functions.retain(|function| function.id.vf_index().is_some());
+    }
+    state
 }
 
 /// A run that is killed can be undone as a plan, which brings the record back; the host afterwards.
