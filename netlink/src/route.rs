@@ -7,6 +7,7 @@ mod filters;
 mod link;
 mod towards;
 mod vf;
+mod vlan;
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -86,12 +86,12 @@ impl<D: Datagrams + 'static> LiveKernel<D> {
         self.route.set_bridge(index, bridge).map_err(wire::request_error)
     }
 
-    /// Makes these the VLANs of a port. What the port has is asked for: only the difference is sent, in at most two
-    /// messages.
+    /// Makes these the VLANs of a port. What the port has is asked for, of this one alone: for each of many ports those of all
+    /// would be quadratic. Only the difference is sent, in at most two messages.
     pub(super) fn set_vlans(&mut self, subject: &Subject, vlans: &Vlans) -> Result<(), RequestError> {
         let index = self.find_representor(subject)?;
-        let mut found = self.route.port_vlans().map_err(wire::request_error)?;
-        let (found, wanted) = (found.remove(&index).unwrap_or_default(), to_wire(vlans));
+        let found = self.route.vlans_of_port(index).map_err(wire::request_error)?;
+        let wanted = to_wire(vlans);
         let gone: route::PortVlans =
             found.iter().filter(|(id, _)| !wanted.contains_key(id)).map(|(&id, &vlan)| (id, vlan)).collect();
         let new: route::PortVlans =
