@@ -33,6 +33,7 @@ mod taken;
 mod target;
 mod tree;
 mod under_way;
+mod unnamed;
 mod uplink;
 mod vdpa;
 mod vfs;

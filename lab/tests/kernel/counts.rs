@@ -69,22 +69,36 @@ fn for_a_function(run: impl Fn(usize) -> usize) -> usize {
     (run(many) - run(few)) / (2 * (many - few))
 }
 
+/// That it takes no more than so many. On a machine that is busy with other things an effect is looked for more often, so the
+/// least of three counts is what the program needs.
+#[track_caller]
+fn takes_at_most(most: usize, for_one: impl Fn() -> usize) {
+    let mut counts = Vec::new();
+    while counts.len() < 3 && counts.iter().all(|count| *count > most) {
+        counts.push(for_one());
+    }
+    assert!(counts.iter().any(|count| *count <= most), "{counts:?} system calls, and {most} are wanted");
+}
+
 #[test]
 fn one_more_function_takes_so_many_system_calls() {
-    let first = for_a_function(|functions| {
-        fresh();
-        system_calls(&format!("apply {} --yes", host(functions)))
-    });
-    let plan = for_a_function(|functions| {
-        fresh();
-        apply(host(functions));
-        system_calls(&format!("plan {}", host(functions)))
-    });
-    destroy();
     // Found: 20 and 3 on 6.12; 44 and 7 on 6.1, where no port names the instance of its function.
     let on_6_1 = std::env::var("SUBDEVCFG_KERNEL").is_ok_and(|kernel| kernel == "6.1");
     let (most, most_of_plan) = if on_6_1 { (50, 9) } else { (25, 4) };
-    assert!(first <= most && plan <= most_of_plan, "an apply: {first}, a plan: {plan}");
+    takes_at_most(most, || {
+        for_a_function(|functions| {
+            fresh();
+            system_calls(&format!("apply {} --yes", host(functions)))
+        })
+    });
+    takes_at_most(most_of_plan, || {
+        for_a_function(|functions| {
+            fresh();
+            apply(host(functions));
+            system_calls(&format!("plan {}", host(functions)))
+        })
+    });
+    destroy();
 }
 
 /// Writes down what the tests of the netlink crate replay, when it is told to:

@@ -14,9 +14,9 @@ use super::*;
 use crate::apply::RecordKeeper as _;
 use crate::history::{HistoryError, HistoryKeeper as _, Past, Planned, REMEMBERED};
 use crate::reboot::Stored;
-use crate::record::{Entry, Interrupted, Record, RecordChange};
+use crate::record::{Entry, Interrupted, Record, RecordChange, Taken};
 use crate::resource::{Setting, Subject};
-use crate::state::State;
+use crate::state::{Function, State};
 
 fn folder() -> (TempDir, Utf8PathBuf) {
     let outer = tempfile::tempdir().unwrap();
@@ -84,6 +84,35 @@ fn what_was_noted_before_a_run_was_killed_counts_but_for_half_a_line() {
     keeper.keep(&record()).unwrap();
     fs::write(&log, &whole).unwrap();
     assert_eq!(FileKeeper::new(&folder, "one").load().unwrap(), record());
+}
+
+#[test]
+fn what_a_killed_run_took_along_is_known_to_the_next() {
+    let (_outer, folder) = folder();
+    let parent = Subject::parent("pci/0000:08:00.0".parse().unwrap());
+    let vf: Function = serde_json::from_value(serde_json::json!({
+        "id": { "vf": { "controller": 0, "pf": 0, "index": 2 } },
+        "vf": { "legacy": { "trust": { "trust": true } }, "device": { "driver": "vfio-pci", "driver_override": "vfio-pci" } },
+        "netdev": { "name": "db0", "mtu": 9000, "up": true },
+        "active": true,
+    }))
+    .unwrap();
+    let subject = Subject::function(parent.parent.clone(), vf.id.clone());
+    let changes = RecordChange::Several(vec![
+        RecordChange::Taken(subject, Taken::Function(Box::new(vf))),
+        RecordChange::Taken(parent, Taken::Settings(vec![Setting::Vfs(4)])),
+    ]);
+    let mut keeper = FileKeeper::new(&folder, "one");
+    keeper.keep(&record()).unwrap();
+    keeper.note(&Entry { change: Some(changes.clone()), ..entry(1, "pci/0000:08:00.0") }).unwrap();
+    let noted = FileKeeper::new(&folder, "one").load().unwrap();
+    let mut wanted = record();
+    wanted.note(&changes);
+    assert_eq!(noted.taken, wanted.taken);
+    assert_eq!(noted.taken.len(), 2);
+    // The next run, which ends elsewhere, writes it whole.
+    keeper.keep(&noted).unwrap();
+    assert_eq!(FileKeeper::new(&folder, "one").load().unwrap().taken, wanted.taken);
 }
 
 fn mode(path: &Utf8Path) -> u32 {
