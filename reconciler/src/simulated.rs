@@ -12,6 +12,7 @@ mod carried;
 mod device_attributes;
 mod host;
 mod ice;
+mod interface;
 mod legacy;
 mod mlx5;
 mod netdevsim;

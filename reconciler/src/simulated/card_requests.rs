@@ -6,10 +6,11 @@ use subdevcfg_compiler::values::{Cmode, DevlinkHandle, EncapMode, EswitchMode, I
 use super::Answer;
 use super::card_rates::{delete_node, make_node, set_rate};
 use super::cards::{CardPort, SimulatedCard, pf_number};
-use super::host::{SimulatedHost, SimulatedInterface};
+use super::host::SimulatedHost;
+use super::interface::{SimulatedInterface, write_interface};
 use super::legacy;
 use super::params::{Params, Spec};
-use super::requests::{MIN_MTU, refuse, write_interface};
+use super::requests::{MIN_MTU, refuse};
 use crate::kernel::{Effect, Request, RequestError};
 use crate::resource::{Capability, Child, FunctionId, LegacySetting, Setting, Side, Subject, UplinkSetting};
 use crate::state::Rates;

@@ -9,7 +9,8 @@ use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMo
 
 use super::bridges::SimulatedPort;
 use super::card_requests::Driver;
-use super::host::{SimulatedHost, SimulatedInterface};
+use super::host::SimulatedHost;
+use super::interface::SimulatedInterface;
 use super::legacy::{self, LegacyConfig};
 use super::params::Params;
 use super::pci::{MOST_VFS, SimulatedPf};

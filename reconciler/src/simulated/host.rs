@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMode, InterfaceName, MacAddr};
 use uuid::Uuid;
 
-use super::bridges::{SimulatedBridge, SimulatedPort};
+use super::bridges::SimulatedBridge;
 use super::card_requests;
 use super::cards::SimulatedCard;
 use super::device_attributes;
+use super::interface::SimulatedInterface;
 use super::netdevsim::{self, SimulatedNetdevsim};
 use super::other_side::OtherHost;
 use super::ovs::SimulatedOvs;
@@ -20,11 +21,10 @@ use super::vdpa::Vdpas;
 use crate::history::Past;
 use crate::kernel::{DeviceAttributes, Effect};
 use crate::record::Record;
-use crate::resource::{Capability, FunctionId, Setting, Side, Subject};
+use crate::resource::{Capability, FunctionId, Side, Subject};
 use crate::state::{
-    Eswitch, FORMAT_VERSION, Function, FunctionUser, FunctionVolatile, Hardware, HostVolatile, Interface,
-    InterfaceVolatile, Lifeline, MdevType, Parent, ParentVolatile, Rates, Restarts, SoftSpec, State, Uplink,
-    User, Volatile,
+    Eswitch, FORMAT_VERSION, Function, FunctionUser, FunctionVolatile, Hardware, HostVolatile, Lifeline,
+    MdevType, Parent, ParentVolatile, Rates, Restarts, SoftSpec, State, Uplink, User, Volatile,
 };
 
 /// What `create max-subdevices=` is without it (kmod's default).
@@ -177,29 +177,6 @@ pub(super) struct SimulatedMdev {
     pub attrs: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct SimulatedInterface {
-    pub index: u32,
-    pub name: String,
-    /// Somebody renamed it.
-    pub renamed: bool,
-    /// The name that the kernel gave it, once it has another.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub altname: Option<String>,
-    pub mtu: u32,
-    pub max_mtu: u32,
-    pub up: bool,
-    /// tc rules are offloaded, which uplinks of cards can.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub hw_tc_offload: bool,
-    /// Its place in a bridge.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub port: Option<SimulatedPort>,
-    /// Who uses it, as somebody has written it into the file.
-    #[serde(default)]
-    pub users: Vec<User>,
-}
-
 impl SimulatedHost {
     /// A host with nothing on it, of this kernel release.
     #[must_use]
@@ -238,63 +215,6 @@ impl SimulatedHost {
     pub(super) fn new_rates(&self) -> Rates {
         let number = (!self.is_before(6, 2)).then_some(0);
         Rates { tx_priority: number, tx_weight: number, ..Rates::default() }
-    }
-
-    /// The names of all interfaces, alternative ones among them: no two have one name.
-    pub(super) fn interface_names(&self) -> impl Iterator<Item = &str> {
-        let others = self.other_interfaces.iter().chain(self.bridges.keys());
-        let of_cards = self.cards.values().flat_map(SimulatedCard::interfaces);
-        let of_functions = self.function_interfaces().chain(self.netdevsim_interfaces()).chain(of_cards);
-        of_functions.flat_map(SimulatedInterface::names).chain(others.map(String::as_str))
-    }
-
-    /// The interfaces of parents and functions.
-    fn function_interfaces(&self) -> impl Iterator<Item = &SimulatedInterface> {
-        let functions = self.parents.values().flat_map(|parent| &parent.functions);
-        let interfaces = functions.flat_map(|function| function.netdev.iter().chain(&function.representor));
-        let uplinks = self.parents.values().filter_map(|parent| parent.uplink.as_ref());
-        interfaces.chain(uplinks)
-    }
-
-    /// Whether an interface of that name belongs to a parent or a function.
-    pub(super) fn functions_have(&self, name: &str) -> bool {
-        self.function_interfaces().flat_map(SimulatedInterface::names).any(|known| known == name)
-    }
-
-    /// A new Ethernet interface under the first free `eth%d`.
-    pub(super) fn new_interface(&mut self, max_mtu: u32) -> SimulatedInterface {
-        self.new_interface_beside(max_mtu, &[])
-    }
-
-    /// The same where these names are taken as well.
-    pub(super) fn new_interface_beside(&mut self, max_mtu: u32, names: &[String]) -> SimulatedInterface {
-        let others = names.iter().map(String::as_str);
-        let taken: std::collections::BTreeSet<&str> = self.interface_names().chain(others).collect();
-        let mut number = 0;
-        while taken.contains(format!("eth{number}").as_str()) {
-            number += 1;
-        }
-        let index = self.next_ifindex;
-        self.next_ifindex += 1;
-        SimulatedInterface {
-            index,
-            name: format!("eth{number}"),
-            renamed: false,
-            altname: None,
-            mtu: 1500,
-            max_mtu,
-            up: false,
-            hw_tc_offload: false,
-            port: None,
-            users: Vec::new(),
-        }
-    }
-
-    /// Whether interfaces are renamed while they are up (since Linux 6.2, commit bd039b5ea2a9), and whether somebody has the
-    /// name that is to be set.
-    pub(super) fn renaming(&self, setting: &Setting) -> (bool, bool) {
-        let is_it = |name: &InterfaceName| self.interface_names().any(|other| other == name.as_str());
-        (!self.is_before(6, 2), matches!(setting, Setting::Name(_, name) if is_it(name)))
     }
 
     /// Whether an effect is to be seen on a subject.
@@ -520,27 +440,5 @@ impl SimulatedFunction {
             users.chain(bridge).map(|user| FunctionUser { side: Some(side), user }).collect::<Vec<_>>()
         };
         interfaces.into_iter().flat_map(of_side).collect()
-    }
-}
-
-impl SimulatedInterface {
-    /// The names that the kernel finds it by.
-    fn names(&self) -> impl Iterator<Item = &str> {
-        self.altname.iter().chain([&self.name]).map(String::as_str)
-    }
-
-    pub fn state(&self) -> Interface {
-        Interface {
-            name: self.renamed.then(|| self.name.parse::<InterfaceName>().ok()).flatten(),
-            mtu: self.mtu,
-            up: self.up,
-            port: self.port.as_ref().and_then(SimulatedPort::state),
-            volatile: Volatile(InterfaceVolatile {
-                name: self.name.clone(),
-                altnames: self.altname.iter().cloned().collect(),
-                index: self.index,
-                mac: None,
-            }),
-        }
     }
 }

@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::{DevlinkHandle, EswitchMode, Rate};
 
 use super::Answer;
-use super::host::{SimulatedHost, SimulatedInterface};
+use super::host::SimulatedHost;
+use super::interface::{SimulatedInterface, write_interface};
 use super::legacy::{self, LegacyConfig};
 use super::other_side::OtherSide;
 use super::params::{self, Params, Values};
 use super::rates::{check_above, check_name};
-use super::requests::{refuse, write_interface};
+use super::requests::refuse;
 use crate::kernel::{Effect, Request, RequestError};
 use crate::resource::{Child, FunctionId, LegacySetting, Setting, Side, Subject};
 use crate::state::{Eswitch, Function, FunctionVolatile, Parent, ParentVolatile, Rates, Sriov, Vf, Volatile};

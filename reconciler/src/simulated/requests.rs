@@ -6,9 +6,8 @@ use nix::errno::Errno;
 use subdevcfg_compiler::values::{DevlinkHandle, EncapMode, EswitchMode, InlineMode, MacAddr, Scalar};
 
 use super::Answer;
-use super::host::{
-    SimulatedFunction, SimulatedHost, SimulatedInterface, SimulatedMdev, SimulatedParent, size_of_type,
-};
+use super::host::{SimulatedFunction, SimulatedHost, SimulatedMdev, SimulatedParent, size_of_type};
+use super::interface::write_interface;
 use super::other_side::OtherHost;
 use super::params::{self, Params, Values};
 use super::{bridges, device_attributes, rates, samples, uplink};
@@ -365,44 +364,6 @@ fn set_interface(host: &mut SimulatedHost, subject: &Subject, side: Side, settin
         Side::Representor => found.representor.as_mut(),
     };
     write_interface(interface.ok_or_else(vanished)?, setting, live_rename, taken)
-}
-
-/// Writes an attribute of an interface.
-pub(super) fn write_interface(
-    interface: &mut SimulatedInterface,
-    setting: &Setting,
-    live_rename: bool,
-    taken: bool,
-) -> Answer {
-    match setting {
-        Setting::Name(_, name) => {
-            if interface.up && !live_rename {
-                return Err(refuse(Errno::EBUSY, ""));
-            }
-            // The name that it has is no change (`dev_change_name`, `net/core/dev.c`).
-            if interface.name == name.as_str() {
-                return Ok(());
-            }
-            let was_its_own = interface.altname.take_if(|altname| altname == name.as_str()).is_some();
-            if taken && !was_its_own {
-                return Err(refuse(Errno::EEXIST, ""));
-            }
-            // What the live kernel is asked to do with the name that it gave itself.
-            let old = std::mem::replace(&mut interface.name, name.as_str().to_owned());
-            if !std::mem::replace(&mut interface.renamed, true) {
-                interface.altname = Some(old);
-            }
-        }
-        Setting::Mtu(_, mtu) => {
-            if !(MIN_MTU..=interface.max_mtu).contains(mtu) {
-                return Err(refuse(Errno::EINVAL, "mtu out of range"));
-            }
-            interface.mtu = *mtu;
-        }
-        Setting::Up(_, up) => interface.up = *up,
-        _ => return Err(refuse(Errno::EOPNOTSUPP, "")),
-    }
-    Ok(())
 }
 
 fn reload(host: &mut SimulatedHost, subject: &Subject) -> Answer {
