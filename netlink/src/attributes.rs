@@ -16,6 +16,15 @@ pub(crate) fn attributes(bytes: &[u8]) -> Result<Vec<(u16, &[u8])>, String> {
     each(bytes).collect()
 }
 
+/// An attribute as the kernel writes it, for tests of what reads them.
+#[cfg(test)]
+pub(crate) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(value.len() + 4).expect("a short value");
+    let mut bytes = [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), value].concat();
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes
+}
+
 /// The value of an attribute, of a message that is whole.
 pub(crate) fn find(bytes: &[u8], wanted: u16) -> Result<Option<&[u8]>, String> {
     let mut found = None;

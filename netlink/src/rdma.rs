@@ -187,13 +187,7 @@ fn holder(entry: &[u8]) -> Result<Option<Holder>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-        let length = u16::try_from(value.len() + 4).unwrap();
-        let mut bytes = [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), value].concat();
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        bytes
-    }
+    use crate::attributes::attribute;
 
     fn summary(counts: &[(&str, u64)]) -> Vec<u8> {
         let entries = counts.iter().map(|(name, count)| {

@@ -1,7 +1,7 @@
 //! One at a time: how long a command waits for another one that is changing the host.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
@@ -34,14 +34,8 @@ fn who_lets_go_in_time_is_waited_for_and_told_of_once() {
     let host = Host::new();
     host.write("host.kdl", &host_with(ONE));
     let other = host.lock();
-    let mut apply = Command::new(env!("CARGO_BIN_EXE_subdevcfg"))
-        .args(["apply", "host.kdl", "--simulate", "host.json", "--yes", "--lock-timeout", "10m"])
-        .current_dir(host.path(""))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let arguments = ["apply", "host.kdl", "--yes", "--lock-timeout", "10m"];
+    let mut apply = host.start(&arguments, Stdio::null(), Stdio::piped());
     let mut lines = BufReader::new(apply.stderr.take().unwrap()).lines().map(Result::unwrap);
     let waits = lines.next().unwrap();
     snapshot("cli", "lock-waits", &without_process(&waits));

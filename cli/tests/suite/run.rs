@@ -1,7 +1,7 @@
 //! Running the program on a simulated host in a directory of its own.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -29,14 +29,14 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_subdevcfg"));
+    command.args(arguments).current_dir(folder).stdin(Stdio::null()).env_remove("NO_COLOR");
+    command
+}
+
 pub fn run(folder: &Path, arguments: &[&str]) -> Run {
-    let output = Command::new(env!("CARGO_BIN_EXE_subdevcfg"))
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(std::process::Stdio::null())
-        .env_remove("NO_COLOR")
-        .output()
-        .unwrap();
+    let output = command(folder, arguments).output().unwrap();
     Run {
         code: output.status.code().unwrap(),
         stdout: String::from_utf8(output.stdout).unwrap(),
@@ -61,6 +61,12 @@ impl Host {
     /// Runs the program in the host's directory, on its `host.json`.
     pub fn run(&self, arguments: &[&str]) -> Run {
         run(self.folder.path(), &[arguments, &["--simulate", "host.json"]].concat())
+    }
+
+    /// Starts the program in the host's directory, on its `host.json`, with these for standard output and error.
+    pub fn start(&self, arguments: &[&str], stdout: Stdio, stderr: Stdio) -> Child {
+        let arguments = [arguments, &["--simulate", "host.json"]].concat();
+        command(self.folder.path(), &arguments).stdout(stdout).stderr(stderr).spawn().unwrap()
     }
 
     /// Runs the program in the host's directory, on no host.

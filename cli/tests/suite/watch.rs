@@ -1,7 +1,7 @@
 //! `watch` on a simulated host: what it reports, repairs and leaves, once and for as long as it runs.
 
 use std::io::{BufRead as _, BufReader, Lines};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -45,15 +45,8 @@ impl Host {
 
     /// Watches until the test has seen enough.
     fn watch(&self, options: &[&str]) -> Watching {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_subdevcfg"))
-            .args(["watch", "host.kdl", "--simulate", "host.json", "--every", "20ms"])
-            .args(options)
-            .current_dir(self.path(""))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let arguments = [&["watch", "host.kdl", "--every", "20ms"], options].concat();
+        let mut child = self.start(&arguments, Stdio::piped(), Stdio::null());
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Watching { child, lines }
     }

@@ -61,14 +61,7 @@ fn decode(payload: &[u8]) -> Result<Vec<(u16, PortVlan)>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-        let length = u16::try_from(value.len() + 4).unwrap();
-        let mut bytes = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
-        bytes.extend(value);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        bytes
-    }
+    use crate::attributes::attribute;
 
     fn entry(flags: u16, first: u16, last: Option<u16>) -> Vec<u8> {
         let mut entry = attribute(ENTRY_INFO, &[flags.to_ne_bytes(), first.to_ne_bytes()].concat());

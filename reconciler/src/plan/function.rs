@@ -38,6 +38,11 @@ impl Target {
     /// The function exactly as it was observed.
     pub fn as_observed(function: &Function) -> Self {
         let settings = if function.id.is_pci() { vfs::as_observed(function) } else { function.settings() };
+        Self::with(function, settings)
+    }
+
+    /// The function as it was observed, but for these settings.
+    pub fn with(function: &Function, settings: Settings) -> Self {
         Self {
             active: function.active,
             mdev_type: function.mdev_type.clone(),

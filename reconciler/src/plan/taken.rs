@@ -18,7 +18,7 @@ use crate::resource::{
     Attribute, BridgeName, Capability, FunctionId, Legacy, LegacySetting, Setting, Settings, Subject,
 };
 use crate::rules::NEW_INTERFACE_MTU;
-use crate::state::{Function, Interface, Port, Rates, Vf, VfDevice, Volatile};
+use crate::state::{Function, Interface, Port, Rates, Vf, VfDevice};
 
 impl<'a> Planner<'_, 'a> {
     /// The function as it was before a run took it along that did not end.
@@ -93,22 +93,7 @@ impl<'a> Planner<'_, 'a> {
     /// Notes that a VF comes that is kept from its driver for a while.
     pub(super) fn comes_without_driver(&mut self, id: &FunctionId, target: &Target) {
         if vfs::is_own(id) && vfs::is_held(&self.subject().parent, target) {
-            self.takes_along(&Function {
-                id: id.clone(),
-                mdev_type: None,
-                on_vf: None,
-                attrs: BTreeMap::new(),
-                mac: None,
-                capabilities: BTreeMap::new(),
-                max_io_eqs: None,
-                rates: None,
-                vf: None,
-                active: target.active,
-                params: BTreeMap::new(),
-                netdev: None,
-                representor: None,
-                volatile: Volatile::default(),
-            });
+            self.takes_along(&Function::bare(id.clone(), target.active));
         }
     }
 

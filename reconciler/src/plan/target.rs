@@ -242,14 +242,8 @@ impl Planner<'_, '_> {
         let had = self.had(&desired.id);
         let had = had.as_deref();
         let mut target = match had {
-            Some(had) => Target {
-                active: had.active,
-                mdev_type: had.mdev_type.clone(),
-                on_vf: had.on_vf,
-                // A new VF begins with what was set of the former one.
-                settings: if found.is_none() { vfs::as_set(had) } else { had.settings() },
-                order: Vec::new(),
-            },
+            // A new VF begins with what was set of the former one.
+            Some(had) => Target::with(had, if found.is_none() { vfs::as_set(had) } else { had.settings() }),
             None => Target {
                 active: true,
                 mdev_type: None,

@@ -39,7 +39,7 @@ impl Planner<'_, '_> {
     }
 
     pub(super) fn target_of_unnamed(&self, had: &Function) -> Target {
-        let mut target = Target { settings: as_set(had), ..Target::as_observed(had) };
+        let mut target = Target::with(had, as_set(had));
         tree::leave_drivers_choice(&mut target.settings, &had.id, self.catalogue);
         self.leave_other_mode(&mut target.settings);
         self.leave_what_goes(&mut target.settings, &Wanted::all(Settings::new(), Reason::default()));

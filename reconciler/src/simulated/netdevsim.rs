@@ -230,20 +230,11 @@ impl SimulatedNetdevsim {
         let port = self.ports.get(&index);
         let legacy = if self.mode == EswitchMode::Legacy { self.config(index) } else { BTreeMap::new() };
         Function {
-            id: FunctionId::Vf { controller: 0, pf: 0, index },
-            mdev_type: None,
-            on_vf: None,
-            attrs: BTreeMap::new(),
-            mac: None,
-            capabilities: BTreeMap::new(),
-            max_io_eqs: None,
             rates: port.map(|port| port.leaf.clone()),
             vf: Some(Vf { legacy, device: None }),
-            active: true,
-            params: BTreeMap::new(),
-            netdev: None,
             representor: port.map(|port| port.netdev.state()),
             volatile: Volatile(FunctionVolatile { attached: true, ..FunctionVolatile::default() }),
+            ..Function::bare(FunctionId::Vf { controller: 0, pf: 0, index }, true)
         }
     }
 }

@@ -1,8 +1,6 @@
 //! Functions that another host makes on a device that is shared with it, as the host that a DPU is in does. What is here
 //! are their ports, which come with the function and are shown in switchdev mode.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::DevlinkHandle;
 
@@ -10,7 +8,7 @@ use super::host::SimulatedHost;
 use super::netdevsim::Port;
 use crate::kernel::RequestError;
 use crate::resource::FunctionId;
-use crate::state::{Function, FunctionVolatile, Volatile};
+use crate::state::Function;
 
 /// What the host of controller 1 does that the `subdev` parents are shared with (`kmod/manners.c`, `other_host`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,20 +110,9 @@ impl OtherSide {
         self.0.iter().filter_map(|made| {
             let port = made.port.as_ref()?;
             Some(Function {
-                id: made.id.clone(),
-                mdev_type: None,
-                on_vf: None,
-                attrs: BTreeMap::new(),
-                mac: None,
-                capabilities: BTreeMap::new(),
-                max_io_eqs: None,
                 rates: Some(port.leaf.clone()),
-                vf: None,
-                active: true,
-                params: BTreeMap::new(),
-                netdev: None,
                 representor: Some(port.netdev.state()),
-                volatile: Volatile(FunctionVolatile::default()),
+                ..Function::bare(made.id.clone(), true)
             })
         })
     }

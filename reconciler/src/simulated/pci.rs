@@ -1,8 +1,6 @@
 //! A PCI device that can have VFs and has no devlink instance, as an `NVMe` controller is: the number of VFs
 //! (drivers/pci/iov.c), their drivers and `driver_override` (drivers/base/bus.c, drivers/base/dd.c).
 
-use std::collections::BTreeMap;
-
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 use subdevcfg_compiler::values::DevlinkHandle;
@@ -277,24 +275,13 @@ impl SimulatedVf {
         };
         let users = self.users.iter().map(|user| FunctionUser { side: None, user: User::Vfio(user.clone()) });
         Function {
-            id,
-            mdev_type: None,
-            on_vf: None,
-            attrs: BTreeMap::new(),
-            mac: None,
-            capabilities: <_>::default(),
-            max_io_eqs: None,
-            rates: None,
             vf: Some(Vf { device: Some(device), ..Vf::default() }),
-            active: self.driver.is_some(),
-            params: <_>::default(),
-            netdev: None,
-            representor: None,
             volatile: Volatile(FunctionVolatile {
                 attached: self.driver.is_some(),
                 users: users.collect(),
                 ..FunctionVolatile::default()
             }),
+            ..Function::bare(id, self.driver.is_some())
         }
     }
 }

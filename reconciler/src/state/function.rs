@@ -164,6 +164,27 @@ impl Rates {
 }
 
 impl Function {
+    /// A function of which nothing is known but what it is, and whether it is active.
+    #[must_use]
+    pub fn bare(id: FunctionId, active: bool) -> Self {
+        Self {
+            id,
+            mdev_type: None,
+            on_vf: None,
+            attrs: BTreeMap::new(),
+            mac: None,
+            capabilities: BTreeMap::new(),
+            max_io_eqs: None,
+            rates: None,
+            vf: None,
+            active,
+            params: BTreeMap::new(),
+            netdev: None,
+            representor: None,
+            volatile: Volatile::default(),
+        }
+    }
+
     /// One of the function's interfaces.
     #[must_use]
     pub const fn interface(&self, side: Side) -> Option<&Interface> {
